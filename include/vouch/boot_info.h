@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the boot loader told us, copied out of its structures (loader/mb2.c) before they can be overwritten. */
+#ifndef VOUCH_BOOT_INFO_H
+#define VOUCH_BOOT_INFO_H
+
+#include <vouch/types.h>
+
+#define BOOT_CMDLINE_MAX 1023
+#define BOOT_MEM_MAX     128
+#define BOOT_MODULES_MAX 64
+#define BOOT_STRING_MAX  255
+
+enum boot_mem_type { BOOT_MEM_RAM = 1, BOOT_MEM_RESERVED = 2, BOOT_MEM_ACPI = 3, BOOT_MEM_NVS = 4, BOOT_MEM_BAD = 5 };
+
+struct boot_mem { hpa_t base; uint64_t len; uint32_t type; };
+struct boot_module { hpa_t start; uint64_t len; char string[BOOT_STRING_MAX + 1]; };
+
+struct boot_info {
+	char cmdline[BOOT_CMDLINE_MAX + 1];
+	char loader[64];
+	hpa_t load_base;              /* tag 21, or 0 if absent */
+	hpa_t rsdp;                   /* of the copy in the tag's bytes, or 0; prefer the new (v2) one */
+	uint8_t rsdp_copy[36];
+	uint32_t rsdp_len;            /* 0: no tag */
+	uint32_t mem_count, module_count;
+	struct boot_mem mem[BOOT_MEM_MAX];
+	struct boot_module module[BOOT_MODULES_MAX];
+	hpa_t info;                   /* the tags themselves, to be reserved */
+	uint32_t info_len;
+};
+
+enum mb2_err { MB2_OK, MB2_BAD_SIZE, MB2_BAD_TAG, MB2_NO_END, MB2_NO_MEMORY_MAP, MB2_TOO_MANY_MEMORY, MB2_TOO_MANY_MODULES,
+	       MB2_BAD_MODULE, MB2_STRING_TOO_LONG };
+
+/* Walks the tags at tags[0..len); never reads past len. Returns MB2_OK or why not; *at = offset of the culprit. */
+enum mb2_err mb2_parse(struct boot_info *out, const uint8_t *tags, uint64_t len, uint32_t *at);
+const char *mb2_err_text(enum mb2_err e);
+
+#endif

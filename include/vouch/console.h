@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Vouch's own serial channels: the console (guests' COM1 and, unless log= names another port, Vouch's lines) and the
+ * log. core/log.c writes lines here; the arch provides the ports (arch/x86/cpu/uart.c).
+ */
+#ifndef VOUCH_CONSOLE_H
+#define VOUCH_CONSOLE_H
+
+#include <vouch/lock.h>
+#include <vouch/log.h>
+#include <vouch/types.h>
+
+#define CONSOLE_RX_SIZE 1024u  /* power of two */
+
+struct console {
+	struct lock lock;             /* LOCK_CONSOLE: guards all below */
+	uint32_t console_ports;       /* bits OPT_COM* */
+	uint32_t log_ports;
+	enum log_level level;
+	unsigned int stage;           /* number of the last stage line */
+	bool guest_midline;           /* guest output did not end in a newline: a log line starts with one */
+	uint32_t rx_head, rx_tail;    /* free running */
+	uint8_t rx[CONSOLE_RX_SIZE];  /* input from console ports; overrun drops the newest, counted */
+	uint64_t rx_dropped;
+};
+
+/* Sets up the ports that o asks for (115200 8N1); before that, lines go to COM1. */
+struct options;
+void console_init(struct console *c, const struct options *o);
+/* Guest output to the console ports. */
+void console_write(struct console *c, const uint8_t *bytes, size_t n);
+/* Takes at most n bytes of input; returns how many. */
+size_t console_read(struct console *c, uint8_t *bytes, size_t n);
+/* Drains the ports' receivers into rx; called by the serial interrupt and by the idle loop. */
+void console_poll(struct console *c);
+
+#endif

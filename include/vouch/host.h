@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* This machine: the one root of Vouch's writable state that is not a CPU's, a VM's or a vCPU's. Reached by this_cpu()->host. */
+#ifndef VOUCH_HOST_H
+#define VOUCH_HOST_H
+
+#include <vouch/boot_info.h>
+#include <vouch/console.h>
+#include <vouch/options.h>
+#include <vouch/page.h>
+#include <vouch/platform.h>
+
+struct hvm_ops;
+struct vm;
+
+struct host {
+	struct boot_info boot;
+	struct options options;
+	struct page_alloc pages;
+	struct console console;
+	struct platform platform;
+	const struct hvm_ops *hvm;
+};
+
+#endif

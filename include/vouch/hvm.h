@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seam between what an exit means and the vendor's hardware: cold work by table, the run loop owned by the vendor. */
+#ifndef VOUCH_HVM_H
+#define VOUCH_HVM_H
+
+#include <vouch/types.h>
+#include <vouch/x86.h>
+
+struct vcpu;
+struct pcpu;
+struct nested_format;
+
+/* State that only the vendor part holds and neutral code sometimes needs. */
+enum hvm_reg { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER, HVM_PAT, HVM_RIP, HVM_RFLAGS, HVM_DR7 };
+
+/* Where a fresh vCPU starts; everything else as after reset. */
+struct vcpu_start {
+	uint64_t rip, rsp, rsi, rflags, cr0, cr3, cr4, efer;
+	struct x86_seg seg[SEG_COUNT];
+	struct { uint32_t limit; uint64_t base; } gdt, idt;
+};
+
+struct hvm_ops {
+	const char *name;                                   /* "SVM", "VMX" */
+	const char *(*probe)(void);                         /* NULL, or why this CPU will not do and what to change */
+	int (*cpu_enable)(struct pcpu *p);                  /* on each CPU, once; 0 or negative errno */
+	int (*vcpu_create)(struct vcpu *v);
+	void (*vcpu_destroy)(struct vcpu *v);
+	void (*vcpu_reset)(struct vcpu *v, const struct vcpu_start *s);
+	void (*vcpu_run)(struct vcpu *v);                   /* returns when v->vm->stop.kind != STOP_NONE */
+	void (*vcpu_dump)(const struct vcpu *v);            /* to the log, at error level */
+	void (*env_load)(const struct vcpu *v, struct x86_env *e);
+	void (*env_store)(struct vcpu *v, const struct x86_env *e);  /* the written-back members; ends an interrupt shadow */
+	uint64_t (*reg_get)(const struct vcpu *v, enum hvm_reg r);
+	void (*reg_set)(struct vcpu *v, enum hvm_reg r, uint64_t val);
+	const struct nested_format *nested;                 /* format of the nested tables */
+};
+
+extern const struct hvm_ops svm_ops;
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one lock type: a ticket spinlock with a rank. Taken with host events off. In debug builds each CPU checks that
+ * ranks rise: a lock may be taken only while every lock held by this CPU has a lower rank.
+ */
+#ifndef VOUCH_LOCK_H
+#define VOUCH_LOCK_H
+
+#include <vouch/types.h>
+
+enum lock_rank { LOCK_VM = 1, LOCK_PAGES, LOCK_CONSOLE, LOCK_LOG };
+
+struct lock {
+	uint32_t next, owner;         /* tickets */
+	enum lock_rank rank;
+	const char *name;
+};
+
+void lock_init(struct lock *l, enum lock_rank rank, const char *name);
+void lock_take(struct lock *l);
+void lock_drop(struct lock *l);
+bool lock_held(const struct lock *l);  /* by anybody; for assertions */
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Vouch's own command line (GRUB's multiboot2 line) and the strings of its modules: pure parsers (loader/options.c). */
+#ifndef VOUCH_OPTIONS_H
+#define VOUCH_OPTIONS_H
+
+#include <vouch/log.h>
+#include <vouch/types.h>
+
+enum integrity { INTEGRITY_NONE, INTEGRITY_CHECKSUM };     /* grows upwards: a higher value is a stronger level */
+enum end_action { END_HALT, END_REBOOT, END_POWEROFF };
+
+#define OPT_COM1 (1u << 0)
+#define OPT_COM2 (1u << 1)
+
+struct options {
+	uint32_t console;             /* bits OPT_COM*: where guests' console goes, and the log too unless log= is given; default com1 */
+	uint32_t log;                 /* bits OPT_COM*: a channel that no guest writes; 0 = same as console */
+	enum log_level loglevel;      /* error|warn|info|debug, default info */
+	enum integrity integrity;     /* least accepted, default checksum */
+	enum end_action end;          /* default halt */
+	uint32_t unknown_count;       /* unknown or malformed words, the first few kept for the report */
+	char unknown[4][64];
+};
+/*
+ * Never fails: a word it does not know, or a bad value, is counted and kept for the report and the default stays. A log=
+ * port that is also a console= port is no channel of its own: reported, and dropped from log.
+ */
+void options_parse(struct options *o, const char *cmdline);
+
+enum module_kind { MODULE_GUEST, MODULE_UNKNOWN, MODULE_BAD };
+struct module_options { enum module_kind kind; char word[64]; };  /* word: the offending one, escaped */
+/*
+ * Empty, or "guest key=value...": a guest image. No key is defined yet: any is MODULE_BAD. Any other first word is
+ * MODULE_UNKNOWN, which refuses the whole boot.
+ */
+void module_parse(struct module_options *m, const char *string);
+
+const char *integrity_name(enum integrity i);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Per-CPU data, found from RSP: each CPU owns an area of CPU_AREA_SIZE aligned to its size, with struct pcpu at the
+ * bottom, an unmapped guard page, and the stack at the top. Never through GS or FS: after an SVM exit these are still
+ * the guest's.
+ */
+#ifndef VOUCH_PCPU_H
+#define VOUCH_PCPU_H
+
+#include <vouch/types.h>
+
+#define CPU_AREA_SIZE  0x10000ul     /* 64 KiB: data below CPU_DATA_MAX, guard page, stack */
+#define CPU_DATA_MAX   0x7000ul
+
+struct host;
+struct vcpu;
+struct pcpu_arch;             /* GDT, TSS, IDT: arch/x86/cpu */
+
+struct pcpu {
+	struct pcpu *self;
+	struct host *host;
+	struct pcpu_arch *arch;
+	unsigned int id;              /* 0 = boot CPU */
+	unsigned int apic_id;
+	struct vcpu *vcpu;            /* whose FPU and segment state is live in this CPU, or NULL */
+	void *hvm;                    /* the vendor's per-CPU part */
+	bool lib_owner;               /* between lib_enter() and lib_exit() */
+	bool host_event;              /* set by interrupt handlers: something to look at */
+	uint32_t locks_held;          /* debug: bit per rank */
+};
+
+static inline struct pcpu *this_cpu(void)
+{
+	uint64_t rsp;
+
+	__asm__("mov %%rsp, %0" : "=r"(rsp));
+	return (struct pcpu *)(rsp & ~(uint64_t)(CPU_AREA_SIZE - 1));
+}
+
+#endif

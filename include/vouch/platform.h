@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The physical machine as arch/x86 found it: clocks, interrupt hardware, power. Cold; filled once at boot. */
+#ifndef VOUCH_PLATFORM_H
+#define VOUCH_PLATFORM_H
+
+#include <vouch/types.h>
+
+struct platform {
+	uint64_t tsc_khz;             /* calibrated against the PM timer, or the PIT */
+	bool tsc_invariant;           /* CPUID 80000007 EDX bit 8 */
+	unsigned int phys_bits;       /* MAXPHYADDR */
+	uint64_t lapic_hpa;
+	uint64_t lapic_khz;           /* rate of the LAPIC timer at divide 1; 0 when TSC deadline is used */
+	bool tsc_deadline;
+	uint64_t ioapic_hpa;          /* first IOAPIC, 0 = none */
+	uint32_t ioapic_gsi_base;
+	uint32_t com_gsi[2];          /* after MADT overrides */
+	uint32_t com_flags[2];        /* MADT polarity and trigger flags */
+	unsigned int cpu_count;       /* enabled in MADT */
+	/* FADT */
+	bool has_acpi, hw_reduced;
+	uint16_t pm1a_cnt, pm1b_cnt, pm_tmr, pm1a_evt;
+	uint32_t smi_cmd; uint8_t acpi_enable;
+	bool pm_tmr_32;
+	bool has_s5; uint8_t s5_a, s5_b;  /* SLP_TYP values of _S5 */
+	uint8_t reset_space, reset_val; uint64_t reset_addr; bool has_reset;
+	unsigned int pci_functions, pci_quieted, usb_handoffs;
+};
+
+/* Host time and events; all with host events off (GIF=0 or IF=0). */
+uint64_t host_tsc(void);
+/* Arms this CPU's timer to interrupt when the host TSC reaches tsc (UINT64_MAX: off). A past value fires at once. */
+void host_timer_arm(uint64_t tsc);
+
+/* Ends: power off through ACPI S5, reboot, or halt for ever. power-off returns false if the machine has no S5. */
+bool host_poweroff(void);
+__noreturn void host_reboot(void);
+__noreturn void host_halt(void);
+
+#endif

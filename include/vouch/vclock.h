@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest time. Every device of a VM reads one clock, in guest nanoseconds since the VM was created; it can be stopped
+ * and offset, so that a saved or paused guest sees no jump. Deadlines are guest time too. The guest's TSC is the same
+ * clock in other units: tsc = vclock_to_tsc(now), reached without an exit through the hardware's TSC offset.
+ */
+#ifndef VOUCH_VCLOCK_H
+#define VOUCH_VCLOCK_H
+
+#include <vouch/types.h>
+
+#define VTIMER_OFF UINT64_MAX
+#define VTIMERS_MAX 32
+
+struct vclock {
+	uint64_t host_khz;        /* host TSC ticks per ms; const after init */
+	uint64_t tsc_offset;      /* guest TSC = host TSC + this, modulo 2^64 */
+	uint64_t stopped_tsc;     /* guest TSC while stopped */
+	bool stopped;
+};
+
+/* Guest time starts at 0 now. host_khz: rate of the host's TSC, which the guest's equals. */
+void vclock_init(struct vclock *c, uint64_t host_khz);
+void vclock_stop(struct vclock *c);
+void vclock_start(struct vclock *c);
+
+uint64_t vclock_tsc(const struct vclock *c);                     /* guest TSC */
+uint64_t vclock_now(const struct vclock *c);                     /* guest ns */
+uint64_t vclock_tsc_to_ns(const struct vclock *c, uint64_t tsc); /* guest TSC to guest ns, saturating */
+uint64_t vclock_ns_to_tsc(const struct vclock *c, uint64_t ns);
+
+struct vtimer {
+	uint64_t deadline;        /* guest ns, or VTIMER_OFF */
+	void (*fire)(void *ctx);  /* deadline is VTIMER_OFF when called; may arm again */
+	void *ctx;
+};
+
+/* All timers of one VM. Guarded by the VM (its only vCPU's thread for now). */
+struct vtimers {
+	struct vclock *clock;
+	struct vtimer *list[VTIMERS_MAX];
+	unsigned int count;
+};
+
+void vtimers_init(struct vtimers *t, struct vclock *c);
+void vtimer_register(struct vtimers *t, struct vtimer *timer, void (*fire)(void *), void *ctx);
+/* now is vclock_now(): fires, in deadline order, what is due at now. Bounded: each timer at most once a call. */
+void vtimers_run(struct vtimers *t, uint64_t now);
+/* Earliest deadline in guest ns, or VTIMER_OFF. */
+uint64_t vtimers_next(const struct vtimers *t);
+
+static inline void vtimer_arm(struct vtimer *t, uint64_t deadline) { t->deadline = deadline; }
+static inline void vtimer_disarm(struct vtimer *t) { t->deadline = VTIMER_OFF; }
+
+#endif

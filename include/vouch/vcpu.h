@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A virtual CPU as everything above the vendor seam sees it. */
+#ifndef VOUCH_VCPU_H
+#define VOUCH_VCPU_H
+
+#include <vouch/types.h>
+#include <vouch/x86.h>
+
+struct vm;
+struct lapic;
+struct vcpu_hw;               /* the vendor's part: opaque outside its room */
+
+/* What the vendor's run loop does after a handler. */
+enum exit_action {
+	EXIT_NEXT,            /* step over the instruction */
+	EXIT_AGAIN,           /* re-enter as it is (RIP kept, or already moved through x86_env) */
+	EXIT_FAULT,           /* deliver v->fault; RIP stays on the instruction */
+	EXIT_HALT,            /* step over, then wait for an event */
+	EXIT_STOP,            /* v->vm->stop says why; leave the run loop */
+};
+
+#define EXIT_RING 32
+
+/* One past exit, for the report when a guest dies. */
+struct exit_record {
+	uint64_t code, info1, info2, rip;
+};
+
+struct vcpu {
+	/* Offset 0: entry code saves and restores the guest's general registers here. All are valid in handlers. */
+	uint64_t gpr[REG_COUNT];
+	struct vcpu_hw *hw;
+	struct vm *vm;
+	unsigned int id;
+	struct lapic *lapic;
+
+	struct x86_fault fault;       /* set by a handler that returns EXIT_FAULT */
+	bool halted;                  /* HLT executed, no event yet */
+	bool nmi_pending;
+
+	uint64_t xcr0;                /* guest's XCR0, live in the CPU while this vCPU is loaded */
+	uint64_t mtrr_def_type, mtrr_var[16], mtrr_fix[11];  /* order of Xen's MTRR record */
+	uint64_t kvmclock_msr, kvm_wall_msr;
+	uint64_t ucode_rev;
+
+	uint64_t exits;               /* all exits so far */
+	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */
+};
+
+static inline enum exit_action vcpu_fault(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
+{
+	v->fault = (struct x86_fault){ .vector = vector, .has_error = has_error, .error = error };
+	return EXIT_FAULT;
+}
+static inline enum exit_action vcpu_gp0(struct vcpu *v) { return vcpu_fault(v, EXC_GP, true, 0); }
+static inline enum exit_action vcpu_ud(struct vcpu *v) { return vcpu_fault(v, EXC_UD, false, 0); }
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A virtual machine: its memory, its buses, its clock, its machine of devices, its vCPUs. */
+#ifndef VOUCH_VM_H
+#define VOUCH_VM_H
+
+#include <vouch/bus.h>
+#include <vouch/chardev.h>
+#include <vouch/plan.h>
+#include <vouch/stop.h>
+#include <vouch/types.h>
+#include <vouch/vclock.h>
+
+#define VM_MAX_VCPUS 1        /* SMP guests come with their own issue */
+
+struct host;
+struct vcpu;
+struct machine;               /* arch/x86/dev/machine.h */
+struct nested;
+
+/* Guest-physical layout, fixed: saved guests depend on it (docs/architecture.md, "Guest-physical layout"). */
+#define GPA_LOW_RAM_END   0xa0000ull     /* RAM below 640 K */
+#define GPA_ROM_BASE      0xe0000ull     /* ACPI tables, read-only */
+#define GPA_HIGH_RAM      0x100000ull    /* RAM again, up to at most GPA_MMIO_BASE */
+#define GPA_MMIO_BASE     0xc0000000ull  /* 3-4 GiB: MMIO only */
+#define GPA_ECAM_BASE     0xe0000000ull  /* reserved, 256 MiB */
+#define GPA_4G            0x100000000ull /* the rest of RAM */
+
+struct vm {
+	char name[32];
+	unsigned int module;          /* index of the module it came from */
+	struct host *host;
+	struct vm_plan plan;
+	struct nested *nested;        /* GPA to HPA */
+	uint64_t ram_bytes;
+	struct vclock clock;
+	struct vtimers timers;
+	struct bus pio, mmio;
+	struct machine *machine;
+	struct chardev console;       /* COM1 out */
+	struct vcpu *vcpu[VM_MAX_VCPUS];
+	struct stop stop;
+	unsigned int log_budget;      /* lines a guest may still cause */
+};
+
+/* Lines a guest can cause: prefixed with its name, limited by its budget. */
+void vm_log(struct vm *vm, const char *fmt, ...) __printf(2, 3);
+
+/* First one wins; the run loop leaves at the next chance. */
+void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...) __printf(3, 4);
+
+/* Fills a struct vm_control's stop: ctx is the vm, text is copied. */
+void vm_control_stop(void *ctx, enum stop_kind kind, const char *text);
+
+#endif
