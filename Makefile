@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds Vouch, its host tools and its tests. `make help` lists the targets. Rooms say what they contribute in
+# fragments of their own (DIR/*.mk); docs/building.md explains the variables. All output goes below build/.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DEFAULT_GOAL := all
+
+# ---------------------------------------------------------------------------------------------- what, with what
+# `make CC=clang`, `make DEBUG=1`: each variant has a folder of its own, so that none clobbers another.
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+DEBUG ?=
+variant := $(if $(findstring clang,$(CC)),clang)$(if $(DEBUG),$(if $(findstring clang,$(CC)),-)debug)
+B := build$(if $(variant),/$(variant))
+
+LD := ld
+NM := nm
+OBJCOPY := objcopy
+FUZZ_CC := clang
+PYTHON := python3
+IASL := iasl
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS ?= 60
+V ?=
+quiet := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2);)
+
+# ------------------------------------------------------------------------------------------------------ fragments
+hv-srcs :=
+hv-asl :=
+tool-vouch-srcs :=
+tool-build_vm-srcs :=
+unit :=
+fuzz :=
+guest :=
+include $(wildcard arch/x86/*/*.mk core/*.mk core/dev/*.mk loader/*.mk tools/*.mk tests/*/*.mk)
+
+# ---------------------------------------------------------------------------------------------------------- flags
+warn := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wvla -Werror
+common := -std=gnu11 $(warn) -fno-common -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+newlib := build/newlib
+debug-flags := $(if $(DEBUG),-DVOUCH_DEBUG)
+
+hv-include := -nostdinc -Iinclude -I. -I$(B)/gen -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
+	-isystem $(newlib)/include -isystem build/expat
+hv-flags := $(common) $(hv-include) $(debug-flags) -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone \
+	-mcmodel=kernel -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables \
+	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing
+tool-flags := $(common) -Iinclude -I. -I$(B)/gen -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+san := -fsanitize=address,undefined -fno-sanitize-recover=all
+unit-flags := $(common) $(san) -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen -DVOUCH_HOST_TEST -DVOUCH_DEBUG
+fuzz-flags := $(common) $(san),fuzzer-no-link -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen \
+	-DVOUCH_HOST_TEST -DVOUCH_DEBUG
+
+# ------------------------------------------------------------------------------------------------- what to build
+hv-objs := $(patsubst %,$(B)/hv/%.o,$(basename $(hv-srcs)))
+offsets := $(patsubst %.c,$(B)/gen/%.h,$(wildcard arch/x86/*/offsets.c core/offsets.c))
+asl := $(patsubst %.asl,$(B)/gen/%.h,$(hv-asl))
+gen := $(offsets) $(asl)
+lds := arch/x86/boot/vouch.lds
+tools := $(foreach t,vouch build_vm,$(if $(tool-$(t)-srcs),$(t)))
+tool-bins := $(addprefix $(B)/,$(tools))
+unit-bins := $(foreach u,$(unit),$(B)/tests/unit/$(u))
+fuzz-bins := $(foreach f,$(fuzz),$(B)/tests/fuzz/$(f))
+products := $(if $(hv-srcs),$(B)/vouch.elf) $(tool-bins)
+
+.PHONY: all
+all: $(products)
+
+# A tool or header that is missing is named here, with the remedy, before a compiler complains about something else.
+.PHONY: have-build have-check have-test
+have-build have-check have-test: have-%:
+	@tools/setup.sh --check $* $(CC)
+
+# ----------------------------------------------------------------------------------------------------- hypervisor
+$(newlib)/stamp: tools/build-newlib.sh | have-build
+	@tools/build-newlib.sh $(newlib)
+	@touch $@
+
+# expat's headers alone: the rest of the host's include folder must not be seen by hypervisor code.
+build/expat/expat.h: | have-build
+	@mkdir -p $(@D)
+	$(quiet)ln -sf /usr/include/expat_external.h $(@D)/ && ln -sf /usr/include/expat.h $@
+
+# A change of flags rebuilds: the file changes only when the flags do.
+$(B)/hv/flags $(B)/tool/flags $(B)/unit/flags $(B)/fuzz/flags: $(B)/%/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $($*-flags)' | cmp -s - $@ || echo '$(CC) $($*-flags)' >$@
+.PHONY: FORCE
+FORCE:
+
+hv-ready := $(B)/hv/flags | have-build $(newlib)/stamp build/expat/expat.h
+
+$(B)/hv/%.o: %.c $(hv-ready) $(asl)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(hv-flags) $(cflags-$<) -c -o $@ $<
+
+$(B)/hv/%.o: %.S $(hv-ready) $(gen)
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) $(hv-flags) $(cflags-$<) -D__ASSEMBLY__ -Wa,--fatal-warnings -c -o $@ $<
+
+# offsets.c emits asm("->NAME value") lines; they become #defines for entry code.
+$(B)/gen/%/offsets.h: %/offsets.c $(hv-ready)
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)$(CC) $(hv-flags) -MT $@ -MF $(@:.h=.d) -g0 -S -o $(@:.h=.s) $< && \
+		(echo '/* Generated from $<. */'; \
+		sed -n 's/^[^-]*->\([A-Za-z0-9_]*\) [$$]*\(-\{0,1\}[0-9]*\).*/#define \1 \2/p' $(@:.h=.s)) >$@
+
+$(asl): $(B)/gen/%.h: %.asl | have-build
+	@mkdir -p $(@D)
+	$(call say,IASL,$<)$(IASL) -we -vs -va -p $(@:.h=.aml) $< >$(@:.h=.log) 2>&1 || { cat $(@:.h=.log); exit 1; }
+	@(echo '/* Generated from $< by iasl. */'; echo 'static const unsigned char $(basename $(@F))_aml[] = {'; \
+		od -An -v -tx1 $(@:.h=.aml) | sed 's/ \(..\)/0x\1,/g'; echo '};') >$@
+
+expat-lib = $(shell $(CC) -print-file-name=libexpat.a)
+gcc-lib = $(shell gcc -print-libgcc-file-name)
+hv-link = $(LD) -m elf_x86_64 -nostdlib -static --build-id=sha1 -z noexecstack -z max-page-size=0x1000 --gc-sections \
+	--fatal-warnings -T $(lds) -Map $@.map -o $@ $(hv-objs) $(1) \
+	--start-group $(expat-lib) $(newlib)/lib/libc.a $(gcc-lib) --end-group
+
+# The symbol table for backtraces describes the very file that holds it: link, list, link again, compare.
+$(B)/hv/symbols-none.o $(B)/hv/symbols.o: $(B)/hv/%.o: $(B)/gen/%.c $(hv-ready)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(hv-flags) -c -o $@ $<
+
+$(B)/gen/symbols-none.c: tools/symbols.sh
+	@mkdir -p $(@D)
+	@tools/symbols.sh </dev/null >$@
+
+$(B)/gen/symbols.c: $(B)/vouch.pass1 tools/symbols.sh
+	$(call say,GEN,$@)$(NM) -n $< | tools/symbols.sh >$@
+
+$(B)/vouch.pass1: $(hv-objs) $(B)/hv/symbols-none.o $(lds)
+	$(call say,LINK,$@)$(call hv-link,$(B)/hv/symbols-none.o)
+
+$(B)/vouch.elf: $(hv-objs) $(B)/hv/symbols.o $(lds) tools/check-link.sh
+	$(call say,LINK,$@)$(call hv-link,$(B)/hv/symbols.o)
+	$(quiet)NM=$(NM) tools/check-link.sh $@ $(B)/gen/symbols.c $(newlib)
+	@printf '  %s: text %s bytes, SHA-256 %s\n' $@ "$$(size -A $@ | awk '$$1 ~ /text/ { n += $$2 } END { print n }')" \
+		"$$(sha256sum <$@ | cut -d' ' -f1)"
+
+.PHONY: hv-objects
+hv-objects: $(hv-objs)
+
+# ----------------------------------------------------------------------------------------------------- host tools
+$(B)/tool/%.o: %.c $(B)/tool/flags $(asl) | have-build
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)$(CC) $(tool-flags) $(cflags-$<) -c -o $@ $<
+
+define tool-rule
+$(B)/$(1): $(patsubst %.c,$(B)/tool/%.o,$(tool-$(1)-srcs))
+	$$(call say,HOSTLD,$$@)$(CC) -o $$@ $$^ $(if $(tool-$(1)-libs),$(tool-$(1)-libs),-lexpat)
+endef
+$(foreach t,$(tools),$(eval $(call tool-rule,$(t))))
+
+# ----------------------------------------------------------------------------------------------------- unit tests
+# Objects are shared by all unit tests, except those with flags of their own (unit-X-cflags).
+unit-srcs = $(sort tests/unit/test_$(1).c $(unit-$(1)-srcs))
+unit-dir = $(B)/unit$(if $(unit-$(1)-cflags),-$(1))
+
+$(B)/unit/%.o: %.c $(B)/unit/flags $(asl) | have-check
+	@mkdir -p $(@D)
+	$(call say,UNITCC,$<)$(CC) $(unit-flags) -c -o $@ $<
+
+define unit-rule
+$(B)/tests/unit/$(1): $(patsubst %.c,$(unit-dir)/%.o,$(unit-srcs))
+	@mkdir -p $$(@D)
+	$$(call say,UNITLD,$$@)$(CC) $(san) -o $$@ $$^ $(unit-$(1)-libs) -lcmocka
+.PHONY: unit-$(1)
+unit-$(1): $(B)/tests/unit/$(1)
+	$$(quiet)$(PYTHON) tests/run_unit.py $$<
+endef
+define unit-cflags-rule
+$(B)/unit-$(1)/%.o: %.c $(B)/unit/flags $(asl) | have-check
+	@mkdir -p $$(@D)
+	$$(call say,UNITCC,"$$< ($(1))")$(CC) $(unit-flags) $(unit-$(1)-cflags) -c -o $$@ $$<
+endef
+$(foreach u,$(unit),$(if $(unit-$(u)-cflags),$(eval $(call unit-cflags-rule,$(u)))))
+$(foreach u,$(unit),$(eval $(call unit-rule,$(u))))
+
+.PHONY: unit-tests check tools-tests
+unit-tests: $(unit-bins)
+	$(quiet)$(PYTHON) tests/run_unit.py $(unit-bins)
+
+tools-tests: $(tool-bins)
+	$(quiet)VOUCH=$(CURDIR)/$(B)/vouch BUILD_VM=$(CURDIR)/$(B)/build_vm $(PYTHON) tests/run_tools.py
+
+check: unit-tests tools-tests
+
+# ----------------------------------------------------------------------------------------------------------- fuzz
+$(B)/fuzz/%.o: %.c $(B)/fuzz/flags $(asl) | have-test
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<)$(FUZZ_CC) $(fuzz-flags) -c -o $@ $<
+
+define fuzz-rule
+$(B)/tests/fuzz/$(1): $(patsubst %.c,$(B)/fuzz/%.o,$(sort tests/fuzz/fuzz_$(1).c $(fuzz-$(1)-srcs)))
+	@mkdir -p $$(@D)
+	$$(call say,FUZZLD,$$@)$(FUZZ_CC) $(san),fuzzer -o $$@ $$^ $(fuzz-$(1)-libs)
+endef
+$(foreach f,$(fuzz),$(eval $(call fuzz-rule,$(f))))
+
+.PHONY: fuzz-build fuzz
+fuzz-build: $(fuzz-bins)
+fuzz: $(fuzz-bins)
+	$(quiet)$(PYTHON) tests/run_fuzz.py --seconds $(FUZZ_SECONDS) --work $(B)/tests/fuzz $(fuzz-bins)
+
+# --------------------------------------------------------------------------------------------------- other checks
+.PHONY: headers-check no-globals-check
+headers-check: $(hv-ready) $(gen)
+	$(quiet)tools/check-headers.sh '$(CC)' '$(filter-out -MMD -MP,$(hv-flags))' '$(filter-out -MMD -MP,$(unit-flags))'
+
+no-globals-check: $(hv-objs)
+	$(quiet)tools/check-globals.sh $(hv-objs)
+
+.PHONY: debug-build clang-build
+debug-build:
+	+$(quiet)$(MAKE) --no-print-directory DEBUG=1 all
+clang-build:
+	+$(quiet)$(MAKE) --no-print-directory CC=clang all
+
+# --------------------------------------------------------------------------------------------------- guests, boots
+.PHONY: setup guest-files run boot-test guest-test test
+setup:
+	@tools/setup.sh
+
+build/guest/vmlinuz: tools/fetch-guest.sh
+	@tools/fetch-guest.sh build/guest
+
+build/guest/initrd.gz: tools/mkinitrd.sh | build/guest/vmlinuz
+	@tools/mkinitrd.sh $@
+
+build/guest/demo.img: tests/data/demo.xml build/guest/vmlinuz build/guest/initrd.gz $(B)/vouch
+	$(call say,IMAGE,$@)cd build/guest && $(CURDIR)/$(B)/vouch build $(CURDIR)/tests/data/demo.xml -o demo.img
+
+guest-files: build/guest/vmlinuz build/guest/initrd.gz
+
+run:
+	@tools/setup.sh
+	+$(quiet)$(MAKE) --no-print-directory -j$(JOBS) all build/guest/demo.img
+	$(quiet)$(B)/vouch run build/guest/demo.img
+
+boot-test: all guest-files | have-test
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg $(if $(TEST),--only '$(TEST)')
+
+guest-test: all $(guest) | have-test
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/tests.cfg $(if $(TEST),--only '$(TEST)')
+
+test:
+	@tools/setup.sh
+	+$(quiet)$(PYTHON) tests/run_all.py --make '$(MAKE)' --jobs $(JOBS) --fuzz-seconds $(FUZZ_SECONDS)
+
+# ----------------------------------------------------------------------------------------------------------- rest
+.PHONY: clean help
+clean:
+	rm -rf build
+
+help:
+	@echo 'make             build $(B)/vouch.elf, $(B)/vouch and $(B)/build_vm'
+	@echo 'make setup       install what is needed (Debian packages; as root or with sudo)'
+	@echo 'make run         set up, build, boot the demo guest in QEMU: its shell is on this terminal'
+	@echo 'make test        set up, then every test; ends in one line with the sums'
+	@echo 'make check       unit tests and tests of the host tools, in seconds'
+	@echo 'make unit-NAME   one unit test program: $(unit)'
+	@echo 'make fuzz        fuzz all targets for FUZZ_SECONDS=$(FUZZ_SECONDS) in all: $(fuzz)'
+	@echo 'make boot-test   boot through GRUB in QEMU (TEST=NAME: one of tests/boot/tests.cfg)'
+	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
+	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
+	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N'
+
+-include $(hv-objs:.o=.d) $(offsets:.h=.d)
+-include $(foreach t,$(tools),$(patsubst %.c,$(B)/tool/%.d,$(tool-$(t)-srcs)))
+-include $(foreach u,$(unit),$(patsubst %.c,$(call unit-dir,$(u))/%.d,$(call unit-srcs,$(u))))
+-include $(foreach f,$(fuzz),$(patsubst %.c,$(B)/fuzz/%.d,tests/fuzz/fuzz_$(f).c $(fuzz-$(f)-srcs)))
