@@ -9,7 +9,7 @@
 
 #include <vouch/types.h>
 
-#define BUS_MAX_RANGES 64
+#define BUS_MAX_RANGES 96  /* PLAN_IGNORE_MAX and the devices */
 
 /*
  * off is relative to the range's base: a device does not know its address. size is 1, 2, 4 or 8 and allowed by the

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+hv-srcs += core/bus.c core/vclock.c
