@@ -29,16 +29,6 @@ V ?=
 quiet := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2);)
 
-# ------------------------------------------------------------------------------------------------------ fragments
-hv-srcs :=
-hv-asl :=
-tool-vouch-srcs :=
-tool-build_vm-srcs :=
-unit :=
-fuzz :=
-guest :=
-include $(wildcard arch/x86/*/*.mk core/*.mk core/dev/*.mk loader/*.mk tools/*.mk tests/*/*.mk)
-
 # ---------------------------------------------------------------------------------------------------------- flags
 warn := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wvla -Werror
 common := -std=gnu11 $(warn) -fno-common -ffile-prefix-map=$(CURDIR)=. -MMD -MP
@@ -55,6 +45,16 @@ san := -fsanitize=address,undefined -fno-sanitize-recover=all
 unit-flags := $(common) $(san) -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen -DVOUCH_HOST_TEST -DVOUCH_DEBUG
 fuzz-flags := $(common) $(san),fuzzer-no-link -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen \
 	-DVOUCH_HOST_TEST -DVOUCH_DEBUG
+
+# ------------------------------------------------------------------------------------------------------ fragments
+hv-srcs :=
+hv-asl :=
+tool-vouch-srcs :=
+tool-build_vm-srcs :=
+unit :=
+fuzz :=
+guest :=
+include $(wildcard arch/x86/*/*.mk core/*.mk core/dev/*.mk loader/*.mk tools/*.mk tests/*/*.mk)
 
 # ------------------------------------------------------------------------------------------------- what to build
 hv-objs := $(patsubst %,$(B)/hv/%.o,$(basename $(hv-srcs)))

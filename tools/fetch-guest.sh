@@ -55,7 +55,7 @@ for deb in *.deb; do
 done
 cp tree/boot/vmlinuz-* vmlinuz
 cp tree/boot/config-* config
-cp "$(find tree -type f -name busybox | head -n 1)" busybox
+cp "$(find tree -type f -name busybox -path "*bin/*" | head -n 1)" busybox
 chmod 755 busybox
 chmod 644 vmlinuz config
 mv vmlinuz config busybox "$out/"
