@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest that dies by a triple fault; how= chooses the way: idt (no IDT at all), df (the #DF gate is not present),
+ * paging (the page tables are gone). Nothing may be printed after its last line.
+ */
+#include "lib/guest.h"
+
+const char test_name[] = "triplefault";
+
+static void empty_idt(void)
+{
+	struct { u16 limit; u64 base; } __attribute__((packed)) none = { 0, 0 };
+
+	asm volatile("lidt %0; ud2" :: "m"(none));
+}
+
+static void no_double_fault_gate(void)
+{
+	idt[6].type = 0;
+	idt[8].type = 0;
+	idt[11].type = 0;
+	idt[13].type = 0;
+	asm volatile("ud2");
+}
+
+static void no_paging(void)
+{
+	page_pml4[0] = 0;
+	write_cr3(read_cr3());
+}
+
+void test_main(void)
+{
+	print("how=%s\n", arg("how") ? arg("how") : "idt");
+	report(true, "about to triple fault");
+	summary();
+	if (arg_is("how", "df"))
+		no_double_fault_gate();
+	else if (arg_is("how", "paging"))
+		no_paging();
+	else
+		empty_idt();
+	print("FAIL: alive after a triple fault\n");
+	stop_here();
+}
