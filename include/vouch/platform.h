@@ -25,6 +25,7 @@ struct platform {
 	bool has_s5; uint8_t s5_a, s5_b;  /* SLP_TYP values of _S5 */
 	uint8_t reset_space, reset_val; uint64_t reset_addr; bool has_reset;
 	unsigned int pci_functions, pci_quieted, usb_handoffs;
+	uint64_t mmio_used;           /* bytes of the MMIO window handed out (arch/x86/mm/paging.c) */
 };
 
 /* Host time and events; all with host events off (GIF=0 or IF=0). */

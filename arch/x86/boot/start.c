@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the loader's hand-over to vouch_main(): the boot CPU's own memory, its tables, a console on COM1, and the
+ * loader's information copied out. Memory of the boot CPU is the only writable data that has names.
+ */
+#include <vouch/assert.h>
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/serial.h>
+
+#include "arch/x86/cpu/cpu.h"
+#include "core/main.h"
+#include "start.h"
+
+#define MB2_LOADED 0x36d76289u
+/* GRUB's is some kilobytes; more than this is not one. */
+#define MB2_INFO_MAX (16u << 20)
+
+#define BOOT_BSS __attribute__((section(".boot.bss,\"aw\",@nobits#")))
+
+/* head.S and vouch.lds know these by name. The area comes first: it is aligned to its size. */
+BOOT_BSS __attribute__((aligned(CPU_AREA_SIZE))) uint8_t boot_area[CPU_AREA_SIZE];
+BOOT_BSS __attribute__((aligned(PAGE_SIZE))) uint64_t boot_tables[8][512];
+static BOOT_BSS __attribute__((aligned(PAGE_SIZE))) struct pcpu_arch boot_arch;
+static BOOT_BSS struct host boot_host;
+
+_Static_assert(sizeof(struct pcpu) <= AREA_GUARD_LOW, "struct pcpu has one page");
+
+static void boot_info_read(struct boot_info *b, uint32_t info, uint64_t load_base)
+{
+	const uint8_t *tags = hpa_to_ptr(hpa(info));
+	uint32_t len = *(const volatile uint32_t *)tags, at = 0;
+	enum mb2_err err;
+
+	if (info & 7 || len > MB2_INFO_MAX || len < 8)
+		panic("boot information at %#x: bad address or length %#x", info, len);
+	err = mb2_parse(b, tags, len, &at);
+	if (err != MB2_OK)
+		panic("boot information refused: %s at offset %#x", mb2_err_text(err), at);
+	b->info = hpa(info);
+	b->info_len = len;
+	if (b->load_base.v && b->load_base.v != load_base)
+		log_warn("the loader says it put the image at %#lx, but it is at %#lx", (unsigned long)b->load_base.v,
+			 (unsigned long)load_base);
+	b->load_base = hpa(load_base);
+}
+
+void boot_start(uint32_t magic, uint32_t info, uint64_t load_base)
+{
+	struct pcpu *p = this_cpu();
+	struct host *h = &boot_host;
+
+	p->self = p;
+	p->host = h;
+	p->arch = &boot_arch;
+	lock_init(&h->console.lock, LOCK_CONSOLE, "console");
+	h->console.console_ports = OPT_COM1;
+	h->console.level = LOG_INFO;
+	serial_init(0, false);
+	cpu_tables_init(p);
+	cpu_features_init();
+	if (magic != MB2_LOADED)
+		panic("not started by a multiboot2 loader (magic %#x): boot with GRUB's multiboot2 command", magic);
+	boot_info_read(&h->boot, info, load_base);
+	vouch_main(h);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* This machine's own interrupt controllers: LAPIC of this CPU, first IOAPIC, the PICs (masked for good). */
+#ifndef ARCH_X86_CPU_APIC_H
+#define ARCH_X86_CPU_APIC_H
+
+#include <vouch/types.h>
+
+struct host;
+
+/* Enables this CPU's LAPIC (x2APIC if the firmware left it on), timer off, LINT1 = NMI, PICs masked. Needs ACPI done
+ * and platform.tsc_khz; fills lapic_khz or tsc_deadline. */
+void lapic_init(struct host *h);
+void lapic_eoi(void);
+/* Masks everything on the IOAPIC, then routes the receive interrupts of the console's ports to this CPU. */
+void ioapic_init(struct host *h);
+
+#endif

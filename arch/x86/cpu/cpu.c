@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Control registers and their like: constant from here on, so that a guest's exit has nothing to restore. */
+#include "cpu.h"
+
+#include <vouch/x86.h>
+
+#include "asm.h"
+
+/* PAT as after reset: entry 3 (PCD and PWT) is uncached. APM 2 "Page-Attribute Table" (7.8). */
+#define PAT_RESET 0x0007040600070406ull
+
+static uint64_t cr4_wanted(void)
+{
+	struct cpuid_regs one = cpuid_leaf(1, 0), seven = cpuid_leaf(7, 0);
+	uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;
+
+	if (one.ecx & 1u << 26)
+		cr4 |= CR4_OSXSAVE;
+	if (seven.ebx & 1u << 0)
+		cr4 |= CR4_FSGSBASE;
+	if (seven.ebx & 1u << 7)
+		cr4 |= CR4_SMEP;
+	if (seven.ebx & 1u << 20)
+		cr4 |= CR4_SMAP;
+	if (seven.ecx & 1u << 2)
+		cr4 |= CR4_UMIP;
+	return cr4;
+}
+
+void cpu_features_init(void)
+{
+	cr0_write(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
+	cr4_write(cr4_wanted());
+	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE);
+	msr_write(MSR_PAT, PAT_RESET);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The console channel: guests' output, everybody's input. Vouch's own lines are core/log.c. */
+#include <vouch/console.h>
+
+#include <vouch/options.h>
+#include <vouch/serial.h>
+
+void console_init(struct console *c, const struct options *o)
+{
+	unsigned int port;
+
+	lock_init(&c->lock, LOCK_CONSOLE, "console");
+	c->console_ports = o->console;
+	c->log_ports = o->log;
+	c->level = o->loglevel;
+	for (port = 0; port < SERIAL_PORTS; port++) {
+		uint32_t bit = 1u << port;
+
+		if ((o->console | o->log) & bit && !serial_init(port, (o->console & bit) != 0)) {
+			c->console_ports &= ~bit;
+			c->log_ports &= ~bit;
+		}
+	}
+	/* With every port it was told to use missing, Vouch would be mute: COM1 is as good as any. */
+	if (!(c->console_ports | c->log_ports))
+		c->console_ports = OPT_COM1;
+}
+
+static void ports_write(uint32_t ports, const uint8_t *bytes, size_t n)
+{
+	unsigned int port;
+
+	for (port = 0; port < SERIAL_PORTS; port++)
+		if (ports & 1u << port)
+			serial_write(port, bytes, n);
+}
+
+void console_write(struct console *c, const uint8_t *bytes, size_t n)
+{
+	if (!n)
+		return;
+	lock_take(&c->lock);
+	ports_write(c->console_ports, bytes, n);
+	c->guest_midline = bytes[n - 1] != '\n';
+	lock_drop(&c->lock);
+}
+
+size_t console_read(struct console *c, uint8_t *bytes, size_t n)
+{
+	size_t got = 0;
+
+	lock_take(&c->lock);
+	while (got < n && c->rx_tail != c->rx_head)
+		bytes[got++] = c->rx[c->rx_tail++ % CONSOLE_RX_SIZE];
+	lock_drop(&c->lock);
+	return got;
+}
+
+static void console_take(struct console *c, uint8_t byte)
+{
+	if (c->rx_head - c->rx_tail == CONSOLE_RX_SIZE) {
+		c->rx_dropped++;
+		return;
+	}
+	c->rx[c->rx_head++ % CONSOLE_RX_SIZE] = byte;
+}
+
+void console_poll(struct console *c)
+{
+	unsigned int port, i;
+
+	lock_take(&c->lock);
+	for (port = 0; port < SERIAL_PORTS; port++) {
+		if (!(c->console_ports & 1u << port))
+			continue;
+		/* Bounded: a port that is stuck at "data ready" gets no more than a buffer's worth of attention. */
+		for (i = 0; i < CONSOLE_RX_SIZE; i++) {
+			int byte = serial_read(port);
+
+			if (byte < 0)
+				break;
+			console_take(c, (uint8_t)byte);
+		}
+	}
+	lock_drop(&c->lock);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Vouch's own lines, to the log ports if there are any, else to the console ports. Host programs and tests link
+ * another version of these functions. Cuts a line that is too long and marks the cut.
+ */
+#include <vouch/log.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/serial.h>
+
+#include "log_port.h"
+
+#define LINE_MAX_LEN 400
+
+static size_t line_end(char *line, size_t size, size_t used, int more)
+{
+	size_t n;
+
+	if (more < 0) {
+		n = used;
+	} else if ((size_t)more > size - used - 3) {
+		n = size - 3;
+		memcpy(line + n - 3, "...", 3);
+	} else {
+		n = used + (size_t)more;
+	}
+	line[n] = '\r';
+	line[n + 1] = '\n';
+	return n + 2;
+}
+
+/* The caller holds the console's lock, or is past caring. */
+static void ports_put(struct console *c, const char *text, size_t n)
+{
+	uint32_t ports = c->log_ports ? c->log_ports : c->console_ports;
+	unsigned int port;
+
+	for (port = 0; port < SERIAL_PORTS; port++) {
+		if (!(ports & 1u << port))
+			continue;
+		if (c->guest_midline && c->console_ports & 1u << port)
+			serial_write(port, (const uint8_t *)"\r\n", 2);
+		serial_write(port, (const uint8_t *)text, n);
+	}
+	if (ports & c->console_ports)
+		c->guest_midline = false;
+}
+
+static void line_put(struct console *c, const char *prefix, const char *fmt, va_list ap)
+{
+	char line[LINE_MAX_LEN];
+	size_t used = strlen(prefix);
+	int more;
+
+	memcpy(line, prefix, used);
+	more = vsnprintf(line + used, sizeof(line) - used - 2, fmt, ap);
+	ports_put(c, line, line_end(line, sizeof(line), used, more));
+}
+
+static const char *level_prefix(enum log_level level)
+{
+	switch (level) {
+	case LOG_ERROR:
+		return "vouch: error: ";
+	case LOG_WARN:
+		return "vouch: warning: ";
+	case LOG_DEBUG:
+		return "vouch: debug: ";
+	default:
+		return "vouch: ";
+	}
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	struct console *c = &this_cpu()->host->console;
+	va_list ap;
+
+	if (level > c->level)
+		return;
+	va_start(ap, fmt);
+	lock_take(&c->lock);
+	line_put(c, level_prefix(level), fmt, ap);
+	lock_drop(&c->lock);
+	va_end(ap);
+}
+
+void log_stage(const char *fmt, ...)
+{
+	struct console *c = &this_cpu()->host->console;
+	char prefix[32];
+	va_list ap;
+
+	va_start(ap, fmt);
+	lock_take(&c->lock);
+	snprintf(prefix, sizeof(prefix), "vouch: [%2u] ", ++c->stage);
+	line_put(c, prefix, fmt, ap);
+	lock_drop(&c->lock);
+	va_end(ap);
+}
+
+void log_emergency(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_emergency_v(fmt, ap);
+	va_end(ap);
+}
+
+void log_emergency_v(const char *fmt, va_list ap)
+{
+	line_put(&this_cpu()->host->console, level_prefix(LOG_ERROR), fmt, ap);
+}
