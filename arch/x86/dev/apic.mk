@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+hv-srcs += arch/x86/dev/pic.c arch/x86/dev/ioapic.c
