@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The host's side of what the loader calls: log lines go to stderr, library code needs no preparation. */
+#include <vouch/log.h>
+
+#include "cli.h"
+
+#include <vouch/assert.h>
+#include <vouch/lib.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	static const char *const kind[] = { "error", "warning", "note" };
+	va_list args;
+
+	if (level > LOG_INFO)
+		return;
+	fflush(stdout);
+	fprintf(stderr, "%s: %s: ", cli_program(), kind[level]);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+void lib_enter(void)
+{
+}
+
+void lib_exit(void)
+{
+}
+
+void lib_assert(void)
+{
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("vouch: internal error: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An output file that appears whole or not at all: written under a temporary name in its own directory, synced, then
+ * renamed. Functions print what went wrong and return an enum cli_status.
+ */
+#ifndef VOUCH_TOOLS_OUTFILE_H
+#define VOUCH_TOOLS_OUTFILE_H
+
+#include <vouch/types.h>
+
+struct outfile {
+	char *path;                   /* where it goes, symbolic links followed */
+	char *temp;                   /* where it is meanwhile */
+	int fd;                       /* read and write */
+};
+
+/*
+ * Refuses a path that exists and is no regular file: the rename would replace a device or a pipe.
+ * After success end with outfile_commit() or outfile_abort().
+ */
+int outfile_open(struct outfile *o, const char *path);
+
+/* The same, but a symbolic link at path itself is replaced, or refused, like a file; never followed. */
+int outfile_open_plain(struct outfile *o, const char *path);
+int outfile_write(struct outfile *o, const void *data, size_t len);
+int outfile_write_at(struct outfile *o, const void *data, size_t len, uint64_t off);
+
+/* On failure too, nothing but the old file (if any) is left. noreplace: an existing file is an error. */
+int outfile_commit(struct outfile *o, bool noreplace);
+void outfile_abort(struct outfile *o);
+
+#endif

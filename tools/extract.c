@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `vouch extract`: takes files out of an image that is good as a whole. Ids come from the image, so they become file
+ * names that can't leave the directory, and nothing that exists is replaced unless asked for.
+ */
+#include "commands.h"
+
+#include "common/cli.h"
+#include "common/opened.h"
+#include "common/outfile.h"
+#include "common/progress.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NAME_MAX_LEN 240              /* leaves room for a temporary suffix in a 255-byte name */
+
+static const char help[] =
+	"Usage: vouch extract [OPTION]... IMG [ID]...\n"
+	"Write the files of a good image, or those with the IDs, each named by its id.\n"
+	"Other characters than letters, digits, '.', '_' and '-', and a leading '.', become %XX.\n\n"
+	"  -C, --directory=DIR  where to write; created if missing; default: the working directory\n"
+	"  -f, --force          replace files that exist\n"
+	"  -h, --help           show this and exit\n"
+	"  -V, --version        show the version of vouch and exit\n";
+
+static const struct option options[] = {
+	{ "directory", required_argument, NULL, 'C' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+struct extract {
+	const char *dir;
+	bool force;
+	char **ids;                   /* NULL-terminated; none: all files */
+};
+
+static bool is_plain(char c, bool first)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+	       (c == '.' && !first);
+}
+
+/* Different ids get different names: '%' itself is escaped, and "%N" (a file by number) is no escape. */
+static void safe_name(char name[NAME_MAX_LEN + 1], const struct image_file *f)
+{
+	size_t len = 0;
+
+	for (const char *c = f->id; *c; c++) {
+		bool plain = is_plain(*c, c == f->id);
+
+		if (len + 3 > NAME_MAX_LEN) {
+			snprintf(name, NAME_MAX_LEN + 1, "%%file-%u", f->index);
+			return;
+		}
+		len += (size_t)snprintf(name + len, 4, plain ? "%c" : "%%%02X", (unsigned char)*c);
+	}
+}
+
+/* Copies the file and checks the hash of what was copied: the image may have changed since it was judged. */
+static int copy_out(struct opened *o, uint32_t index, struct outfile *out)
+{
+	const struct image_file *f = &o->img.file[index];
+	char *chunk = cli_alloc(FILE_CHUNK);
+	struct v1_hash hash = { 0 };
+	struct progress progress;
+	int status = CLI_GOOD;
+
+	progress_begin(&progress, "extracting", f->size);
+	for (uint64_t at = 0; at < f->size && status == CLI_GOOD; at += FILE_CHUNK) {
+		size_t n = (size_t)min_u64(f->size - at, FILE_CHUNK);
+
+		status = file_read_at(&o->file, chunk, n, f->offset + at);
+		if (status == CLI_GOOD)
+			status = outfile_write(out, chunk, n);
+		v1_hash_update(&hash, chunk, n);
+		progress_add(&progress, n);
+	}
+	progress_end(&progress);
+	free(chunk);
+	if (status == CLI_GOOD && image_check_hash(&o->img, index, &hash, &o->err)) {
+		cli_error("%s: refused: %s", o->file.path, o->err.text);
+		status = CLI_REFUSED;
+	}
+	return status == CLI_GOOD ? file_unchanged(&o->file) : status;
+}
+
+static int extract_file(struct opened *o, uint32_t index, const struct extract *x)
+{
+	char name[NAME_MAX_LEN + 1] = "";
+	struct outfile out;
+	char *path;
+	int status;
+
+	safe_name(name, &o->img.file[index]);
+	path = cli_asprintf("%s/%s", x->dir, name);
+	status = outfile_open_plain(&out, path);
+	if (status == CLI_GOOD) {
+		status = copy_out(o, index, &out);
+		if (status == CLI_GOOD)
+			status = outfile_commit(&out, !x->force);
+		else
+			outfile_abort(&out);
+	}
+	if (status == CLI_GOOD)
+		printf("%s\n", path);
+	free(path);
+	return status;
+}
+
+static const struct image_file *find(const struct image *img, const char *id)
+{
+	for (uint32_t i = 0; i < img->file_count; i++)
+		if (strcmp(img->file[i].id, id) == 0)
+			return &img->file[i];
+	return NULL;
+}
+
+/* Before anything is written. */
+static int check_ids(const struct opened *o, const struct extract *x)
+{
+	for (char **id = x->ids; *id; id++) {
+		if (!find(&o->img, *id)) {
+			cli_error("%s: holds no file '%s'", o->file.path, *id);
+			return CLI_USAGE;
+		}
+	}
+	return CLI_GOOD;
+}
+
+static int make_dir(const char *dir)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0777) == 0 || (errno == EEXIST && stat(dir, &st) == 0 && S_ISDIR(st.st_mode)))
+		return CLI_GOOD;
+	cli_error("%s: cannot make this directory: %s", dir, strerror(errno));
+	return CLI_ENV;
+}
+
+static bool is_wanted(const struct extract *x, const char *id)
+{
+	if (!*x->ids)
+		return true;
+	for (char **wanted = x->ids; *wanted; wanted++)
+		if (strcmp(*wanted, id) == 0)
+			return true;
+	return false;
+}
+
+static int extract_wanted(struct opened *o, const struct extract *x)
+{
+	int status = check_ids(o, x);
+
+	if (o->img.version == 0)
+		cli_warn("%s: holds no hashes (v0): the files are not verified", o->file.path);
+	if (status == CLI_GOOD)
+		status = make_dir(x->dir);
+	for (uint32_t i = 0; i < o->img.file_count && status == CLI_GOOD; i++)
+		if (is_wanted(x, o->img.file[i].id))
+			status = extract_file(o, i, x);
+	return status;
+}
+
+static int extract_image(const char *path, const struct extract *x)
+{
+	struct opened *o = opened_open(path);
+	int status = o ? opened_judge(o) : CLI_ENV;
+
+	if (status == CLI_REFUSED)
+		cli_error("%s: refused, nothing was written: %s", path, o->err.text);
+	else if (status == CLI_GOOD)
+		status = extract_wanted(o, x);
+	opened_close(o);
+	return cli_finish(status);
+}
+
+int command_extract(int argc, char **argv)
+{
+	struct extract x = { .dir = "." };
+	int option, status = CLI_GO_ON;
+
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "C:fhV", options, NULL)) != -1) {
+		if (option == 'C')
+			x.dir = optarg;
+		else if (option == 'f')
+			x.force = true;
+		else
+			status = cli_common_option(option, "extract", help);
+	}
+	if (status != CLI_GO_ON)
+		return status;
+	if (argc == optind) {
+		cli_error("no image given");
+		return cli_usage("extract");
+	}
+	x.ids = argv + optind + 1;
+	return extract_image(argv[optind], &x);
+}
