@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guest images for boot tests: built by `vouch build` from a recipe, then damaged on purpose where the recipe says so.
+
+Reads the image layout by itself (docs/image-format.md), so that a mistake in Vouch's parser cannot hide here.
+"""
+
+import html
+import os
+import struct
+import subprocess
+
+
+class RecipeError(Exception):
+    pass
+
+
+def config_xml(name, recipe, files):
+    """The configuration: memory, files and boot from the recipe's keys; `extra` goes below the root as it is."""
+    def attr(key, value):
+        return ' %s="%s"' % (key, html.escape(value, quote=True))
+
+    lines = ["<vm%s%s>" % (attr("class", "PC"), attr("name", recipe.get("name", name)))]
+    lines.append("<memory>%s</memory>" % recipe.get("memory", "256"))
+    lines.append('<paging mode="nested"/>')
+    lines.append('<cores count="1"><core/></cores>')
+    lines.append("<files>")
+    lines += ["<file%s%s/>" % (attr("id", i), attr("filename", path)) for i, path in files.items()]
+    lines.append("</files>")
+    boot = attr("kernel", "kernel")
+    if "initrd" in files:
+        boot += attr("initrd", "initrd")
+    if recipe.get("cmdline"):
+        boot += attr("cmdline", recipe["cmdline"])
+    lines.append("<boot%s/>" % boot)
+    lines.append(recipe.get("extra", ""))
+    lines.append("</vm>")
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+class Layout:
+    """Where things stand in a well-formed image."""
+
+    def __init__(self, data):
+        if data[:5] != b"v3vee":
+            raise RecipeError("not an image")
+        self.version = int.from_bytes(data[5:8], "big")
+        self.header_size = 24 if self.version else 16
+        (self.xml_len,) = struct.unpack_from("<I", data, 8)
+        self.count_at = 12 + self.xml_len + 8
+        (self.count,) = struct.unpack_from("<Q", data, self.count_at)
+        self.table_at = self.count_at + 8
+        self.data_at = self.table_at + self.count * self.header_size + 8
+
+    def header_at(self, i):
+        if i >= self.count:
+            raise RecipeError("no file %d in the image" % i)
+        return self.table_at + i * self.header_size
+
+    def file(self, data, i):
+        """(offset, size) of file i."""
+        size, offset = struct.unpack_from("<IQ", data, self.header_at(i) + 4)
+        return offset, size
+
+
+def damage(data, words):
+    """One damage, by name; see the list at the top of tests.cfg."""
+    data = bytearray(data)
+    at = Layout(data)
+    kind, args = words[0], [int(w, 0) for w in words[1:]]
+    if kind == "flip":                      # flip FILE [BYTE]: one bit; default the middle of the file
+        offset, size = at.file(data, args[0])
+        data[offset + (args[1] if len(args) > 1 else size // 2)] ^= 0x10
+    elif kind == "cut":                     # cut BYTES: that many bytes lost at the end
+        del data[len(data) - args[0]:]
+    elif kind == "keep":                    # keep BYTES: only the first so many
+        del data[args[0]:]
+    elif kind == "cookie":
+        data[0] ^= 0x20
+    elif kind == "version":                 # version N
+        data[5:8] = args[0].to_bytes(3, "big")
+    elif kind == "xml-length":              # xml-length DELTA
+        struct.pack_into("<I", data, 8, at.xml_len + args[0])
+    elif kind == "xml-nul":
+        data[12 + at.xml_len // 2] = 0
+    elif kind == "count":                   # count N
+        struct.pack_into("<Q", data, at.count_at, args[0])
+    elif kind == "pad":                     # a byte that must be zero, behind the XML
+        data[12 + at.xml_len + 3] = 1
+    elif kind == "index":                   # index FILE VALUE
+        struct.pack_into("<I", data, at.header_at(args[0]), args[1])
+    elif kind == "offset":                  # offset FILE VALUE
+        struct.pack_into("<Q", data, at.header_at(args[0]) + 8, args[1])
+    elif kind == "size":                    # size FILE VALUE
+        struct.pack_into("<I", data, at.header_at(args[0]) + 4, args[1])
+    elif kind == "overlap":                 # overlap FILE: it begins one byte before the end of the one before
+        offset, size = at.file(data, args[0] - 1)
+        struct.pack_into("<Q", data, at.header_at(args[0]) + 8, offset + size - 1)
+    elif kind == "hash":                    # hash FILE
+        data[at.header_at(args[0]) + 16] ^= 1
+    elif kind == "trailing":                # trailing BYTES: bytes that are not zero behind the last file
+        data += b"\xa5" * args[0]
+    else:
+        raise RecipeError("unknown damage %s" % kind)
+    return bytes(data)
+
+
+def build(vouch, name, recipe, folder):
+    """Builds the image of a recipe into folder and returns its path."""
+    path = os.path.join(folder, name + ".img")
+    if "image" in recipe:                   # an image as it is, for instance one of the vectors
+        with open(recipe["image"], "rb") as f:
+            data = f.read()
+    else:
+        files = {}
+        for key in ("kernel", "initrd"):
+            if recipe.get(key):
+                files[key] = os.path.abspath(recipe[key])
+        for line in recipe.get("files", "").split():
+            file_id, _, file_path = line.partition("=")
+            files[file_id] = os.path.abspath(file_path)
+        config = os.path.join(folder, name + ".xml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(config_xml(name, recipe, files))
+        done = subprocess.run([vouch, "build", config, "-v", recipe.get("version", "1"), "-o", path],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        if done.returncode:
+            raise RecipeError("vouch build %s: exit status %d: %s"
+                              % (config, done.returncode, done.stdout.decode("utf-8", "replace").strip()))
+        with open(path, "rb") as f:
+            data = f.read()
+    for line in recipe.get("damage", "").splitlines():
+        if line.split():
+            data = damage(data, line.split())
+    with open(path + ".new", "wb") as f:
+        f.write(data)
+    os.replace(path + ".new", path)
+    return path

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A GRUB BIOS ISO that loads vouch.elf and its modules, and copies of vouch.elf with another wish for its place."""
+
+import os
+import shutil
+import struct
+import subprocess
+
+MODULES = "multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt fat relocator video biosdisk"
+MB2_MAGIC = 0xE85250D6
+TAG_END, TAG_RELOCATABLE = 0, 10
+
+
+class IsoError(Exception):
+    pass
+
+
+def patch_load(elf, words):
+    """The ELF's bytes with the multiboot2 relocatable tag changed: `min=ADDR`, `max=ADDR`, `prefer=low|high|none`."""
+    data = bytearray(elf)
+    for at in range(0, min(32768, len(data) - 16), 8):
+        magic, arch, length, checksum = struct.unpack_from("<IIII", data, at)
+        if magic == MB2_MAGIC and (magic + arch + length + checksum) & 0xFFFFFFFF == 0:
+            break
+    else:
+        raise IsoError("no multiboot2 header")
+    end, tag = at + length, at + 16
+    while tag < end:
+        kind, _, size = struct.unpack_from("<HHI", data, tag)
+        if kind == TAG_RELOCATABLE:
+            for word in words:
+                key, _, value = word.partition("=")
+                if key == "min":
+                    struct.pack_into("<I", data, tag + 8, int(value, 0))
+                elif key == "max":
+                    struct.pack_into("<I", data, tag + 12, int(value, 0))
+                elif key == "prefer":
+                    struct.pack_into("<I", data, tag + 20, {"none": 0, "low": 1, "high": 2}[value])
+                else:
+                    raise IsoError("unknown load tweak %s" % word)
+            return bytes(data)
+        if kind == TAG_END:
+            break
+        tag += (size + 7) & ~7
+    raise IsoError("no relocatable tag")
+
+
+def place(source, target):
+    """A hard link where possible: kernels are big and the disk is shared."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def grub_quote(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def make(out, folder, elf_bytes, cmdline, modules):
+    """modules: (path, string) in order. GRUB itself talks on the first serial port, so a failure there is seen."""
+    tree = os.path.join(folder, "tree")
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(os.path.join(tree, "boot", "grub"))
+    with open(os.path.join(tree, "boot", "vouch.elf"), "wb") as f:
+        f.write(elf_bytes)
+    lines = ["serial --unit=0 --speed=115200", "terminal_output serial",
+             "multiboot2 /boot/vouch.elf " + " ".join(grub_quote(w) for w in cmdline.split())]
+    for n, (path, string) in enumerate(modules):
+        place(path, os.path.join(tree, "boot", "m%02d.img" % n))
+        lines.append("module2 /boot/m%02d.img %s" % (n, " ".join(grub_quote(w) for w in string.split())))
+    lines.append("boot")
+    with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+    if os.path.exists(out):
+        os.unlink(out)
+    done = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--locales=", "--fonts=", "--themes=",
+                           "--install-modules=" + MODULES, "-o", out, tree],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    shutil.rmtree(tree, ignore_errors=True)
+    if done.returncode or not os.path.exists(out):
+        raise IsoError("grub-mkrescue: exit status %d: %s"
+                       % (done.returncode, done.stdout.decode("utf-8", "replace")[-2000:]))

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One QEMU: the first serial port on pipes, the second in a file, control and events through a QMP socket."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+ANSI = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Za-z0-9]|[=>78])")
+
+
+class MachineError(Exception):
+    pass
+
+
+class Machine:
+    def __init__(self, iso, cpu, memory, extra, folder, name):
+        self.folder, self.name = folder, name
+        self.qmp_path = os.path.join(folder, "qmp")
+        self.com2_path = os.path.join(folder, "com2")
+        for path in (self.qmp_path, self.com2_path):
+            if os.path.exists(path):
+                os.unlink(path)
+        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-vga", "none",
+                "-display", "none", "-no-reboot", "-cdrom", iso, "-serial", "stdio", "-serial", "file:" + self.com2_path,
+                "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + extra
+        self.errors = open(os.path.join(folder, "qemu-stderr"), "w+b")
+        self.raw = bytearray()
+        self.changed = threading.Condition()
+        self.ended = False
+        self.events = []
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        bufsize=0)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self.qmp = None
+        try:
+            self._connect()
+        except OSError as e:
+            self.kill()
+            raise MachineError("no control socket: %s; QEMU says: %s" % (e, self.stderr())) from e
+
+    def _read(self):
+        while True:
+            piece = self.process.stdout.read(65536)
+            with self.changed:
+                if not piece:
+                    self.ended = True
+                else:
+                    self.raw += piece
+                self.changed.notify_all()
+            if not piece:
+                return
+
+    def _connect(self):
+        limit = time.monotonic() + 60
+        while True:
+            try:
+                self.qmp = socket.socket(socket.AF_UNIX)
+                self.qmp.connect(self.qmp_path)
+                break
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > limit:
+                    raise
+                time.sleep(0.05)
+        self.replies = []
+        self.qmp_changed = threading.Condition()
+        self.qmp_thread = threading.Thread(target=self._read_qmp, daemon=True)
+        self.qmp_thread.start()
+        self.command({"execute": "qmp_capabilities"})
+
+    def _read_qmp(self):
+        try:
+            for line in self.qmp.makefile("r", encoding="utf-8"):
+                message = json.loads(line)
+                with self.qmp_changed:
+                    if "event" in message:
+                        self.events.append(message)
+                    elif "return" in message or "error" in message:
+                        self.replies.append(message)
+                    self.qmp_changed.notify_all()
+        except (OSError, ValueError):
+            pass
+
+    def command(self, message, timeout=60):
+        """Sends a QMP command and returns its answer, or None when QEMU has ended."""
+        with self.qmp_changed:
+            before = len(self.replies)
+            try:
+                self.qmp.sendall((json.dumps(message) + "\n").encode())
+            except OSError:
+                return None
+            self.qmp_changed.wait_for(lambda: len(self.replies) > before or not self.qmp_thread.is_alive(), timeout)
+            if len(self.replies) == before:
+                return None
+            answer = self.replies[-1]
+        if "error" in answer:
+            raise MachineError("QEMU refuses %s: %s" % (message, answer["error"].get("desc")))
+        return answer["return"]
+
+    def monitor(self, line):
+        return self.command({"execute": "human-monitor-command", "arguments": {"command-line": line}})
+
+    def text(self):
+        """The first serial port so far, without carriage returns and terminal sequences."""
+        return ANSI.sub("", self.raw.decode("latin-1").replace("\r", ""))
+
+    def com2(self):
+        try:
+            with open(self.com2_path, "rb") as f:
+                return ANSI.sub("", f.read().decode("latin-1").replace("\r", ""))
+        except OSError:
+            return ""
+
+    def cpu_seconds(self):
+        """CPU time QEMU has used; 0 when it has ended."""
+        try:
+            with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            return 0.0
+
+    def send(self, data):
+        try:
+            self.process.stdin.write(data)
+        except OSError as e:
+            raise MachineError("QEMU takes no more input: %s" % e) from e
+
+    def wait_text(self, test, limit):
+        """Waits until test(text) is true; returns its value, or None at the limit or when QEMU has ended."""
+        while True:
+            with self.changed:
+                ended, size = self.ended, len(self.raw)
+            value = test(self.text())
+            if value or ended:
+                return value or None
+            left = limit - time.monotonic()
+            if left <= 0:
+                return None
+            with self.changed:
+                self.changed.wait_for(lambda: self.ended or len(self.raw) != size, min(left, 1))
+
+    def wait_end(self, limit):
+        """The reason QEMU gives for its end ('guest-shutdown', 'guest-reset', ...), or None if it still runs."""
+        try:
+            self.process.wait(max(0, limit - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return None
+        self.reader.join(10)
+        self.qmp_thread.join(10)
+        for event in self.events:
+            if event["event"] == "SHUTDOWN":
+                return event["data"].get("reason", "unknown")
+        return "exit status %s" % self.process.returncode
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join(10)
+        if self.qmp:
+            self.qmp.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                pipe.close()
+            except OSError:
+                pass
+
+    def stderr(self):
+        self.errors.seek(0)
+        return self.errors.read().decode("utf-8", "replace")

@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boots lists of images through GRUB in QEMU and judges what the serial port says. docs/testing.md describes the lists.
+
+Usage: tests/boot/run.py [--build DIR] [--only NAME,...] [--jobs N] LIST.cfg
+"""
+
+import argparse
+import concurrent.futures
+import configparser
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+here = os.path.dirname(os.path.abspath(__file__))
+top = os.path.dirname(os.path.dirname(here))
+sys.path.insert(0, here)
+sys.path.insert(0, os.path.dirname(here))
+import images  # noqa: E402
+import iso  # noqa: E402
+import results  # noqa: E402
+from machine import Machine, MachineError  # noqa: E402
+
+# A loaded machine with two cores: VOUCH_TEST_PATIENCE multiplies all time limits.
+PATIENCE = float(os.environ.get("VOUCH_TEST_PATIENCE", "1"))
+ENDS = {"poweroff": "guest-shutdown", "reset": "guest-reset"}
+TAIL = 40
+
+
+class Failure(Exception):
+    pass
+
+
+def short(text, limit=160):
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+class Lists:
+    """A list file: [image NAME] recipes and one section a test."""
+
+    def __init__(self, path, build):
+        self.cfg = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",), delimiters=("=",),
+                                             empty_lines_in_values=False, strict=True)
+        self.cfg.optionxform = str
+        with open(path, encoding="utf-8") as f:
+            self.cfg.read_string(f.read().replace("{build}", build).replace("{top}", top))
+        self.tests = [s for s in self.cfg.sections() if not s.startswith("image ")]
+        self.lock = threading.Lock()
+        self.built = {}
+
+    def recipe(self, name):
+        section = "image " + name
+        if not self.cfg.has_section(section):
+            raise Failure("no recipe [image %s]" % name)
+        recipe = dict(self.cfg[section])
+        if "like" in recipe:
+            recipe = dict(self.recipe(recipe["like"]), **recipe)
+        return recipe
+
+    def image(self, vouch, name, folder):
+        """Path of the image; each recipe is built once a run."""
+        with self.lock:
+            if name not in self.built:
+                recipe = self.recipe(name)
+                recipe.setdefault("name", name)
+                try:
+                    self.built[name] = images.build(vouch, name, recipe, folder)
+                except images.RecipeError as e:
+                    raise Failure("image %s: %s" % (name, e)) from e
+            return self.built[name]
+
+
+def steps(text):
+    """(mark, rest) of each script line; docs/testing.md lists the marks."""
+    for line in text.splitlines():
+        line = line.strip()
+        if not line:
+            continue
+        mark, _, rest = line.partition(" ")
+        if mark not in "=>%~!:?" or len(mark) != 1:
+            raise Failure("script line without mark: %s" % line)
+        yield mark, rest
+
+
+class Moments:
+    """What the guest's clock said, and this machine's clock and QEMU's CPU time when it said so."""
+
+    def __init__(self, machine):
+        self.machine, self.taken = machine, {}
+
+    def take(self, name, guest):
+        self.taken[name] = (float(guest), time.monotonic(), self.machine.cpu_seconds())
+
+    def compare(self, kind, first, second, limit):
+        (guest0, host0, cpu0), (guest1, host1, cpu1) = self.taken[first], self.taken[second]
+        if kind == "clock":                 # the guest's seconds against ours
+            off = abs((guest1 - guest0) / (host1 - host0) - 1)
+            if off > float(limit):
+                raise Failure("clock: the guest counts %.2f s in %.2f s" % (guest1 - guest0, host1 - host0))
+        elif kind == "idle":                # the share of a CPU that QEMU used meanwhile
+            share = (cpu1 - cpu0) / (host1 - host0)
+            if share > float(limit):
+                raise Failure("idle: %.0f %% of a CPU used" % (100 * share))
+        else:
+            raise Failure("unknown comparison %s" % kind)
+
+
+def run_script(machine, script, forbidden, limit):
+    """Plays the script; returns the position in the transcript behind the last match."""
+    at = 0
+    moments = Moments(machine)
+
+    def check_forbidden(text):
+        for regex in forbidden:
+            m = re.search(regex, text, re.M)
+            if m:
+                raise Failure("forbidden line: %s" % short(m.group(0)))
+
+    for mark, rest in steps(script):
+        if mark in "=:":
+            name, regex = (None, rest) if mark == "=" else rest.split(" ", 1)
+            pattern = re.compile(regex, re.M)
+
+            def seen(text, pattern=pattern, at=at):
+                check_forbidden(text)
+                return pattern.search(text, at)
+
+            match = machine.wait_text(seen, limit)
+            if not match:
+                why = "QEMU ended" if machine.ended else "time is up"
+                raise Failure("%s before: %s" % (why, regex))
+            at = match.end()
+            if name:
+                moments.take(name, match.group(1))
+        elif mark == ">":
+            machine.send(rest.encode("utf-8").decode("unicode_escape").encode("latin-1") + b"\n")
+        elif mark == "!":
+            machine.send(rest.encode("utf-8").decode("unicode_escape").encode("latin-1"))
+        elif mark == "%":
+            machine.monitor(rest)
+        elif mark == "~":
+            time.sleep(float(rest))
+        elif mark == "?":
+            moments.compare(*rest.split())
+    check_forbidden(machine.text())
+    return at
+
+
+def check_lines(text, wanted, where):
+    at = 0
+    for regex in wanted:
+        match = re.compile(regex, re.M).search(text, at)
+        if not match:
+            raise Failure("%s lacks: %s" % (where, regex))
+        at = match.end()
+
+
+def lines(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+class Test:
+    def __init__(self, lists, name, build, work):
+        self.lists, self.name, self.build = lists, name, build
+        self.cfg = lists.cfg[name]
+        self.folder = os.path.join(work, name)
+        self.log = os.path.join(work, name + ".log")
+        self.work = work
+
+    def modules(self):
+        """`images` lists recipes; 'RECIPE' alone, or 'RECIPE: module string' a line."""
+        out = []
+        for line in lines(self.cfg.get("images", "")):
+            recipe, _, string = line.partition(":")
+            names = recipe.split()
+            for one in names:
+                out.append((self.lists.image(os.path.join(self.build, "vouch"), one,
+                                             os.path.join(self.work, "images")), string.strip()))
+        return out
+
+    def make_iso(self):
+        with open(os.path.join(self.build, "vouch.elf"), "rb") as f:
+            elf = f.read()
+        if self.cfg.get("load"):
+            elf = iso.patch_load(elf, self.cfg["load"].split())
+        path = os.path.join(self.folder, "boot.iso")
+        iso.make(path, self.folder, elf, self.cfg.get("cmdline", ""), self.modules())
+        return path
+
+    def judge_end(self, machine, limit):
+        end = self.cfg.get("end", "poweroff")
+        if end == "kill":
+            return
+        reason = machine.wait_end(limit)
+        if reason is None:
+            raise Failure("QEMU still runs, %s expected" % end)
+        if reason != ENDS[end]:
+            raise Failure("QEMU ended by %s, %s expected" % (reason, end))
+
+    def judge_counts(self, text):
+        """Test kernels report line by line; their own sum must agree."""
+        good, bad = len(re.findall(r"^PASS: ", text, re.M)), re.findall(r"^FAIL: .*", text, re.M)
+        sums = re.findall(r"^SUMMARY: (\d+) passed, (\d+) failed", text, re.M)
+        for line in bad:
+            print("     %s: %s" % (self.name, line))
+        if not sums:
+            raise Failure("no SUMMARY line")
+        passed, failed = sum(int(s[0]) for s in sums), sum(int(s[1]) for s in sums)
+        if bad or failed:
+            raise Failure("%d checks of the guest failed" % max(failed, len(bad)))
+        if not passed or good > passed:
+            raise Failure("the guest's sum (%d) disagrees with its lines (%d)" % (passed, good))
+        return passed
+
+    def judge(self, machine, limit):
+        forbidden = lines(self.cfg.get("forbid", "")) + lines(self.cfg.get("also-forbid", ""))
+        run_script(machine, self.cfg.get("script", ""), forbidden, limit)
+        self.judge_end(machine, limit)
+        text = machine.text()
+        for regex in forbidden:
+            match = re.search(regex, text, re.M)
+            if match:
+                raise Failure("forbidden line: %s" % short(match.group(0)))
+        com2 = machine.com2()
+        check_lines(com2, lines(self.cfg.get("com2", "")), "com2")
+        for regex in lines(self.cfg.get("com2-forbid", "")):
+            match = re.search(regex, com2, re.M)
+            if match:
+                raise Failure("forbidden line on com2: %s" % short(match.group(0)))
+        return self.judge_counts(text) if self.cfg.get("kind") == "guest" else 1
+
+    def run(self):
+        """(passed, failed, message) of this test."""
+        begin = time.monotonic()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        machine, why, count = None, None, 0
+        try:
+            path = self.make_iso()
+            machine = Machine(path, self.cfg.get("cpu", "EPYC"), self.cfg.get("memory", "512"),
+                              shlex.split(self.cfg.get("qemu", "")), self.folder, self.name)
+            limit = time.monotonic() + float(self.cfg.get("timeout", "120")) * PATIENCE
+            count = self.judge(machine, limit)
+        except (Failure, MachineError, iso.IsoError, OSError, subprocess.SubprocessError, re.error, ValueError) as e:
+            why = str(e) or type(e).__name__
+        finally:
+            if machine:
+                machine.kill()
+                self.keep(machine)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        seconds = time.monotonic() - begin
+        if why is None:
+            return count, 0, "PASS %s (%d s)" % (self.name, seconds)
+        tail = "\n".join("  | " + line for line in self.tail())
+        return 0, 1, "FAIL %s: %s (%d s; transcript: %s)\n%s" % (self.name, why, seconds, self.log, tail)
+
+    def keep(self, machine):
+        with open(self.log, "w", encoding="utf-8") as f:
+            f.write(machine.text())
+            for title, text in (("com2", machine.com2()), ("QEMU", machine.stderr())):
+                if text.strip():
+                    f.write("\n--- %s ---\n%s" % (title, text))
+
+    def tail(self):
+        try:
+            with open(self.log, encoding="utf-8") as f:
+                return f.read().splitlines()[-TAIL:]
+        except OSError:
+            return []
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--build", default="build")
+    p.add_argument("--only", default="", help="names or patterns (fnmatch), separated by commas")
+    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--list", action="store_true")
+    p.add_argument("cfg")
+    a = p.parse_args()
+    build = os.path.abspath(a.build)
+    part = os.path.basename(os.path.dirname(os.path.abspath(a.cfg)))
+    lists = Lists(a.cfg, build)
+    names = lists.tests
+    if a.only:
+        import fnmatch
+        names = [n for n in names if any(fnmatch.fnmatch(n, w) for w in a.only.split(","))]
+    if a.list or not names:
+        print("\n".join(names) or "no such test")
+        return 0 if names else 2
+    work = os.path.join(build, "tests", part)
+    os.makedirs(os.path.join(work, "images"), exist_ok=True)
+    total = results.Counter(part + " tests")
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        jobs = [pool.submit(Test(lists, n, build, work).run) for n in names]
+        for job in concurrent.futures.as_completed(jobs):
+            passed, failed, message = job.result()
+            print(message, flush=True)
+            total.add(passed, failed)
+    return total.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
