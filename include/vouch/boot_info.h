@@ -32,7 +32,11 @@ struct boot_info {
 enum mb2_err { MB2_OK, MB2_BAD_SIZE, MB2_BAD_TAG, MB2_NO_END, MB2_NO_MEMORY_MAP, MB2_TOO_MANY_MEMORY, MB2_TOO_MANY_MODULES,
 	       MB2_BAD_MODULE, MB2_STRING_TOO_LONG };
 
-/* Walks the tags at tags[0..len); never reads past len. Returns MB2_OK or why not; *at = offset of the culprit. */
+/*
+ * tags points to the multiboot2 information itself (its u32 total size first), of which len bytes may be read; never
+ * reads past them. out->info is the caller's to set before (where the information lies); all else is overwritten.
+ * Returns MB2_OK or why not; *at = offset of the culprit.
+ */
 enum mb2_err mb2_parse(struct boot_info *out, const uint8_t *tags, uint64_t len, uint32_t *at);
 const char *mb2_err_text(enum mb2_err e);
 

@@ -65,6 +65,9 @@ void v1_hash_update(struct v1_hash *s, const void *data, size_t len);
 __must_check int image_check_hash(const struct image *img, uint32_t f, const struct v1_hash *got,
 				  struct image_error *err);
 
+/* Refuses an image without hashes (v0): for every policy above integrity=none. 0 or -1 with *err. */
+__must_check int image_check_hashed(const struct image *img, struct image_error *err);
+
 /* The stable text of a code, for documents and tests. */
 const char *image_err_text(enum image_err code);
 

@@ -11,4 +11,10 @@ void lib_enter(void);
 void lib_exit(void);
 void lib_assert(void);
 
+/*
+ * expat's allocator callbacks get no context argument, so the parser leaves the arena it was given here while it runs.
+ * Vouch: a member of struct pcpu. Host programs and tests: a variable of the thread.
+ */
+void **lib_arena_slot(void);
+
 #endif

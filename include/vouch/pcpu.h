@@ -25,6 +25,7 @@ struct pcpu {
 	struct vcpu *vcpu;            /* whose FPU and segment state is live in this CPU, or NULL */
 	void *hvm;                    /* the vendor's per-CPU part */
 	bool lib_owner;               /* between lib_enter() and lib_exit() */
+	void *lib_arena;              /* lib_arena_slot(): memory of the library call under way */
 	bool host_event;              /* set by interrupt handlers: something to look at */
 	uint32_t locks_held;          /* debug: bit per rank */
 };

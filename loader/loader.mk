@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# judge.c is for host programs only.
+hv-srcs += loader/error.c loader/escape.c loader/image.c loader/verify.c
+hv-srcs += loader/xml_arena.c loader/xml.c loader/xml_tree.c
+hv-srcs += loader/manifest.c loader/config.c loader/config_devices.c loader/plan.c
+hv-srcs += loader/bzimage.c loader/mb2.c loader/options.c

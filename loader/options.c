@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Vouch's command line and its modules' strings: words to values. Never fails and acts on nothing. */
+#include <vouch/options.h>
+
+#include <string.h>
+
+struct word {
+	const char *s;
+	size_t len;
+};
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Cuts the next word off *s. False at the end. */
+static bool next_word(const char **s, struct word *w)
+{
+	while (is_space(**s))
+		(*s)++;
+	w->s = *s;
+	while (**s && !is_space(**s))
+		(*s)++;
+	w->len = (size_t)(*s - w->s);
+	return w->len > 0;
+}
+
+static bool word_is(struct word w, const char *s)
+{
+	return w.len == strlen(s) && !memcmp(w.s, s, w.len);
+}
+
+/* Position of w in names[0..count), or -1. */
+static int find_name(struct word w, const char *const *names, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (word_is(w, names[i]))
+			return i;
+	}
+	return -1;
+}
+
+static void add_unknown(struct options *o, struct word w)
+{
+	if (o->unknown_count < ARRAY_SIZE(o->unknown))
+		log_escape(o->unknown[o->unknown_count], sizeof(o->unknown[0]), w.s, w.len);
+	o->unknown_count++;
+}
+
+static const char *const port_names[] = { "com1", "com2" };
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+static const char *const integrity_names[] = { "none", "checksum" };
+static const char *const end_names[] = { "halt", "reboot", "poweroff" };
+
+const char *integrity_name(enum integrity i)
+{
+	return (unsigned int)i < ARRAY_SIZE(integrity_names) ? integrity_names[i] : "unknown";
+}
+
+/* What the words seen so far said; the defaults come in at the end. */
+struct seen {
+	uint32_t console, log;
+	bool integrity;
+};
+
+/* A list with commas. False if any part is no port; none of them counts then. */
+static bool read_ports(struct word v, uint32_t *bits)
+{
+	uint32_t found = 0;
+
+	for (;;) {
+		const char *comma = memchr(v.s, ',', v.len);
+		struct word part = { v.s, comma ? (size_t)(comma - v.s) : v.len };
+		int port = find_name(part, port_names, ARRAY_SIZE(port_names));
+
+		if (port < 0)
+			return false;
+		found |= 1u << port;
+		if (!comma)
+			break;
+		v.len -= part.len + 1;
+		v.s = comma + 1;
+	}
+	*bits |= found;
+	return true;
+}
+
+/* Asked twice, the stronger level holds; asked for what we don't know, none but the default will do. */
+static bool read_integrity(struct options *o, struct seen *seen, struct word v)
+{
+	int level = find_name(v, integrity_names, ARRAY_SIZE(integrity_names));
+	bool known = level >= 0;
+
+	if (!known)
+		level = INTEGRITY_CHECKSUM;
+	if (!seen->integrity || level > (int)o->integrity)
+		o->integrity = (enum integrity)level;
+	seen->integrity = true;
+	return known;
+}
+
+static bool read_choice(struct word v, const char *const *names, int count, int *out)
+{
+	int i = find_name(v, names, count);
+
+	if (i >= 0)
+		*out = i;
+	return i >= 0;
+}
+
+static bool read_option(struct options *o, struct seen *seen, struct word key, struct word v)
+{
+	int choice;
+
+	if (word_is(key, "console"))
+		return read_ports(v, &seen->console);
+	if (word_is(key, "log"))
+		return read_ports(v, &seen->log);
+	if (word_is(key, "integrity"))
+		return read_integrity(o, seen, v);
+	if (word_is(key, "loglevel") && read_choice(v, level_names, ARRAY_SIZE(level_names), &choice)) {
+		o->loglevel = (enum log_level)choice;
+		return true;
+	}
+	if (word_is(key, "end") && read_choice(v, end_names, ARRAY_SIZE(end_names), &choice)) {
+		o->end = (enum end_action)choice;
+		return true;
+	}
+	return false;
+}
+
+/* A guest writes to the console, so a port that is both would let it forge verdicts. */
+static void settle_ports(struct options *o, const struct seen *seen)
+{
+	static const char *const shared[] = { "log=com1", "log=com2" };
+
+	o->console = seen->console ? seen->console : OPT_COM1;
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		if (seen->log & o->console & 1u << i)
+			add_unknown(o, (struct word){ shared[i], strlen(shared[i]) });
+	}
+	o->log = seen->log & ~o->console;
+}
+
+void options_parse(struct options *o, const char *cmdline)
+{
+	struct seen seen = { 0 };
+	struct word w;
+
+	memset(o, 0, sizeof(*o));
+	o->loglevel = LOG_INFO;
+	o->integrity = INTEGRITY_CHECKSUM;
+	o->end = END_HALT;
+	while (next_word(&cmdline, &w)) {
+		const char *eq = memchr(w.s, '=', w.len);
+		struct word key = { w.s, eq ? (size_t)(eq - w.s) : w.len };
+		struct word value = { eq ? eq + 1 : w.s + w.len, eq ? w.len - key.len - 1 : 0 };
+
+		if (!eq || !read_option(o, &seen, key, value))
+			add_unknown(o, w);
+	}
+	settle_ports(o, &seen);
+}
+
+void module_parse(struct module_options *m, const char *string)
+{
+	struct word w;
+
+	memset(m, 0, sizeof(*m));
+	m->kind = MODULE_GUEST;
+	if (!next_word(&string, &w))
+		return;
+	if (!word_is(w, "guest"))
+		m->kind = MODULE_UNKNOWN;
+	else if (next_word(&string, &w))
+		m->kind = MODULE_BAD;
+	else
+		return;
+	log_escape(m->word, sizeof(m->word), w.s, w.len);
+}
