@@ -35,8 +35,9 @@ common := -std=gnu11 $(warn) -fno-common -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 newlib := build/newlib
 debug-flags := $(if $(DEBUG),-DVOUCH_DEBUG)
 
-hv-include := -nostdinc -Iinclude -I. -I$(B)/gen -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
-	-isystem $(newlib)/include -isystem build/expat
+# newlib before the compiler's headers: with a freestanding stdint.h its inttypes.h would lack the 64-bit formats.
+hv-include := -nostdinc -Iinclude -I. -I$(B)/gen -isystem $(newlib)/include -isystem build/expat \
+	-isystem $(shell $(CC) -print-file-name=include 2>/dev/null)
 hv-flags := $(common) $(hv-include) $(debug-flags) -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone \
 	-mcmodel=kernel -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing
@@ -103,10 +104,11 @@ $(B)/hv/%.o: %.S $(hv-ready) $(gen)
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) $(hv-flags) $(cflags-$<) -D__ASSEMBLY__ -Wa,--fatal-warnings -c -o $@ $<
 
-# offsets.c emits asm("->NAME value") lines; they become #defines for entry code.
+# offsets.c emits asm("->NAME value") lines, no instructions; they become #defines for entry code.
+not-assembled := $(if $(findstring clang,$(CC)),-fno-integrated-as)
 $(B)/gen/%/offsets.h: %/offsets.c $(hv-ready)
 	@mkdir -p $(@D)
-	$(call say,GEN,$@)$(CC) $(hv-flags) -MT $@ -MF $(@:.h=.d) -g0 -S -o $(@:.h=.s) $< && \
+	$(call say,GEN,$@)$(CC) $(hv-flags) -MT $@ -MF $(@:.h=.d) -g0 -S $(not-assembled) -o $(@:.h=.s) $< && \
 		(echo '/* Generated from $<. */'; \
 		sed -n 's/^[^-]*->\([A-Za-z0-9_]*\) [$$]*\(-\{0,1\}[0-9]*\).*/#define \1 \2/p' $(@:.h=.s)) >$@
 
