@@ -38,6 +38,13 @@ void lib_assert(void)
 {
 }
 
+void **lib_arena_slot(void)
+{
+	static _Thread_local void *slot;
+
+	return &slot;
+}
+
 void panic(const char *fmt, ...)
 {
 	va_list args;

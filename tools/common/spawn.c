@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Running other programs without a shell. */
+#include "spawn.h"
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "cli.h"
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXIT_NO_EXEC 127              /* the shell's value for it */
+#define SHOWN_TAIL   2000             /* bytes of a failed program's output */
+
+int spawn_need(const char *program, const char *package)
+{
+	const char *path = getenv("PATH");
+	char *dirs = cli_strdup(path ? path : "/usr/bin:/bin");
+	char *state, *dir;
+	bool found = false;
+
+	for (dir = strtok_r(dirs, ":", &state); dir && !found; dir = strtok_r(NULL, ":", &state)) {
+		char *candidate = cli_asprintf("%s/%s", dir, program);
+
+		found = access(candidate, X_OK) == 0;
+		free(candidate);
+	}
+	free(dirs);
+	if (found)
+		return CLI_GOOD;
+	cli_error("the program %s is missing; install the Debian package %s", program, package);
+	return CLI_ENV;
+}
+
+/* In the child. output: where stdout and stderr go, or -1; stdin is then empty. */
+static __noreturn void become(char *const argv[], int output, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(EXIT_NO_EXEC);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	if (output >= 0) {
+		int empty = open("/dev/null", O_RDONLY);
+
+		if (empty < 0 || dup2(empty, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+		    dup2(output, STDERR_FILENO) < 0)
+			_exit(EXIT_NO_EXEC);
+	}
+	execvp(argv[0], argv);
+	_exit(EXIT_NO_EXEC);
+}
+
+/* The wait status, or -1 with errno. */
+static int run(char *const argv[], int output)
+{
+	pid_t parent = getpid(), pid;
+	int wait_status;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid == 0)
+		become(argv, output, parent);
+	cleanup_child(pid);
+	while (waitpid(pid, &wait_status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	cleanup_child(0);
+	return wait_status;
+}
+
+static int judge_end(const char *program, int wait_status)
+{
+	if (wait_status == -1)
+		cli_error("%s: cannot run: %s", program, strerror(errno));
+	else if (WIFSIGNALED(wait_status))
+		cli_error("%s was ended by signal %d (%s)", program, WTERMSIG(wait_status),
+			  strsignal(WTERMSIG(wait_status)));
+	else if (WEXITSTATUS(wait_status) == EXIT_NO_EXEC)
+		cli_error("%s: cannot be started", program);
+	else if (WEXITSTATUS(wait_status) != 0)
+		cli_error("%s failed with exit status %d", program, WEXITSTATUS(wait_status));
+	else
+		return CLI_GOOD;
+	return CLI_ENV;
+}
+
+static void show_tail(int fd)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char text[SHOWN_TAIL];
+	ssize_t len = pread(fd, text, sizeof(text), end > SHOWN_TAIL ? end - SHOWN_TAIL : 0);
+
+	if (len > 0)
+		(void)!fwrite(text, 1, (size_t)len, stderr);
+}
+
+int spawn_quiet(char *const argv[])
+{
+	int fd = memfd_create("output", MFD_CLOEXEC);
+	int status;
+
+	if (fd < 0) {
+		cli_error("cannot hold the output of %s: %s", argv[0], strerror(errno));
+		return CLI_ENV;
+	}
+	status = judge_end(argv[0], run(argv, fd));
+	if (status != CLI_GOOD)
+		show_tail(fd);
+	close(fd);
+	return status;
+}
+
+int spawn_attached(char *const argv[])
+{
+	return judge_end(argv[0], run(argv, -1));
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Makes a GRUB ISO through grub-mkrescue. The files are named to it as "graft points", so nothing is copied to a
+ * temporary directory; only grub.cfg is a temporary file.
+ */
+#include "mkiso.h"
+
+#include "common/bytes.h"
+#include "common/cleanup.h"
+#include "common/cli.h"
+#include "common/file.h"
+#include "common/outfile.h"
+#include "common/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define GRUB_DIR "/usr/lib/grub/i386-pc"
+
+int mkiso_check_cmdline(const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		if (*c < 0x20 || *c > 0x7e) {
+			cli_error("the command line may only hold printable ASCII characters");
+			return CLI_USAGE;
+		}
+	}
+	return CLI_GOOD;
+}
+
+/* ------------------------------------------------------------------ the hypervisor */
+
+static char *own_dir(void)
+{
+	char path[4096];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (len <= 0)
+		return NULL;
+	path[len] = '\0';
+	return cli_strdup(dirname(path));
+}
+
+static char *find_hypervisor(void)
+{
+	static const char *const places[] = { "vouch.elf", "../share/vouch/vouch.elf" };
+	char *dir = own_dir();
+	char *found = NULL;
+
+	for (size_t i = 0; dir && i < ARRAY_SIZE(places) && !found; i++) {
+		char *path = cli_asprintf("%s/%s", dir, places[i]);
+
+		if (access(path, R_OK) == 0)
+			found = path;
+		else
+			free(path);
+	}
+	if (!found)
+		cli_error("no vouch.elf in %s or %s/../share/vouch; build it (make) or name it with --hypervisor",
+			  dir ? dir : "?", dir ? dir : "?");
+	free(dir);
+	return found;
+}
+
+/* ------------------------------------------------------------------ grub.cfg */
+
+/* Each word in single quotes, in which GRUB's shell takes everything literally but the quote itself. */
+static void add_words(struct bytes *b, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (len > 0)
+			bytes_add_text(b, " '");
+		for (size_t i = 0; i < len; i++) {
+			if (text[i] == '\'')
+				bytes_add_text(b, "'\\''");
+			else
+				bytes_add(b, text + i, 1);
+		}
+		if (len > 0)
+			bytes_add_text(b, "'");
+		text += len + (text[len] == ' ');
+	}
+}
+
+static void grub_config(struct bytes *b, const struct mkiso *m)
+{
+	char line[64];
+
+	bytes_add_text(b, "set timeout=0\n"
+			  "serial --unit=0 --speed=115200\n"
+			  "terminal_input serial console\n"
+			  "terminal_output serial console\n"
+			  "multiboot2 /boot/vouch.elf");
+	add_words(b, m->cmdline);
+	bytes_add_text(b, "\n");
+	for (unsigned int i = 0; m->images[i]; i++) {
+		snprintf(line, sizeof(line), "module2 /boot/guest%u.img guest\n", i);
+		bytes_add_text(b, line);
+	}
+	bytes_add_text(b, "boot\n");
+}
+
+/* A temporary file with the configuration; NULL after a message. */
+static char *write_config(const struct mkiso *m)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path = cli_asprintf("%s/vouch-grub-XXXXXX", dir && *dir ? dir : "/tmp");
+	struct bytes b = { 0 };
+	int fd;
+
+	cleanup_add(path);
+	fd = mkostemp(path, O_CLOEXEC);
+	grub_config(&b, m);
+	if (fd >= 0 && file_write_fd(fd, b.data, b.len) == 0 && fchmod(fd, 0644) == 0) {
+		close(fd);
+		bytes_free(&b);
+		return path;
+	}
+	cli_error("%s: cannot write: %s", path, strerror(errno));
+	if (fd >= 0) {
+		close(fd);
+		unlink(path);
+	}
+	cleanup_forget(path);
+	free(path);
+	bytes_free(&b);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ grub-mkrescue */
+
+/* "/boot/NAME=FILE" with links followed (they would be copied as links) and xorriso's special characters escaped. */
+static char *graft(const char *name, const char *file)
+{
+	char *real = realpath(file, NULL);
+	struct bytes b = { 0 };
+
+	if (!real) {
+		cli_error("%s: cannot open: %s", file, strerror(errno));
+		return NULL;
+	}
+	bytes_add_text(&b, name);
+	bytes_add_text(&b, "=");
+	for (const char *c = real; *c; c++) {
+		if (*c == '=' || *c == '\\')
+			bytes_add_text(&b, "\\");
+		bytes_add(&b, c, 1);
+	}
+	bytes_add(&b, "", 1);
+	free(real);
+	return b.data;
+}
+
+static int check_programs(void)
+{
+	int status = spawn_need("grub-mkrescue", "grub-common");
+
+	if (status == CLI_GOOD)
+		status = spawn_need("xorriso", "xorriso");
+	if (status == CLI_GOOD && access(GRUB_DIR "/boot.img", R_OK) != 0) {
+		cli_error("GRUB for BIOS is missing (%s); install the Debian package grub-pc-bin", GRUB_DIR);
+		status = CLI_ENV;
+	}
+	return status;
+}
+
+static int check_file(const char *path)
+{
+	struct file f;
+	int status = file_open(&f, path);
+
+	if (status == CLI_GOOD)
+		file_close(&f);
+	return status;
+}
+
+static int check_files(const struct mkiso *m, const char *hypervisor)
+{
+	int status = check_file(hypervisor);
+
+	for (char **image = m->images; *image && status == CLI_GOOD; image++)
+		status = check_file(*image);
+	return status;
+}
+
+static int mkrescue(const struct mkiso *m, const char *hypervisor, const char *config, const char *out)
+{
+	char *fixed[] = {
+		"grub-mkrescue", "-d", GRUB_DIR, "--locales=", "--fonts=", "--themes=",
+		"--install-modules=multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt "
+		"fat relocator video biosdisk",
+		"-o", (char *)(uintptr_t)out, graft("/boot/vouch.elf", hypervisor),
+		graft("/boot/grub/grub.cfg", config),
+	};
+	size_t count = 0, n = ARRAY_SIZE(fixed);
+	bool complete = fixed[n - 2] && fixed[n - 1];
+	char **argv;
+	int status;
+
+	while (m->images[count])
+		count++;
+	argv = cli_alloc((n + count + 1) * sizeof(*argv));
+	memcpy(argv, fixed, sizeof(fixed));
+	for (size_t i = 0; i < count && complete; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "/boot/guest%zu.img", i);
+		argv[n + i] = graft(name, m->images[i]);
+		complete = argv[n + i] != NULL;
+	}
+	status = complete ? spawn_quiet(argv) : CLI_ENV;
+	for (size_t i = n - 2; i < n + count; i++)
+		free(argv[i]);
+	free(argv);
+	return status;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static int make(const struct mkiso *m, const char *hypervisor, const char *config)
+{
+	struct outfile out;
+	int status = outfile_open(&out, m->out);
+	struct stat st;
+
+	if (status != CLI_GOOD)
+		return status;
+	status = mkrescue(m, hypervisor, config, out.temp);
+	/* Some versions exit with 0 though xorriso failed. */
+	if (status == CLI_GOOD && (stat(out.temp, &st) != 0 || st.st_size == 0)) {
+		cli_error("grub-mkrescue left no ISO");
+		status = CLI_ENV;
+	}
+	if (status == CLI_GOOD)
+		return outfile_commit(&out, false);
+	outfile_abort(&out);
+	return status;
+}
+
+int mkiso_run(const struct mkiso *m)
+{
+	char *hypervisor = m->hypervisor ? cli_strdup(m->hypervisor) : find_hypervisor();
+	char *config = NULL;
+	int status = hypervisor ? check_programs() : CLI_ENV;
+
+	if (status == CLI_GOOD)
+		status = check_files(m, hypervisor);
+	if (status == CLI_GOOD) {
+		config = write_config(m);
+		status = config ? make(m, hypervisor, config) : CLI_ENV;
+	}
+	if (config) {
+		unlink(config);
+		cleanup_forget(config);
+	}
+	free(config);
+	free(hypervisor);
+	return status;
+}

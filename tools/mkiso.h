@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes an ISO on which GRUB (BIOS) loads Vouch and guest images: what `vouch iso` and `vouch run` share. */
+#ifndef VOUCH_TOOLS_MKISO_H
+#define VOUCH_TOOLS_MKISO_H
+
+#include <vouch/types.h>
+
+struct mkiso {
+	const char *out;
+	const char *hypervisor;       /* NULL: look beside this program and in its share directory */
+	const char *cmdline;          /* of Vouch; words separated by blanks */
+	char **images;                /* NULL-terminated; file names */
+};
+
+/* CLI_USAGE with a message if text cannot stand in a GRUB configuration. */
+int mkiso_check_cmdline(const char *text);
+
+/* Does not judge the images. Returns an enum cli_status; nothing stays at out on failure. */
+int mkiso_run(const struct mkiso *m);
+
+#endif

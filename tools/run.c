@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `vouch run`: boots Vouch and images in QEMU, the guest's console on this terminal. KVM is used where it can lend
+ * SVM to Vouch, else QEMU's own emulation of an EPYC.
+ */
+#include "commands.h"
+
+#include "common/cleanup.h"
+#include "common/cli.h"
+#include "common/opened.h"
+#include "common/spawn.h"
+#include "mkiso.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOST_MIB    512               /* for firmware, GRUB and Vouch, beside guests and images */
+#define MAX_CPUS    255
+#define MAX_MIB     (16u << 20)       /* 16 TiB */
+#define NESTED_FILE "/sys/module/kvm_amd/parameters/nested"
+
+static const char help[] =
+	"Usage: vouch run [OPTION]... IMG...\n"
+	"Boot Vouch and the images in QEMU; the guest's console is this terminal.\n"
+	"Ctrl-A X ends QEMU, Ctrl-A H shows its other keys.\n\n"
+	"  -n, --cpus=N           physical CPUs of the machine (default 1)\n"
+	"  -m, --memory=MiB       memory of the machine; default: what the guests and images need, and 512\n"
+	"  -c, --cmdline=STR      options of Vouch; default: end=poweroff\n"
+	"  -a, --accel=NAME       auto (default: kvm if it has nested SVM, else tcg), kvm or tcg\n"
+	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
+	"  -d, --dry-run          print QEMU's command line instead; ISO stands for the temporary ISO\n"
+	"  -h, --help             show this and exit\n"
+	"  -V, --version          show the version of vouch and exit\n";
+
+static const struct option options[] = {
+	{ "cpus", required_argument, NULL, 'n' },
+	{ "memory", required_argument, NULL, 'm' },
+	{ "cmdline", required_argument, NULL, 'c' },
+	{ "accel", required_argument, NULL, 'a' },
+	{ "hypervisor", required_argument, NULL, 'H' },
+	{ "dry-run", no_argument, NULL, 'd' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+struct run {
+	uint64_t cpus, memory_mib;    /* 0 MiB: not given */
+	enum accel accel;
+	bool dry;
+	struct mkiso iso;
+};
+
+/* ------------------------------------------------------------------ what the machine has and the guests need */
+
+static bool nested_svm(void)
+{
+	char c = 0;
+	int fd = open(NESTED_FILE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &c, 1) != 1)
+		c = 0;
+	close(fd);
+	return c == '1' || c == 'Y';
+}
+
+static bool kvm_usable(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return nested_svm();
+}
+
+/* Adds what one image needs of the machine; refuses one that Vouch would refuse. */
+static int add_need(const char *path, uint64_t *mib)
+{
+	struct opened *o = opened_open(path);
+	struct vm_plan *plan = cli_alloc(sizeof(*plan));
+	int status = o ? opened_judge(o) : CLI_ENV;
+
+	if (status == CLI_GOOD && manifest_plan(&o->img, &o->arena, plan, &o->err))
+		status = CLI_REFUSED;
+	if (status == CLI_REFUSED)
+		cli_error("%s: refused: %s", path, o->err.text);
+	if (status == CLI_GOOD)
+		*mib += plan->memory_mib + (o->source.size >> 20) + 1;
+	free(plan);
+	opened_close(o);
+	return status;
+}
+
+static int decide_memory(struct run *r)
+{
+	uint64_t need = HOST_MIB;
+	int status = CLI_GOOD;
+
+	for (char **image = r->iso.images; *image && status == CLI_GOOD; image++)
+		status = add_need(*image, &need);
+	if (status == CLI_GOOD && r->memory_mib == 0)
+		r->memory_mib = need;
+	return status;
+}
+
+/* ------------------------------------------------------------------ QEMU */
+
+static void show(char *const argv[])
+{
+	for (; *argv; argv++)
+		printf("%s%s", *argv, argv[1] ? " " : "\n");
+}
+
+static int start(const struct run *r, const char *iso)
+{
+	bool kvm = r->accel == ACCEL_KVM || (r->accel == ACCEL_AUTO && kvm_usable());
+	char *cpus = cli_asprintf("%llu", (unsigned long long)r->cpus);
+	char *memory = cli_asprintf("%lluM", (unsigned long long)r->memory_mib);
+	char *path = cli_strdup(iso);
+	char *argv[] = {
+		"qemu-system-x86_64", "-accel", kvm ? "kvm" : "tcg", "-cpu", kvm ? "host" : "EPYC", "-smp", cpus,
+		"-m", memory, "-nodefaults", "-vga", "none", "-display", "none", "-cdrom", path, "-serial", "mon:stdio",
+		"-no-reboot", NULL,
+	};
+	int status = CLI_GOOD;
+
+	if (r->dry) {
+		show(argv);
+		status = cli_finish(CLI_GOOD);
+	} else {
+		fprintf(stderr, "vouch: starting QEMU (%s, %s CPU%s, %s); Ctrl-A X ends it\n", kvm ? "KVM" : "TCG", cpus,
+			r->cpus == 1 ? "" : "s", memory);
+		status = spawn_attached(argv);
+	}
+	free(cpus);
+	free(memory);
+	free(path);
+	return status;
+}
+
+/* A name for the ISO that no one else has. */
+static char *temporary(void)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path = cli_asprintf("%s/vouch-run-XXXXXX", dir && *dir ? dir : "/tmp");
+	int fd;
+
+	cleanup_add(path);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		return path;
+	}
+	cli_error("%s: cannot create: %s", path, strerror(errno));
+	cleanup_forget(path);
+	free(path);
+	return NULL;
+}
+
+static int boot(struct run *r)
+{
+	char *iso = temporary();
+	int status;
+
+	if (!iso)
+		return CLI_ENV;
+	r->iso.out = iso;
+	status = mkiso_run(&r->iso);
+	if (status == CLI_GOOD)
+		status = start(r, iso);
+	unlink(iso);
+	cleanup_forget(iso);
+	free(iso);
+	return status;
+}
+
+/* ------------------------------------------------------------------ the command line */
+
+static int take_number(const char *text, const char *what, uint64_t max, uint64_t *value)
+{
+	if (cli_number(text, 1, max, value))
+		return CLI_GO_ON;
+	cli_error("%s '%s' is no number from 1 to %llu", what, text, (unsigned long long)max);
+	return cli_usage("run");
+}
+
+static int take_accel(const char *text, enum accel *accel)
+{
+	static const char *const names[] = { [ACCEL_AUTO] = "auto", [ACCEL_KVM] = "kvm", [ACCEL_TCG] = "tcg" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*accel = (enum accel)i;
+			return CLI_GO_ON;
+		}
+	}
+	cli_error("accelerator '%s' is none of auto, kvm, tcg", text);
+	return cli_usage("run");
+}
+
+static int take_option(int option, struct run *r)
+{
+	switch (option) {
+	case 'n':
+		return take_number(optarg, "number of CPUs", MAX_CPUS, &r->cpus);
+	case 'm':
+		return take_number(optarg, "memory size", MAX_MIB, &r->memory_mib);
+	case 'c':
+		r->iso.cmdline = optarg;
+		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("run");
+	case 'a':
+		return take_accel(optarg, &r->accel);
+	case 'H':
+		r->iso.hypervisor = optarg;
+		return CLI_GO_ON;
+	case 'd':
+		r->dry = true;
+		return CLI_GO_ON;
+	default:
+		return cli_common_option(option, "run", help);
+	}
+}
+
+int command_run(int argc, char **argv)
+{
+	struct run r = { .cpus = 1, .iso = { .cmdline = "end=poweroff" } };
+	int option, status = CLI_GO_ON;
+
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "n:m:c:a:H:dhV", options, NULL)) != -1)
+		status = take_option(option, &r);
+	if (status != CLI_GO_ON)
+		return status;
+	r.iso.images = argv + optind;
+	if (argc == optind) {
+		cli_error("no image given");
+		return cli_usage("run");
+	}
+	status = decide_memory(&r);
+	if (status == CLI_GOOD && r.dry)
+		return start(&r, "ISO");
+	if (status == CLI_GOOD)
+		status = spawn_need("qemu-system-x86_64", "qemu-system-x86");
+	return status == CLI_GOOD ? boot(&r) : status;
+}
