@@ -35,15 +35,18 @@ enum gva_access {
  * Translates one linear address as the guest's own page walk would (any paging mode): each entry read once, A/D set
  * by compare-and-swap, CPL, WP, NX, SMEP, SMAP and reserved bits honoured. 0; -EFAULT with *f = the #PF to raise;
  * -EAGAIN if the tables changed under the walk too often (re-enter the guest).
- * Table entries outside RAM read as ones, as unclaimed memory does.
+ * Table entries outside RAM read as ones, as unclaimed memory does. Outside 64-bit mode gva counts modulo 4 GiB
+ * (except GVA_IMPLICIT_SUPERVISOR in long mode: descriptor tables may lie above). A gva that is not canonical gives #GP(0).
  */
 __must_check int gva_translate(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigned int access,
 			       gpa_t *out, struct x86_fault *f);
 
 /*
  * Copies len bytes at a linear address; pages are translated one by one and all of them before the first byte is
- * written. 0; -EFAULT with *f; -EAGAIN; -ENXIO if a page is not RAM (MMIO): nothing copied.
+ * written. 0; -EFAULT with *f; -EAGAIN; -ENXIO if a page is not RAM (MMIO): nothing copied; -E2BIG: len above GVA_COPY_MAX.
+ * A write that reaches ROM also gives -ENXIO, after the bytes below it.
  */
+#define GVA_COPY_MAX 0x10000u
 __must_check int gva_read(struct vcpu *v, const struct x86_env *e, uint64_t gva, void *buf, size_t len,
 			  unsigned int access, struct x86_fault *f);
 __must_check int gva_write(struct vcpu *v, const struct x86_env *e, uint64_t gva, const void *buf, size_t len,

@@ -16,6 +16,7 @@ struct host;
 struct vcpu;
 struct machine;               /* arch/x86/dev/machine.h */
 struct nested;
+struct ram_list;
 
 /* Guest-physical layout, fixed: saved guests depend on it (docs/architecture.md, "Guest-physical layout"). */
 #define GPA_LOW_RAM_END   0xa0000ull     /* RAM below 640 K */
@@ -32,11 +33,17 @@ struct vm {
 	struct vm_plan plan;
 	struct nested *nested;        /* GPA to HPA */
 	uint64_t ram_bytes;
+	struct ram_list *ram;         /* host pages behind it: core/ram.c */
+	bool entered;                 /* has run: its memory is no longer ours alone */
+	unsigned int phys_bits;       /* MAXPHYADDR shown to the guest, 32-52: entries with higher bits are reserved */
 	struct vclock clock;
+	uint64_t epoch;               /* seconds since 1970 when the clock read 0 */
 	struct vtimers timers;
 	struct bus pio, mmio;
 	struct machine *machine;
 	struct chardev console;       /* COM1 out */
+	uint8_t input[64];            /* console input on its way to COM1 */
+	size_t input_len;
 	struct vcpu *vcpu[VM_MAX_VCPUS];
 	struct stop stop;
 	unsigned int log_budget;      /* lines a guest may still cause */
