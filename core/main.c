@@ -8,6 +8,11 @@
 #include <vouch/host.h>
 #include <vouch/pcpu.h>
 
+#include "arch/x86/cpu/acpi.h"
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/pci.h"
+#include "arch/x86/cpu/tsc.h"
 #include "arch/x86/mm/paging.h"
 #include "memory.h"
 
@@ -29,6 +34,14 @@ static void stage_options(struct host *h)
 		log_warn("%u more unknown options", (unsigned int)(h->options.unknown_count - i));
 }
 
+static void stage_cpu(struct host *h)
+{
+	char name[CPU_NAME_LEN];
+
+	h->platform.phys_bits = cpu_phys_bits();
+	log_stage("CPU: %s, %u physical address bits", cpu_name(name), h->platform.phys_bits);
+}
+
 static void stage_memory(struct host *h)
 {
 	struct memory_reserved r = { .count = 0 };
@@ -48,10 +61,58 @@ static void stage_memory(struct host *h)
 		  (unsigned long)(frames >> 8), (unsigned int)h->boot.module_count);
 }
 
+static void stage_acpi(struct host *h)
+{
+	const struct platform *p = &h->platform;
+
+	acpi_init(h);
+	log_stage("ACPI: %u CPUs, IOAPIC %#lx, PM timer port %#x, %s", p->cpu_count, (unsigned long)p->ioapic_hpa,
+		  (unsigned int)p->pm_tmr, p->has_s5 ? "_S5 found" : "no _S5 found: power-off will not work");
+}
+
+static void stage_clock(struct host *h)
+{
+	struct platform *p = &h->platform;
+	const char *by = tsc_init(p);
+
+	log_stage("clock: TSC %lu kHz by %s, %s", (unsigned long)p->tsc_khz, by,
+		  p->tsc_invariant ? "invariant" : "not invariant");
+}
+
+static void stage_interrupts(struct host *h)
+{
+	const struct platform *p = &h->platform;
+
+	lapic_init(h);
+	ioapic_init(h);
+	log_stage("interrupts: LAPIC %u, timer by %s %lu kHz", this_cpu()->apic_id,
+		  p->tsc_deadline ? "TSC deadline" : "count",
+		  (unsigned long)(p->tsc_deadline ? p->tsc_khz : p->lapic_khz));
+}
+
+static void stage_pci(struct host *h)
+{
+	const struct platform *p = &h->platform;
+
+	pci_quiesce(h);
+	log_stage("PCI: %u functions, bus mastering switched off on %u, %u USB controllers taken over", p->pci_functions,
+		  p->pci_quieted, p->usb_handoffs);
+}
+
+__attribute__((weak)) void guests_run(struct host *h)
+{
+	log_warn("%u modules, but no code to run guests", (unsigned int)h->boot.module_count);
+}
+
 void vouch_main(struct host *h)
 {
 	stage_options(h);
+	stage_cpu(h);
 	stage_memory(h);
+	stage_acpi(h);
+	stage_clock(h);
+	stage_interrupts(h);
+	stage_pci(h);
 	guests_run(h);
 	host_halt();
 }

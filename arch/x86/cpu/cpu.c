@@ -2,6 +2,9 @@
 /* Control registers and their like: constant from here on, so that a guest's exit has nothing to restore. */
 #include "cpu.h"
 
+#include <string.h>
+
+#include <vouch/log.h>
 #include <vouch/x86.h>
 
 #include "asm.h"
@@ -33,4 +36,28 @@ void cpu_features_init(void)
 	cr4_write(cr4_wanted());
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE);
 	msr_write(MSR_PAT, PAT_RESET);
+}
+
+unsigned int cpu_phys_bits(void)
+{
+	unsigned int bits = cpuid_leaf(0x80000008, 0).eax & 0xff;
+
+	return bits ? bits : 36;
+}
+
+char *cpu_name(char name[CPU_NAME_LEN])
+{
+	char raw[48];
+	size_t i, n = sizeof(raw), skip = 0;
+
+	for (i = 0; i < 3; i++) {
+		struct cpuid_regs r = cpuid_leaf((uint32_t)(0x80000002 + i), 0);
+
+		memcpy(raw + 16 * i, &r, 16);
+	}
+	while (n && (raw[n - 1] == ' ' || raw[n - 1] == '\0'))
+		n--;
+	while (skip < n && raw[skip] == ' ')
+		skip++;
+	return skip < n ? log_escape(name, CPU_NAME_LEN, raw + skip, n - skip) : strcpy(name, "unnamed");
 }

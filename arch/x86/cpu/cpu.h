@@ -66,6 +66,7 @@ struct pcpu_arch {
 	unsigned int panic_depth;
 	uint64_t nmi_count;
 	uint64_t unexpected_count;
+	volatile uint32_t *lapic;         /* xAPIC registers; NULL: x2APIC, or lapic_init() has not run */
 	struct lib_cpu *lib;              /* lib.c's buffers; NULL before lib_init() */
 };
 
@@ -77,6 +78,12 @@ void cpu_tables_init(struct pcpu *p);
 
 /* Control registers, EFER, PAT: everything this CPU has of what Vouch relies on. */
 void cpu_features_init(void);
+
+/* MAXPHYADDR. */
+unsigned int cpu_phys_bits(void);
+/* The brand string, printable, without padding; "unnamed" if there is none. Returns name. */
+#define CPU_NAME_LEN 64
+char *cpu_name(char name[CPU_NAME_LEN]);
 
 /*
  * The IST fields of this CPU's IDT. Armed only while its own TR is loaded: after an SVM exit TR is the guest's, and an

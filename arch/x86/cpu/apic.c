@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* This CPU's own LAPIC, with its timer, and the PICs that stay masked. Guests' APICs are in arch/x86/dev. */
+#include "apic.h"
+
+#include <vouch/assert.h>
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/x86.h>
+
+#include "arch/x86/mm/paging.h"
+#include "asm.h"
+#include "cpu.h"
+
+/* Register offsets in the xAPIC page; the x2APIC MSR is 0x800 + offset / 16. APM 2 "APIC Registers" (16.3.2). */
+#define APIC_ID      0x020u
+#define APIC_VERSION 0x030u
+#define APIC_TPR     0x080u
+#define APIC_EOI     0x0b0u
+#define APIC_LDR     0x0d0u
+#define APIC_DFR     0x0e0u
+#define APIC_SVR     0x0f0u
+#define APIC_LVT_TIMER   0x320u
+#define APIC_LVT_THERMAL 0x330u
+#define APIC_LVT_PERF    0x340u
+#define APIC_LVT_LINT0   0x350u
+#define APIC_LVT_LINT1   0x360u
+#define APIC_LVT_ERROR   0x370u
+#define APIC_TIMER_COUNT 0x380u
+#define APIC_TIMER_NOW   0x390u
+#define APIC_TIMER_DIV   0x3e0u
+
+#define SVR_ENABLE   0x100u
+#define LVT_MASKED   0x10000u
+#define LVT_NMI      0x400u
+#define LVT_DEADLINE 0x40000u
+#define TIMER_DIV_1  0xbu
+
+#define CALIBRATE_MS 20u
+
+static uint32_t lapic_read(unsigned int reg)
+{
+	volatile uint32_t *regs = this_cpu()->arch->lapic;
+
+	return regs ? regs[reg / 4] : (uint32_t)msr_read(MSR_X2APIC_FIRST + reg / 16);
+}
+
+static void lapic_write(unsigned int reg, uint32_t v)
+{
+	volatile uint32_t *regs = this_cpu()->arch->lapic;
+
+	if (regs)
+		regs[reg / 4] = v;
+	else
+		msr_write(MSR_X2APIC_FIRST + reg / 16, v);
+}
+
+void lapic_eoi(void)
+{
+	lapic_write(APIC_EOI, 0);
+}
+
+/* Both PICs: vectors moved off the exceptions (spurious ones cannot be masked), then every line masked. */
+static void pics_mask(void)
+{
+	port_out8(0x20, 0x11);
+	port_out8(0xa0, 0x11);
+	port_out8(0x21, VEC_PIC);
+	port_out8(0xa1, VEC_PIC + 8);
+	port_out8(0x21, 4);
+	port_out8(0xa1, 2);
+	port_out8(0x21, 1);
+	port_out8(0xa1, 1);
+	port_out8(0x21, 0xff);
+	port_out8(0xa1, 0xff);
+}
+
+static void lapic_enable(struct host *h)
+{
+	uint64_t base = msr_read(MSR_APIC_BASE);
+
+	if (!(base & APIC_BASE_ENABLE)) {
+		base |= APIC_BASE_ENABLE;
+		msr_write(MSR_APIC_BASE, base);
+	}
+	h->platform.lapic_hpa = base & 0x000ffffffffff000ull;
+	if (base & APIC_BASE_X2APIC)
+		return;
+	this_cpu()->arch->lapic = mmio_map(hpa(h->platform.lapic_hpa), PAGE_SIZE);
+	if (!this_cpu()->arch->lapic)
+		panic("cannot map the LAPIC at %#lx", (unsigned long)h->platform.lapic_hpa);
+}
+
+static void lapic_set_lines(void)
+{
+	unsigned int lvts = (lapic_read(APIC_VERSION) >> 16 & 0xff) + 1;
+
+	lapic_write(APIC_TPR, 0);
+	if (this_cpu()->arch->lapic) {
+		lapic_write(APIC_DFR, 0xffffffffu);
+		lapic_write(APIC_LDR, 1u << 24);
+	}
+	lapic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
+	lapic_write(APIC_LVT_LINT0, LVT_MASKED);
+	/* Where PCs wire NMI, unless the MADT says otherwise, which only multi-node boards did. */
+	lapic_write(APIC_LVT_LINT1, LVT_NMI);
+	lapic_write(APIC_LVT_ERROR, LVT_MASKED);
+	if (lvts > 4)
+		lapic_write(APIC_LVT_PERF, LVT_MASKED);
+	if (lvts > 5)
+		lapic_write(APIC_LVT_THERMAL, LVT_MASKED);
+	lapic_write(APIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
+	lapic_eoi();
+}
+
+static uint64_t timer_measure(uint64_t tsc_khz)
+{
+	uint64_t t0, t1, end;
+	uint32_t left;
+
+	lapic_write(APIC_TIMER_COUNT, 0xffffffffu);
+	t0 = tsc_read();
+	end = t0 + tsc_khz * CALIBRATE_MS;
+	while (tsc_read() < end)
+		cpu_relax();
+	left = lapic_read(APIC_TIMER_NOW);
+	t1 = tsc_read();
+	lapic_write(APIC_TIMER_COUNT, 0);
+	return mul_div(0xffffffffu - left, tsc_khz, t1 - t0);
+}
+
+static void timer_init(struct platform *p)
+{
+	p->tsc_deadline = (cpuid_leaf(1, 0).ecx & 1u << 24) != 0;
+	if (p->tsc_deadline) {
+		lapic_write(APIC_LVT_TIMER, LVT_DEADLINE | VEC_TIMER);
+		/* SDM 3A "TSC-Deadline Mode" (10.5.4.1): in xAPIC mode the LVT write must be seen before the MSR's. */
+		__asm__ volatile("mfence" : : : "memory");
+		return;
+	}
+	lapic_write(APIC_TIMER_DIV, TIMER_DIV_1);
+	p->lapic_khz = timer_measure(p->tsc_khz);
+	if (!p->lapic_khz)
+		panic("the LAPIC timer does not count");
+	lapic_write(APIC_LVT_TIMER, VEC_TIMER);
+}
+
+void lapic_init(struct host *h)
+{
+	pics_mask();
+	lapic_enable(h);
+	lapic_set_lines();
+	this_cpu()->apic_id = this_cpu()->arch->lapic ? lapic_read(APIC_ID) >> 24 : lapic_read(APIC_ID);
+	timer_init(&h->platform);
+}
+
+/* Counts until the host TSC is at tsc; more than the counter holds makes it come early, and the waiter arms again. */
+static uint32_t timer_count(const struct platform *p, uint64_t tsc)
+{
+	uint64_t now = tsc_read(), ticks;
+
+	if (tsc <= now)
+		return 1;
+	/* A minute at most: keeps the product's quotient in range. */
+	ticks = min_u64(tsc - now, p->tsc_khz * 60000);
+	return (uint32_t)min_u64(mul_div(ticks, p->lapic_khz, p->tsc_khz) + 1, 0xffffffffu);
+}
+
+void host_timer_arm(uint64_t tsc)
+{
+	const struct platform *p = &this_cpu()->host->platform;
+
+	if (p->tsc_deadline)
+		msr_write(MSR_TSC_DEADLINE, tsc == UINT64_MAX ? 0 : max_u64(tsc, 1));
+	else
+		lapic_write(APIC_TIMER_COUNT, tsc == UINT64_MAX ? 0 : timer_count(p, tsc));
+}

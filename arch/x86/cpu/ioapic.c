@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* This machine's first IOAPIC: everything masked but the console's serial ports. */
+#include "apic.h"
+
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/serial.h>
+
+#include "arch/x86/mm/paging.h"
+#include "cpu.h"
+
+#define IOAPIC_SELECT (0x00u / 4)
+#define IOAPIC_WINDOW (0x10u / 4)
+#define IOAPIC_VERSION 1u
+#define IOAPIC_REDIR   0x10u
+
+#define REDIR_LOW    (1u << 13)
+#define REDIR_LEVEL  (1u << 15)
+#define REDIR_MASKED (1u << 16)
+
+/* MADT "MPS INTI Flags": 3 is active low, or level; 0 is what the bus does, for ISA high and edge. */
+#define INTI_LOW(f)   (((f) & 3u) == 3u)
+#define INTI_LEVEL(f) (((f) >> 2 & 3u) == 3u)
+
+static uint32_t ioapic_read(volatile uint32_t *io, uint32_t reg)
+{
+	io[IOAPIC_SELECT] = reg;
+	return io[IOAPIC_WINDOW];
+}
+
+static void ioapic_write(volatile uint32_t *io, uint32_t reg, uint32_t v)
+{
+	io[IOAPIC_SELECT] = reg;
+	io[IOAPIC_WINDOW] = v;
+}
+
+static void pin_route(volatile uint32_t *io, uint32_t pin, uint32_t vector, uint32_t flags)
+{
+	uint32_t low = vector | (INTI_LOW(flags) ? REDIR_LOW : 0) | (INTI_LEVEL(flags) ? REDIR_LEVEL : 0);
+
+	/* Destination first: the entry is live once its low half is unmasked. */
+	ioapic_write(io, IOAPIC_REDIR + 2 * pin + 1, this_cpu()->apic_id << 24);
+	ioapic_write(io, IOAPIC_REDIR + 2 * pin, low);
+}
+
+void ioapic_init(struct host *h)
+{
+	struct platform *p = &h->platform;
+	volatile uint32_t *io = p->ioapic_hpa ? mmio_map(hpa(p->ioapic_hpa), PAGE_SIZE) : NULL;
+	uint32_t pins, pin, port;
+
+	if (!io) {
+		log_warn("no IOAPIC: console input is polled");
+		return;
+	}
+	pins = (ioapic_read(io, IOAPIC_VERSION) >> 16 & 0xff) + 1;
+	for (pin = 0; pin < pins; pin++)
+		ioapic_write(io, IOAPIC_REDIR + 2 * pin, REDIR_MASKED);
+	for (port = 0; port < SERIAL_PORTS; port++) {
+		pin = p->com_gsi[port] - p->ioapic_gsi_base;
+		if (!(h->console.console_ports & 1u << port))
+			continue;
+		if (p->com_gsi[port] < p->ioapic_gsi_base || pin >= pins)
+			log_warn("interrupt %u of COM%u is not on the IOAPIC: its input is polled", p->com_gsi[port],
+				 port + 1);
+		else
+			pin_route(io, pin, VEC_COM1 + port, p->com_flags[port]);
+	}
+}
