@@ -114,7 +114,7 @@ $(B)/gen/%/offsets.h: %/offsets.c $(hv-ready)
 
 $(asl): $(B)/gen/%.h: %.asl | have-build
 	@mkdir -p $(@D)
-	$(call say,IASL,$<)$(IASL) -we -vs -va -p $(@:.h=.aml) $< >$(@:.h=.log) 2>&1 || { cat $(@:.h=.log); exit 1; }
+	$(call say,IASL,$<)$(IASL) -we -vs -p $(@:.h=.aml) $< >$(@:.h=.log) 2>&1 || { cat $(@:.h=.log); exit 1; }
 	@(echo '/* Generated from $< by iasl. */'; echo 'static const unsigned char $(basename $(@F))_aml[] = {'; \
 		od -An -v -tx1 $(@:.h=.aml) | sed 's/ \(..\)/0x\1,/g'; echo '};') >$@
 
