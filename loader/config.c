@@ -131,7 +131,7 @@ static int read_cores(struct config *c, const struct xml_node *cores)
 	if (cores && config_number(c, cores, "count", &v, &count))
 		return -1;
 	if (!v.text)
-		return xml_fail(c->err, IMG_ERR_CFG_CORES_MISSING, cores ? &cores->place : &v.place,
+		return xml_fail(c->err, IMG_ERR_CFG_CORES_MISSING, cores ? &cores->place : &c->root,
 				"add <cores count=\"1\"/>");
 	c->plan->cores = (uint32_t)count;
 	for (const struct xml_node *k = xml_child(cores, "core"); k; k = xml_sibling(k, "core")) {
@@ -322,7 +322,10 @@ int manifest_plan(const struct image *img, struct xml_arena *arena, struct vm_pl
 	plan->kernel = -1;
 	plan->initrd = -1;
 	root = xml_parse(img->xml, img->xml_len, arena, err);
-	if (!root || read_root(&c, root) || read_memory(&c, root) || read_sections(&c, root))
+	if (!root)
+		return -1;
+	c.root = root->place;
+	if (read_root(&c, root) || read_memory(&c, root) || read_sections(&c, root))
 		return -1;
 	note_ignored(&c, root);
 	return plan_check(plan, img, err);

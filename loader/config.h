@@ -14,6 +14,7 @@ struct config {
 	const struct image *img;
 	struct vm_plan *plan;
 	struct image_error *err;
+	struct xml_place root;        /* for what is missing */
 	unsigned int notes;           /* log lines that this configuration may still cause */
 };
 

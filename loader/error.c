@@ -18,20 +18,22 @@ const char *image_err_text(enum image_err code)
 	return (unsigned int)code < IMG_ERR_COUNT ? err_text[code] : "unknown error";
 }
 
-/* Appends ": detail" to the place and the stable text that err->text already holds. An empty detail adds nothing. */
+/* Appends the stable text and ": detail" to the place that err->text holds already. An empty detail adds nothing. */
 static void add_detail(struct image_error *err, enum image_err code, const char *fmt, va_list ap)
 {
 	size_t at = strlen(err->text);
 	size_t room = sizeof(err->text) - at;
 	int n;
 
-	n = snprintf(err->text + at, room, "%s%s", image_err_text(code), *fmt ? ": " : "");
+	n = snprintf(err->text + at, room, "%s: ", image_err_text(code));
 	if (n < 0 || (size_t)n >= room)
 		return;
 	at += (size_t)n;
 	room -= (size_t)n;
 	n = vsnprintf(err->text + at, room, fmt, ap);
-	if (n >= 0 && (size_t)n >= room)
+	if (n <= 0)
+		err->text[at - 2] = '\0';
+	else if ((size_t)n >= room)
 		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
 }
 

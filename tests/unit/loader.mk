@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-2-Clause
+loader-image-srcs := loader/error.c loader/escape.c loader/image.c loader/verify.c loader/judge.c loader/xml_arena.c \
+	loader/xml.c loader/xml_tree.c loader/manifest.c loader/config.c loader/config_devices.c loader/plan.c
+loader-test-srcs := $(loader-image-srcs) tests/unit/support/log.c tests/unit/support/lib.c tests/unit/support/image.c
+
+unit += image
+unit-image-srcs := $(loader-test-srcs)
+unit-image-libs := -lexpat

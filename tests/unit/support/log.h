@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the code under test has logged: see log.c. */
+#ifndef TEST_SUPPORT_LOG_H
+#define TEST_SUPPORT_LOG_H
+
+/* All lines since the last log_clear(), each as "LEVEL: text\n" with LEVEL 0 to 3; the newest are lost when it is full. */
+const char *log_text(void);
+void log_clear(void);
+
+#endif
