@@ -10,6 +10,7 @@
 
 static const struct cli_command commands[] = {
 	{ "build", "write a guest image from a configuration", command_build },
+	{ "inspect", "show what an image holds and asks for", command_inspect },
 	{ "verify", "judge images", command_verify },
 	{ "extract", "take the files out of an image", command_extract },
 	{ "iso", "make a bootable ISO of Vouch and images", command_iso },

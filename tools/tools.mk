@@ -5,8 +5,8 @@ tools-loader := $(addprefix loader/,bzimage.c config.c config_devices.c error.c 
 	plan.c verify.c xml.c xml_arena.c xml_tree.c)
 tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c xmlwrite.c)
 
-tool-vouch-srcs := $(addprefix tools/,main.c build.c verify.c extract.c iso.c mkiso.c run.c) \
-	$(tools-pack) $(tools-common) $(tools-loader)
+tool-vouch-srcs := $(addprefix tools/,main.c build.c extract.c facts.c inspect.c inspect_json.c inspect_text.c iso.c \
+	json.c mkiso.c run.c verify.c common/sha256.c) $(tools-pack) $(tools-common) $(tools-loader)
 tool-vouch-libs := -lexpat -lmbedcrypto
 
 tool-build_vm-srcs := tools/build_vm.c $(tools-pack) $(tools-common) $(tools-loader)
