@@ -13,6 +13,7 @@ build gcc                              gcc
 build ld                               binutils
 build make                             make
 build /usr/include/expat.h             libexpat1-dev
+build /usr/include/mbedtls/sha256.h    libmbedtls-dev
 build /usr/lib/x86_64-linux-gnu/libc.a libc6-dev
 build /usr/src/newlib                  newlib-source
 build iasl                             acpica-tools
@@ -20,6 +21,7 @@ build xz                               xz-utils
 check /usr/include/cmocka.h            libcmocka-dev
 check /usr/include/Zydis/Zydis.h       libzydis-dev
 check python3                          python3
+check man                              man-db
 check /usr/lib/x86_64-linux-gnu/libasan.so.8   libasan8
 check /usr/lib/x86_64-linux-gnu/libubsan.so.1  libubsan1
 test  clang                            clang
