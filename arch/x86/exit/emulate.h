@@ -19,15 +19,15 @@ uint64_t mmio_read(struct vcpu *v, gpa_t a, unsigned int size);
 void mmio_write(struct vcpu *v, gpa_t a, unsigned int size, uint64_t val);
 
 /* What is behind a port; size is 1, 2 or 4. By exit/pio.c. */
-uint32_t pio_read(struct vcpu *v, uint16_t port, unsigned int size);
-void pio_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
+uint64_t pio_read(struct vcpu *v, uint16_t port, unsigned int size);
+void pio_write(struct vcpu *v, uint16_t port, unsigned int size, uint64_t val);
 
 /*
  * Executes the instruction at CS:RIP, fetched once, whose memory operand is not RAM, or not all of it.
  * EXIT_AGAIN: done and RIP moved on; or, with RIP as it was: a REP with more to do, or an instruction without a memory
  * operand (the guest rewrote it: let it run). EXIT_FAULT: v->fault, nothing happened but the REP iterations before it.
  * EXIT_STOP: an instruction that Vouch does not emulate, in supervisor mode (in user mode: #UD), or a device stopped the VM.
- * v->gpr, e->rip and e->rflags are up to date whatever is returned.
+ * v->gpr, e->rip and e->rflags are up to date whatever is returned; a fault leaves e as it was.
  */
 enum exit_action emulate_mmio(struct vcpu *v, struct x86_env *e);
 
@@ -42,6 +42,12 @@ enum exit_action emulate_string_io(struct vcpu *v, struct x86_env *e, uint16_t p
  * to raise; -EAGAIN (re-enter); -ENXIO (code in MMIO); -EINVAL (no instruction Vouch knows).
  */
 __must_check int insn_length_at(struct vcpu *v, const struct x86_env *e, struct insn *out, struct x86_fault *f);
+
+/*
+ * The modrm operand of in, as insn_length_at() gave it, read as size bytes (1, 2, 4, 8) from a register or memory.
+ * EXIT_NEXT with *val, or what to do instead. e->rip is still that of the instruction.
+ */
+enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size, uint64_t *val);
 
 /* Steps RIP over len bytes, as wide as the code segment has it, and ends RF's effect. */
 void env_advance(struct x86_env *e, unsigned int len);

@@ -111,7 +111,7 @@ static bool outs(struct emu *m)
 
 	if (!map_source(m, &src))
 		return false;
-	pio_write(m->v, (uint16_t)m->v->gpr[REG_RDX], m->in.size, (uint32_t)place_read(m, &src));
+	pio_write(m->v, (uint16_t)m->v->gpr[REG_RDX], m->in.size, place_read(m, &src));
 	step(m, REG_RSI);
 	return true;
 }
@@ -140,13 +140,18 @@ static bool condition_ends(const struct emu *m)
 
 enum exit_action emulate_string(struct emu *m)
 {
+	uint64_t flags = m->e->rflags;
+
 	for (unsigned int i = 0; i < EMULATE_CHUNK; i++) {
 		uint64_t count = m->in.rep ? emu_reg_read(m, REG_RCX, m->in.adsize) : 1;
 
 		if (!count)
 			break;
-		if (!element(m))
+		if (!element(m)) {
+			/* SDM 2B "REP": an exception within CMPS or SCAS finds the flags as before the instruction. */
+			m->e->rflags = flags;
 			return m->action;
+		}
 		count--;
 		if (m->in.rep)
 			emu_reg_write(m, REG_RCX, m->in.adsize, count);
