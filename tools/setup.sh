@@ -16,7 +16,6 @@ build /usr/include/expat.h             libexpat1-dev
 build /usr/include/mbedtls/sha256.h    libmbedtls-dev
 build /usr/lib/x86_64-linux-gnu/libc.a libc6-dev
 build /usr/src/newlib                  newlib-source
-build /usr/include/mbedtls/sha256.h        libmbedtls-dev
 build iasl                             acpica-tools
 build xz                               xz-utils
 check /usr/include/cmocka.h            libcmocka-dev
