@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The functions that archives from outside call by name; nobody in Vouch calls them. */
+/* Functions that archives from outside call by name and that no newlib header declares; nobody in Vouch calls them. */
 #ifndef CORE_NEWLIB_H
 #define CORE_NEWLIB_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 void *sbrk(ptrdiff_t increment);
+void arc4random_buf(void *buf, size_t n);
+__attribute__((noreturn)) void __assert_fail(const char *expr, const char *file, unsigned int line, const char *func);
+__attribute__((noreturn)) void __stack_chk_fail(void);
+int *__errno_location(void);
+int __fprintf_chk(FILE *file, int flag, const char *fmt, ...);
 
 #endif

@@ -1,1 +1,1 @@
-hv-srcs += arch/x86/cpu/fpu.c
+hv-srcs += arch/x86/cpu/fpu.c arch/x86/cpu/rtc.c
