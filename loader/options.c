@@ -49,7 +49,9 @@ static void add_unknown(struct options *o, struct word w)
 }
 
 static const char *const port_names[] = { "com1", "com2" };
-static const char *const level_names[] = { "error", "warn", "info", "debug" };
+static const char *const level_names[] = { /* from LOG_ERROR up */
+	"error", "warn", "info", "debug",
+};
 static const char *const integrity_names[] = { "none", "checksum" };
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };
 
@@ -120,7 +122,7 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 	if (word_is(key, "integrity"))
 		return read_integrity(o, seen, v);
 	if (word_is(key, "loglevel") && read_choice(v, level_names, ARRAY_SIZE(level_names), &choice)) {
-		o->loglevel = (enum log_level)choice;
+		o->loglevel = (enum log_level)(LOG_ERROR + choice);
 		return true;
 	}
 	if (word_is(key, "end") && read_choice(v, end_names, ARRAY_SIZE(end_names), &choice)) {

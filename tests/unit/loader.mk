@@ -6,3 +6,11 @@ loader-test-srcs := $(loader-image-srcs) tests/unit/support/log.c tests/unit/sup
 unit += image
 unit-image-srcs := $(loader-test-srcs)
 unit-image-libs := -lexpat
+
+unit += vectors
+unit-vectors-srcs := $(loader-test-srcs)
+unit-vectors-libs := -lexpat
+
+unit += manifest
+unit-manifest-srcs := $(loader-test-srcs)
+unit-manifest-libs := -lexpat

@@ -40,9 +40,13 @@ static void add_words(const char *fmt, ...)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
+	static const char *const names[] = {
+		[LOG_VERDICT] = "verdict", [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info",
+		[LOG_DEBUG] = "debug",
+	};
 	va_list ap;
 
-	add_words("%d: ", (int)level);
+	add_words("%s: ", names[level]);
 	va_start(ap, fmt);
 	add(fmt, ap);
 	va_end(ap);
