@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest's port or MMIO space: sorted ranges, filled while a machine is built, read-only from then on. Splits accesses that a
- * device does not take whole. Knows no device and no policy but the one for addresses that nobody claims.
+ * A guest's port or MMIO space: sorted ranges, filled while a machine is built, read-only from then on. Splits accesses
+ * that a device does not take whole. Knows no device and no policy but the one for addresses that nobody claims.
  */
 #include <vouch/bus.h>
 

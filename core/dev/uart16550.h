@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A 16550A UART (PC16550D data sheet). Characters take no time on the wire: what is written is sent at once, and what is received
- * below the trigger level is indicated as timed out at once.
+ * A 16550A UART (PC16550D data sheet). Characters take no time on the wire: what is written is sent at once, and what is
+ * received below the trigger level is indicated as timed out at once.
  */
 #ifndef VOUCH_UART16550_H
 #define VOUCH_UART16550_H

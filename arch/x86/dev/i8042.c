@@ -55,7 +55,7 @@ static void irq_update(struct i8042 *k)
 	irq_line_set(&k->aux_irq, full == (STS_OBF | STS_AUX) && (k->s.config & CFG_AUX_IRQ));
 }
 
-/* Fills the output buffer; an unread byte is overwritten, as in the chip. The line falls first: each byte is an edge. */
+/* Fills the output buffer; an unread byte is overwritten. The line falls first: each byte is an edge. */
 static void answer(struct i8042 *k, uint8_t val, uint8_t flags)
 {
 	k->s.status &= (uint8_t)~(STS_OBF | STS_AUX | STS_TIMEOUT);

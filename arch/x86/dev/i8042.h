@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The keyboard controller's ports 60h and 64h, with no keyboard and no mouse attached: enough for its commands to answer
- * as a sound controller would, and for the reset that software asks of it.
+ * The keyboard controller's ports 60h and 64h, with no keyboard and no mouse attached: enough for its commands to
+ * answer as a sound controller would, and for the reset that software asks of it.
  */
 #ifndef VOUCH_I8042_H
 #define VOUCH_I8042_H

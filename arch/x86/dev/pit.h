@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The 8254 interval timer and what a PC hangs on its channel 2: port 61h (Intel 8254 data sheet; ISA chipsets' "NMI Status
- * and Control"). Counts are computed from the guest's clock when somebody looks; only channel 0 needs a timer.
+ * The 8254 interval timer and what a PC hangs on its channel 2: port 61h (Intel 8254 data sheet; ISA chipsets' "NMI
+ * Status and Control"). Counts are computed from the guest's clock when somebody looks; only channel 0 needs a timer.
  */
 #ifndef VOUCH_PIT_H
 #define VOUCH_PIT_H

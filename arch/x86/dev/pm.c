@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ACPI fixed hardware. The PM timer is the guest's clock in other units; nothing runs unless its interrupt is enabled. */
+/*
+ * ACPI fixed hardware. The PM timer is the guest's clock in other units; nothing runs unless its interrupt is enabled.
+ */
 #include "pm.h"
 
 #include <string.h>

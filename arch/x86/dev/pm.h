@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ACPI fixed hardware: PM1 event and control registers, PM timer, power button (ACPI "Fixed Hardware Programming Model", 4.8).
- * There is no SMI command port: the guest finds itself in ACPI mode.
+ * ACPI fixed hardware: PM1 event and control registers, PM timer, power button (ACPI "ACPI Hardware Specification",
+ * chapter 4). There is no SMI command port: the guest finds itself in ACPI mode.
  */
 #ifndef VOUCH_PM_H
 #define VOUCH_PM_H

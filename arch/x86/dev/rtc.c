@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real-time clock. It does not tick: what a register shows follows from the guest's clock. A timer runs only while an
- * interrupt is enabled and none is pending; a guest that does not read register C gets no further one.
+ * The real-time clock. It does not tick: what a register shows follows from the guest's clock. A timer runs only while
+ * an interrupt is enabled and none is pending; a guest that does not read register C gets no further one.
  */
 #include "rtc.h"
 

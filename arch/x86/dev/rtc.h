@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The MC146818 real-time clock and its 128 bytes of CMOS memory, ports 70h and 71h (Motorola MC146818 data sheet; the bytes
- * above 0Dh as PC firmware uses them). Time is the guest's clock plus an offset.
+ * The MC146818 real-time clock and its 128 bytes of CMOS memory, ports 70h and 71h (Motorola MC146818 data sheet; the
+ * bytes above 0Dh as PC firmware uses them). Time is the guest's clock plus an offset.
  */
 #ifndef VOUCH_RTC_H
 #define VOUCH_RTC_H
@@ -39,8 +39,8 @@ struct rtc {
 extern const struct vdev_ops rtc_ops;   /* RTC_PORTS long, byte accesses */
 
 /*
- * epoch: seconds since 1970 that the clock shows now. low_end: end of RAM below 4 GiB, high: bytes of RAM above, for the
- * memory size bytes.
+ * epoch: seconds since 1970 that the clock shows now. low_end: end of RAM below 4 GiB, high: bytes of RAM above, for
+ * the memory size bytes.
  */
 void rtc_create(struct rtc *r, const struct irq_line *irq, struct vclock *clock, struct vtimers *timers, uint64_t epoch,
 		uint64_t low_end, uint64_t high);

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Builds a guest's PC from its plan and wires it. Knows what is connected to what, and nothing of how a device works;
+ * addresses are in table.c.
+ */
+#include "machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <vouch/assert.h>
+#include <vouch/log.h>
+#include <vouch/vcpu.h>
+
+#include "acpi.h"
+#include "layout.h"
+
+static bool has(const struct machine *m, enum plan_device d)
+{
+	return m->vm->plan.devices >> d & 1;
+}
+
+/* ---- interrupt wires ---- */
+
+/* An ISA device's line: to whichever of the two controllers exist. */
+static void isa_set(void *ctx, unsigned int pin, bool level)
+{
+	struct machine *m = ctx;
+
+	if (has(m, PLAN_PIC))
+		pic_set(&m->pic, pin, level);
+	if (has(m, PLAN_IOAPIC))
+		ioapic_set(&m->ioapic, pin == LAYOUT_PIT_IRQ ? LAYOUT_PIT_GSI : pin, level);
+}
+
+static struct irq_line isa_line(struct machine *m, unsigned int irq)
+{
+	return (struct irq_line){ .set = isa_set, .ctx = m, .pin = irq };
+}
+
+static void pic_output(void *ctx, bool level)
+{
+	struct machine *m = ctx;
+
+	for (unsigned int i = 0; i < m->cpus; i++)
+		lapic_lint(&m->lapic[i], 0, level);
+}
+
+/* True if the message is for l; from is NULL for the IOAPIC's. */
+static bool is_for(const struct apic_msg *msg, const struct lapic *l, const struct lapic *from)
+{
+	switch (msg->shorthand) {
+	case APIC_DEST_SELF:   return l == from;
+	case APIC_DEST_ALL:    return true;
+	case APIC_DEST_OTHERS: return l != from;
+	default:               return lapic_matches(l, msg->dest, msg->logical);
+	}
+}
+
+/* Lowest priority goes to the one receiver that is least busy, the first of equals. */
+static void deliver_lowest(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
+{
+	struct lapic *best = NULL;
+
+	for (unsigned int i = 0; i < m->cpus; i++) {
+		struct lapic *l = &m->lapic[i];
+
+		if (is_for(msg, l, from) && (!best || lapic_ppr(l) < lapic_ppr(best)))
+			best = l;
+	}
+	if (best)
+		lapic_deliver(best, msg);
+}
+
+static void apic_route(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
+{
+	switch (msg->mode) {
+	case APIC_MODE_INIT:
+	case APIC_MODE_SIPI:
+	case APIC_MODE_SMI:
+		m->ignored_ipis++;
+		return;
+	case APIC_MODE_LOWEST:
+		deliver_lowest(m, msg, from);
+		return;
+	default:
+		for (unsigned int i = 0; i < m->cpus; i++)
+			if (is_for(msg, &m->lapic[i], from))
+				lapic_deliver(&m->lapic[i], msg);
+	}
+}
+
+static void lapic_ipi(void *ctx, struct lapic *from, const struct apic_msg *msg)
+{
+	apic_route(ctx, msg, from);
+}
+
+static void ioapic_message(void *ctx, const struct apic_msg *msg)
+{
+	apic_route(ctx, msg, NULL);
+}
+
+static void lapic_eoi(void *ctx, uint8_t vector)
+{
+	struct machine *m = ctx;
+
+	if (has(m, PLAN_IOAPIC))
+		ioapic_eoi(&m->ioapic, vector);
+}
+
+static void lapic_nmi(void *ctx, struct lapic *l)
+{
+	struct machine *m = ctx;
+
+	m->vcpu[l - m->lapic]->nmi_pending = true;
+}
+
+/* ---- what devices reach outside ---- */
+
+static void debug_line(void *ctx, const uint8_t *bytes, size_t n)
+{
+	struct machine *m = ctx;
+	char text[DEBUGPORT_LINE * 4 + 1];      /* each byte may become \xNN */
+
+	vm_log(m->vm, "debug port: %s", log_escape(text, sizeof(text), (const char *)bytes, n));
+}
+
+static uint64_t ignore_read(void *dev, uint64_t off, unsigned int size)
+{
+	struct machine_ignore *g = dev;
+
+	if (g->print)
+		vm_log(g->vm, "ignored: %u-byte read of %s 0x%llx", size, g->mmio ? "address" : "port",
+		       (unsigned long long)(g->base + off));
+	return size == 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
+}
+
+static void ignore_write(void *dev, uint64_t off, unsigned int size, uint64_t val)
+{
+	struct machine_ignore *g = dev;
+
+	if (g->print)
+		vm_log(g->vm, "ignored: %u-byte write of 0x%llx to %s 0x%llx", size, (unsigned long long)val,
+		       g->mmio ? "address" : "port", (unsigned long long)(g->base + off));
+}
+
+static const struct vdev_ops ignore_ops = { .read = ignore_read, .write = ignore_write };
+
+/* ---- creation ---- */
+
+static void create_interrupts(struct machine *m)
+{
+	struct vm *vm = m->vm;
+	struct lapic_wires w = { .ipi = lapic_ipi, .eoi = lapic_eoi, .nmi = lapic_nmi, .ctx = m };
+
+	pic_create(&m->pic, pic_output, m);
+	ioapic_create(&m->ioapic, LAYOUT_IOAPIC_ID, ioapic_message, m);
+	for (unsigned int i = 0; i < m->cpus; i++) {
+		lapic_create(&m->lapic[i], i, i == 0, &vm->clock, &vm->timers, &w);
+		m->vcpu[i]->lapic = &m->lapic[i];
+	}
+}
+
+static void create_devices(struct machine *m, uint64_t epoch)
+{
+	struct vm *vm = m->vm;
+	struct vm_control control = { .stop = vm_control_stop, .ctx = vm };
+	struct irq_line pit = isa_line(m, LAYOUT_PIT_IRQ), rtc = isa_line(m, LAYOUT_RTC_IRQ),
+			sci = isa_line(m, LAYOUT_SCI_IRQ), kbd = isa_line(m, LAYOUT_KBD_IRQ),
+			aux = isa_line(m, LAYOUT_AUX_IRQ), com1 = isa_line(m, LAYOUT_COM1_IRQ),
+			com2 = isa_line(m, LAYOUT_COM2_IRQ);
+	struct chardev nowhere = { .put = NULL }, log = { .put = debug_line, .ctx = m };
+
+	pit_create(&m->pit, &pit, &vm->clock, &vm->timers);
+	rtc_create(&m->rtc, &rtc, &vm->clock, &vm->timers, epoch, min_u64(vm->ram_bytes, GPA_MMIO_BASE),
+		   vm->ram_bytes > GPA_MMIO_BASE ? vm->ram_bytes - GPA_MMIO_BASE : 0);
+	pm_create(&m->pm, &sci, &control, &vm->clock, &vm->timers);
+	i8042_create(&m->i8042, &kbd, &aux, &control);
+	reset_create(&m->reset, &control);
+	if (has(m, PLAN_RESET))
+		pciconfig_create(&m->pciconfig, reset_cf9_read, reset_cf9_write, &m->reset);
+	else
+		pciconfig_create(&m->pciconfig, NULL, NULL, NULL);
+	debugport_create(&m->debugport, &log);
+	uart_create(&m->com1, &com1, &vm->console);
+	uart_create(&m->com2, &com2, &nowhere);
+}
+
+static const char *register_error(int err)
+{
+	switch (err) {
+	case -EEXIST: return "overlaps a device or another range";
+	case -ENOSPC: return "is one too many";
+	case -EBUSY:  return "comes after the bus was frozen";
+	default:      return "is empty or beyond the last address";
+	}
+}
+
+static int put_on_bus(struct machine *m, const char *name, bool mmio, uint64_t base, uint64_t len, unsigned int sizes,
+		      const struct vdev_ops *ops, void *dev)
+{
+	struct bus *b = mmio ? &m->vm->mmio : &m->vm->pio;
+	int err = bus_register(b, base, len, sizes, ops, dev);
+
+	if (err)
+		log_error("guest %s: %s at %s 0x%llx, length 0x%llx, %s", m->vm->name, name, mmio ? "address" : "port",
+			  (unsigned long long)base, (unsigned long long)len, register_error(err));
+	return err;
+}
+
+static int register_devices(struct machine *m)
+{
+	for (unsigned int i = 0; i < machine_table_rows; i++) {
+		const struct machine_row *r = &machine_table[i];
+		int err;
+
+		if (!has(m, r->device))
+			continue;
+		err = put_on_bus(m, r->name, r->mmio, r->base, r->len, r->sizes, r->ops, (char *)m + r->dev);
+		if (err)
+			return err;
+	}
+	if (!has(m, PLAN_LAPIC))
+		return 0;
+	m->lapic_page = (struct machine_ignore){ .vm = m->vm, .base = APIC_DEFAULT_BASE, .mmio = true };
+	return put_on_bus(m, "LAPIC", true, APIC_DEFAULT_BASE, LAPIC_MMIO_SIZE, 1 | 2 | 4 | 8, &ignore_ops, &m->lapic_page);
+}
+
+static int register_ignored(struct machine *m)
+{
+	const struct vm_plan *plan = &m->vm->plan;
+
+	if (plan->ignore_count > PLAN_IGNORE_MAX) {
+		log_error("guest %s: %u ignored ranges, at most %u", m->vm->name, plan->ignore_count, PLAN_IGNORE_MAX);
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < plan->ignore_count; i++) {
+		const struct plan_ignore *p = &plan->ignore[i];
+		/* end is inclusive. Backwards, and all of 2^64, come out as 0: empty. */
+		uint64_t len = p->end >= p->start ? p->end - p->start + 1 : 0;
+		int err;
+
+		m->ignore[i] = (struct machine_ignore){ .vm = m->vm, .base = p->start, .mmio = p->mmio,
+							.print = p->print };
+		err = put_on_bus(m, "ignored range", p->mmio, p->start, len, 1 | 2 | 4 | 8, &ignore_ops, &m->ignore[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+size_t machine_size(void)
+{
+	return sizeof(struct machine);
+}
+
+int machine_create(struct vm *vm, struct vcpu *const vcpus[], unsigned int n, uint64_t epoch_seconds)
+{
+	struct machine *m = vm->machine;
+	int err;
+
+	if (n < 1 || n > VM_MAX_VCPUS) {
+		log_error("guest %s: %u vCPUs, a machine has 1 to %u", vm->name, n, VM_MAX_VCPUS);
+		return -EINVAL;
+	}
+	m->vm = vm;
+	m->cpus = n;
+	for (unsigned int i = 0; i < n; i++)
+		m->vcpu[i] = vcpus[i];
+	create_interrupts(m);
+	create_devices(m, epoch_seconds);
+	err = register_devices(m);
+	if (!err)
+		err = register_ignored(m);
+	if (err) {
+		machine_destroy(vm);
+		return err;
+	}
+	bus_freeze(&vm->pio);
+	bus_freeze(&vm->mmio);
+	machine_reset(vm);
+	return 0;
+}
+
+void machine_destroy(struct vm *vm)
+{
+	struct machine *m = vm->machine;
+
+	for (unsigned int i = 0; i < m->cpus; i++)
+		m->vcpu[i]->lapic = NULL;
+	m->cpus = 0;
+	bus_init(&vm->pio, vm->pio.name, vm->pio.limit);
+	bus_init(&vm->mmio, vm->mmio.name, vm->mmio.limit);
+	vtimers_init(&vm->timers, vm->timers.clock);
+}
+
+static void reset_lapic(struct machine *m, struct lapic *l)
+{
+	lapic_reset(l);
+	if (!has(m, PLAN_LAPIC)) {
+		/* Globally disabled, as by a board without one: the PIC's output is then the CPU's own pin. */
+		int err = lapic_msr_write(l, MSR_APIC_BASE, lapic_base(l) | (l->bsp ? APIC_BASE_BSP : 0));
+
+		ASSERT(!err);
+	} else if (l->bsp) {
+		lapic_virtual_wire(l);
+	}
+}
+
+/* Sources before sinks: what a falling line leaves behind in a controller goes with the controller's own reset. */
+void machine_reset(struct vm *vm)
+{
+	struct machine *m = vm->machine;
+
+	uart_reset(&m->com1);
+	uart_reset(&m->com2);
+	pit_reset(&m->pit);
+	rtc_reset(&m->rtc);
+	pm_reset(&m->pm);
+	i8042_reset(&m->i8042);
+	reset_reset(&m->reset);
+	debugport_reset(&m->debugport);
+	pic_reset(&m->pic);
+	ioapic_reset(&m->ioapic);
+	for (unsigned int i = 0; i < m->cpus; i++) {
+		reset_lapic(m, &m->lapic[i]);
+		m->vcpu[i]->nmi_pending = false;
+	}
+	m->ignored_ipis = 0;
+}
+
+/* ---- what the rest of Vouch asks ---- */
+
+void machine_rom(struct vm *vm, uint8_t *rom, size_t size)
+{
+	struct acpi_config cfg = { .devices = vm->plan.devices, .cpus = vm->machine->cpus,
+				   .ioapic_id = LAYOUT_IOAPIC_ID };
+	size_t used = acpi_build(rom, size, &cfg);
+
+	ASSERT(used != 0);
+}
+
+size_t machine_console_input(struct vm *vm, const uint8_t *bytes, size_t n)
+{
+	struct machine *m = vm->machine;
+
+	return has(m, PLAN_COM1) ? uart_receive(&m->com1, bytes, n) : n;
+}
+
+static bool pic_interrupts(const struct machine *m, const struct lapic *l)
+{
+	return has(m, PLAN_PIC) && pic_pending(&m->pic) && lapic_accepts_extint(l);
+}
+
+bool machine_irq_pending(struct vcpu *v)
+{
+	return pic_interrupts(v->vm->machine, v->lapic) || lapic_pending(v->lapic) >= 0;
+}
+
+int machine_irq_ack(struct vcpu *v)
+{
+	struct machine *m = v->vm->machine;
+	int vector;
+
+	/* SDM 3A "Local APIC": ExtINT bypasses the priority logic, so it comes first. */
+	if (pic_interrupts(m, v->lapic)) {
+		lapic_ack_extint(v->lapic);
+		return pic_ack(&m->pic);
+	}
+	vector = lapic_pending(v->lapic);
+	if (vector >= 0)
+		lapic_ack(v->lapic, (uint8_t)vector);
+	return vector;
+}
+
+void machine_power_button(struct vm *vm)
+{
+	if (vm->plan.devices >> PLAN_PM & 1)
+		pm_power_button(&vm->machine->pm);
+}
