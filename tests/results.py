@@ -13,7 +13,10 @@ class Counter:
         self.failed += failed
 
     def finish(self):
-        """Prints the part's sum, hands it on, returns the exit status."""
+        """Prints the part's sum, hands it on, returns the exit status. A part without a single test has failed."""
+        if not self.passed + self.failed:
+            print("%s: no test ran" % self.part)
+            self.failed = 1
         print("%s: %d of %d tests passed" % (self.part, self.passed, self.passed + self.failed), flush=True)
         path = os.environ.get("VOUCH_RESULTS")
         if path:

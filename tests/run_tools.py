@@ -15,11 +15,10 @@ import results  # noqa: E402
 def main():
     folder = os.path.join(here, "tools")
     total = results.Counter("tools")
-    if os.path.isdir(folder):
-        suite = unittest.defaultTestLoader.discover(folder, pattern="test_*.py", top_level_dir=folder)
-        done = unittest.TextTestRunner(verbosity=1).run(suite)
-        failed = len(done.failures) + len(done.errors) + len(done.unexpectedSuccesses)
-        total.add(done.testsRun - failed - len(done.skipped), failed)
+    suite = unittest.defaultTestLoader.discover(folder, pattern="test_*.py", top_level_dir=folder)
+    done = unittest.TextTestRunner(verbosity=1).run(suite)
+    failed = len(done.failures) + len(done.errors) + len(done.unexpectedSuccesses)
+    total.add(done.testsRun - failed - len(done.skipped), failed)
     return total.finish()
 
 
