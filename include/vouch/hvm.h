@@ -11,7 +11,8 @@ struct pcpu;
 struct nested_format;
 
 /* State that only the vendor part holds and neutral code sometimes needs. */
-enum hvm_reg { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER, HVM_PAT, HVM_RIP, HVM_RFLAGS, HVM_DR7 };
+enum hvm_reg { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER, HVM_PAT, HVM_RIP, HVM_RFLAGS, HVM_DR7,
+	       HVM_TSC_OFFSET };
 
 /* Where a fresh vCPU starts; everything else as after reset. */
 struct vcpu_start {

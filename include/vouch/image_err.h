@@ -98,7 +98,9 @@
 	X(IMG_ERR_BZ_ADDRESS, "kernel load address not usable") \
 	X(IMG_ERR_BZ_CMDLINE, "command line longer than the kernel takes") \
 	X(IMG_ERR_BZ_INITRD, "initrd does not fit below its limit") \
-	X(IMG_ERR_MEMORY_SMALL, "guest memory too small")
+	X(IMG_ERR_MEMORY_SMALL, "guest memory too small") \
+	/* The machine. */ \
+	X(IMG_ERR_HOST_MEMORY, "not enough host memory")
 
 enum image_err {
 #define X(value, text) value,

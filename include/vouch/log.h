@@ -9,10 +9,12 @@
 
 #include <vouch/types.h>
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+/* A verdict (a guest verified, refused, entered, stopped) is always shown, without a word for its level. */
+enum log_level { LOG_VERDICT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_line(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
+#define log_verdict(...) log_line(LOG_VERDICT, __VA_ARGS__)
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)

@@ -30,6 +30,8 @@ struct platform {
 
 /* Host time and events; all with host events off (GIF=0 or IF=0). */
 uint64_t host_tsc(void);
+/* Seconds since 1970 by the machine's RTC, which is taken to run in UTC. */
+uint64_t host_epoch(void);
 /* Arms this CPU's timer to interrupt when the host TSC reaches tsc (UINT64_MAX: off). A past value fires at once. */
 void host_timer_arm(uint64_t tsc);
 

@@ -42,10 +42,19 @@ struct vcpu {
 	uint64_t mtrr_def_type, mtrr_var[16], mtrr_fix[11];  /* order of Xen's MTRR record */
 	uint64_t kvmclock_msr, kvm_wall_msr;
 	uint64_t ucode_rev;
+	uint64_t tsc_adjust;          /* this vCPU's TSC minus the VM's clock, by its own writes */
+	uint64_t unknown_msrs;        /* accesses to MSRs that the policy does not know */
+	uint32_t last_unknown_msr;
 
+	uint64_t armed_ns, armed_tsc; /* deadline the host timer stands on, in guest ns and as host TSC */
 	uint64_t exits;               /* all exits so far */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */
 };
+
+/*
+ * What the run loop does before each entry: due timers, console input, the host timer. Host events are off. Bounded.
+ */
+void vcpu_service(struct vcpu *v);
 
 static inline enum exit_action vcpu_fault(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {

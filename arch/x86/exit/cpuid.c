@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The CPUID policy: one table, default deny. A guest sees what the host has AND the mask allows, OR what Vouch itself
+ * provides; a leaf that is not in the table reads as zeros. Names of bits: APM 3 appendix E "Obtaining Processor
+ * Information Via the CPUID Instruction".
+ */
+#include "arch/x86/exit/policy.h"
+
+#include <string.h>
+
+#include <vouch/vcpu.h>
+#include <vouch/x86.h>
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/exit/exit.h"
+
+#define BIT(n) (1u << (n))
+
+/* Leaf 1. */
+#define F1_ECX (BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ | BIT(12) /* FMA */ | BIT(13) /* CX16 */ | \
+		BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ | BIT(22) /* MOVBE */ | BIT(23) /* POPCNT */ | \
+		BIT(25) /* AES */ | BIT(26) /* XSAVE */ | BIT(28) /* AVX */ | BIT(29) /* F16C */ | BIT(30) /* RDRAND */)
+#define F1_ECX_X2APIC       BIT(21)
+#define F1_ECX_TSC_DEADLINE BIT(24)
+#define F1_ECX_XSAVE        BIT(26)
+#define F1_ECX_OSXSAVE      BIT(27)
+#define F1_ECX_HYPERVISOR   BIT(31)
+/* FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 */
+#define F1_EDX 0x078bfbffu
+/* Leaf 7: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
+#define F7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29))
+#define F7_EBX_FSGSBASE BIT(0)
+#define F7_EBX_SMEP     BIT(7)
+#define F7_EBX_SMAP     BIT(20)
+#define F7_ECX (BIT(2) /* UMIP */ | BIT(22) /* RDPID */)
+#define F7_ECX_UMIP BIT(2)
+#define F7_EDX BIT(4)           /* FSRM */
+/* Leaf Dh subleaf 1: XSAVEOPT, XSAVEC, XGETBV with ECX=1; no XSAVES, which would need IA32_XSS. */
+#define FD1_EAX (BIT(0) | BIT(1) | BIT(2))
+/* Leaf 80000001: LAHF64 CR8LEGACY ABM SSE4A MISALIGNSSE PREFETCHW; the rest would need MSRs that guests don't have. */
+#define FE1_ECX (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
+/* The copies of leaf 1, SYSCALL NX MMXEXT FXSR_OPT PAGE1GB RDTSCP LM. */
+#define FE1_EDX (0x0183f3ffu | BIT(11) | BIT(20) | BIT(22) | BIT(25) | BIT(26) | BIT(27) | BIT(29))
+#define FE1_EDX_NX     BIT(20)
+#define FE1_EDX_PAGE1GB BIT(26)
+#define FE1_EDX_RDTSCP BIT(27)
+#define FE7_EDX_INVARIANT_TSC BIT(8)
+
+#define XCR0_ALLOWED 7ull       /* x87, SSE, AVX */
+
+#define LEAF_VOUCH   0x40000000u
+#define LEAF_KVM     0x40000100u
+#define KVM_FEATURE_NOP_IO_DELAY  BIT(1)
+#define KVM_FEATURE_CLOCKSOURCE2  BIT(3)
+#define KVM_FEATURE_CLOCK_STABLE  BIT(24)
+
+#define ALL 0xffffffffu
+
+struct cpuid_row {
+	uint32_t leaf, sub_first, sub_last;   /* sub_last ALL: the subleaf does not matter */
+	uint32_t eax, ebx, ecx, edx;          /* masks over the host's words */
+};
+
+static const struct cpuid_row table[] = {
+	{ 0x00000000, 0, ALL, ALL, ALL, ALL, ALL },
+	{ 0x00000001, 0, ALL, ALL, 0x0000ff00, F1_ECX, F1_EDX },
+	{ 0x00000006, 0, ALL, 0, 0, 0, 0 },
+	{ 0x00000007, 0, 0, 0, F7_EBX, F7_ECX, F7_EDX },
+	{ 0x0000000b, 0, 1, 0, 0, 0, 0 },
+	{ 0x0000000d, 0, 0, (uint32_t)XCR0_ALLOWED, ALL, ALL, 0 },
+	{ 0x0000000d, 1, 1, FD1_EAX, 0, 0, 0 },
+	{ 0x0000000d, 2, 2, ALL, ALL, ALL, 0 },
+	{ LEAF_VOUCH, 0, ALL, 0, 0, 0, 0 },
+	{ LEAF_VOUCH + 1, 0, ALL, 0, 0, 0, 0 },
+	{ LEAF_KVM, 0, ALL, 0, 0, 0, 0 },
+	{ LEAF_KVM + 1, 0, ALL, 0, 0, 0, 0 },
+	{ 0x80000000, 0, ALL, ALL, ALL, ALL, ALL },
+	{ 0x80000001, 0, ALL, ALL, 0, FE1_ECX, FE1_EDX },
+	{ 0x80000002, 0, ALL, ALL, ALL, ALL, ALL },
+	{ 0x80000003, 0, ALL, ALL, ALL, ALL, ALL },
+	{ 0x80000004, 0, ALL, ALL, ALL, ALL, ALL },
+	{ 0x80000005, 0, ALL, ALL, ALL, ALL, ALL },
+	{ 0x80000006, 0, ALL, ALL, ALL, ALL, ALL },
+	{ 0x80000007, 0, ALL, 0, 0, 0, FE7_EDX_INVARIANT_TSC },
+	{ 0x80000008, 0, ALL, 0x0000ffff, BIT(0) /* CLZERO */ | BIT(2) /* FP error pointers */, 0, 0 },
+};
+
+static const struct cpuid_row *find_row(uint32_t leaf, uint32_t sub)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (table[i].leaf == leaf && (table[i].sub_last == ALL ||
+					      (sub >= table[i].sub_first && sub <= table[i].sub_last)))
+			return &table[i];
+	return NULL;
+}
+
+static void signature(struct cpuid_view *r, uint32_t max, const char sig[12])
+{
+	r->eax = max;
+	memcpy(&r->ebx, sig, 4);
+	memcpy(&r->ecx, sig + 4, 4);
+	memcpy(&r->edx, sig + 8, 4);
+}
+
+/* x2APIC topology (leaf Bh): one thread, one core; more with SMP guests. */
+static void topology(struct cpuid_view *r, uint32_t sub, uint32_t apic_id)
+{
+	r->ebx = 1;
+	r->ecx = sub | (sub + 1) << 8;
+	r->edx = apic_id;
+}
+
+/* What Vouch itself provides or limits, on top of the masked host words. */
+static void adjust(struct cpuid_view *r, uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t apic_id)
+{
+	switch (leaf) {
+	case 0x00000000:
+		r->eax = 0xd;
+		return;
+	case 0x00000001:
+		r->ebx |= apic_id << 24 | 1u << 16;
+		r->ecx |= F1_ECX_X2APIC | F1_ECX_TSC_DEADLINE | F1_ECX_HYPERVISOR;
+		if ((r->ecx & F1_ECX_XSAVE) && (cr4 & CR4_OSXSAVE))
+			r->ecx |= F1_ECX_OSXSAVE;
+		return;
+	case 0x00000006:
+		r->eax = BIT(2);                /* ARAT: the emulated APIC timer never stops */
+		return;
+	case 0x0000000b:
+		topology(r, sub, apic_id);
+		return;
+	case LEAF_VOUCH:
+		signature(r, LEAF_VOUCH + 1, "VouchVouchVM");
+		return;
+	case LEAF_VOUCH + 1:
+		r->eax = 1;                     /* version of Vouch's guest interface */
+		return;
+	case LEAF_KVM:
+		signature(r, LEAF_KVM + 1, "KVMKVMKVM\0\0\0");
+		return;
+	case LEAF_KVM + 1:
+		r->eax = KVM_FEATURE_NOP_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCK_STABLE;
+		return;
+	case 0x80000000:
+		r->eax = 0x80000008;
+		return;
+	}
+}
+
+struct cpuid_view policy_cpuid(uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t apic_id)
+{
+	const struct cpuid_row *row = find_row(leaf, sub);
+	struct cpuid_view r = { 0 };
+	struct cpuid_regs host = { 0 };
+
+	if (!row)
+		return r;
+	/* The guest's XCR0 is live, so leaf Dh counts with it by itself. */
+	if (leaf < LEAF_VOUCH || leaf >= 0x80000000u)
+		host = cpuid_leaf(leaf, sub);
+	r = (struct cpuid_view){ host.eax & row->eax, host.ebx & row->ebx, host.ecx & row->ecx, host.edx & row->edx };
+	adjust(&r, leaf, sub, cr4, apic_id);
+	return r;
+}
+
+uint64_t policy_cr4(void)
+{
+	struct cpuid_view one = policy_cpuid(1, 0, 0, 0), seven = policy_cpuid(7, 0, 0, 0);
+	uint64_t cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE |
+		       CR4_OSFXSR | CR4_OSXMMEXCPT;
+
+	if (one.ecx & F1_ECX_XSAVE)
+		cr4 |= CR4_OSXSAVE;
+	if (seven.ebx & F7_EBX_FSGSBASE)
+		cr4 |= CR4_FSGSBASE;
+	if (seven.ebx & F7_EBX_SMEP)
+		cr4 |= CR4_SMEP;
+	if (seven.ebx & F7_EBX_SMAP)
+		cr4 |= CR4_SMAP;
+	if (seven.ecx & F7_ECX_UMIP)
+		cr4 |= CR4_UMIP;
+	return cr4;
+}
+
+uint64_t policy_xcr0(void)
+{
+	return policy_cpuid(0xd, 0, 0, 0).eax;
+}
+
+uint64_t policy_efer(void)
+{
+	return EFER_SCE | EFER_LME | EFER_LMA | (policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_NX ? EFER_NXE : 0);
+}
+
+bool policy_has_tsc_aux(void)
+{
+	return policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_RDTSCP;
+}
+
+unsigned int policy_phys_bits(void)
+{
+	return policy_cpuid(0x80000008, 0, 0, 0).eax & 0xff;
+}
+
+bool policy_has_1g_pages(void)
+{
+	return policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_PAGE1GB;
+}
+
+enum exit_action exit_cpuid(struct vcpu *v)
+{
+	struct cpuid_view r = policy_cpuid((uint32_t)v->gpr[REG_RAX], (uint32_t)v->gpr[REG_RCX], vcpu_reg(v, HVM_CR4),
+					   v->id);
+
+	v->gpr[REG_RAX] = r.eax;
+	v->gpr[REG_RBX] = r.ebx;
+	v->gpr[REG_RCX] = r.ecx;
+	v->gpr[REG_RDX] = r.edx;
+	return EXIT_NEXT;
+}

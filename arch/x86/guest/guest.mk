@@ -1,0 +1,1 @@
+hv-srcs += arch/x86/guest/linux.c

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Building and walking nested page tables of either format. Does not own or free the memory that is mapped. */
+#include "arch/x86/mm/nested.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LEVELS    4u
+#define ENTRIES   512u
+#define ADDR_MASK 0x000ffffffffff000ull
+#define GPA_LIMIT (1ull << 48)
+
+static uint64_t leaf_size(unsigned int level)
+{
+	return PAGE_SIZE << (9u * level);
+}
+
+static uint64_t *entry_in(hpa_t table, gpa_t g, unsigned int level)
+{
+	uint64_t *t = hpa_to_ptr(table);
+
+	return &t[(g.v >> (PAGE_SHIFT + 9u * level)) & (ENTRIES - 1)];
+}
+
+static bool entry_is_leaf(const struct nested *n, uint64_t e, unsigned int level)
+{
+	return level == 0 || (e & n->fmt->large);
+}
+
+int nested_init(struct nested *n, const struct nested_format *fmt, struct page_alloc *pages, bool has_1g)
+{
+	*n = (struct nested){ .fmt = fmt, .pages = pages, .has_1g = has_1g };
+	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &n->root))
+		return -ENOMEM;
+	n->table_pages = 1;
+	return 0;
+}
+
+static void free_table(struct nested *n, hpa_t table, unsigned int level)
+{
+	const uint64_t *t = hpa_to_ptr(table);
+
+	for (unsigned int i = 0; level > 0 && i < ENTRIES; i++)
+		if ((t[i] & n->fmt->present) && !entry_is_leaf(n, t[i], level))
+			free_table(n, hpa(t[i] & ADDR_MASK), level - 1);
+	page_put(n->pages, table, PAGE_ORDER_4K);
+	n->table_pages--;
+}
+
+void nested_destroy(struct nested *n)
+{
+	if (n->table_pages)
+		free_table(n, n->root, LEVELS - 1);
+	*n = (struct nested){ .fmt = n->fmt };
+}
+
+/* The largest leaf level that fits here. */
+static unsigned int pick_level(const struct nested *n, gpa_t g, hpa_t h, uint64_t len)
+{
+	for (unsigned int level = n->has_1g ? 2 : 1; level > 0; level--) {
+		uint64_t size = leaf_size(level);
+
+		if (!((g.v | h.v) & (size - 1)) && len >= size)
+			return level;
+	}
+	return 0;
+}
+
+static int map_leaf(struct nested *n, gpa_t g, hpa_t h, unsigned int level, enum nested_prot prot)
+{
+	hpa_t table = n->root;
+	uint64_t *e;
+
+	for (unsigned int l = LEVELS - 1; l > level; l--) {
+		e = entry_in(table, g, l);
+		if (!(*e & n->fmt->present)) {
+			hpa_t next;
+
+			if (!page_get_zeroed(n->pages, PAGE_ORDER_4K, &next))
+				return -ENOMEM;
+			n->table_pages++;
+			*e = next.v | n->fmt->table;
+		} else if (entry_is_leaf(n, *e, l)) {
+			return -EEXIST;
+		}
+		table = hpa(*e & ADDR_MASK);
+	}
+	e = entry_in(table, g, level);
+	if (*e & n->fmt->present)
+		return -EEXIST;
+	*e = h.v | n->fmt->leaf[prot] | (level ? n->fmt->large : 0);
+	return 0;
+}
+
+int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, enum nested_prot prot)
+{
+	if (((g.v | h.v | len) & (PAGE_SIZE - 1)) || !span_ok(g.v, len, GPA_LIMIT))
+		return -EINVAL;
+	while (len) {
+		unsigned int level = pick_level(n, g, h, len);
+		int err = map_leaf(n, g, h, level, prot);
+
+		if (err)
+			return err;
+		g = gpa_add(g, leaf_size(level));
+		h = hpa_add(h, leaf_size(level));
+		len -= leaf_size(level);
+	}
+	return 0;
+}
+
+bool nested_lookup(const struct nested *n, gpa_t g, struct nested_hit *hit)
+{
+	hpa_t table = n->root;
+
+	if (g.v >= GPA_LIMIT)
+		return false;
+	for (unsigned int l = LEVELS; l-- > 0;) {
+		uint64_t e = *entry_in(table, g, l);
+
+		if (!(e & n->fmt->present))
+			return false;
+		if (entry_is_leaf(n, e, l)) {
+			uint64_t off = g.v & (leaf_size(l) - 1);
+
+			*hit = (struct nested_hit){
+				.hpa = hpa((e & ADDR_MASK & ~(leaf_size(l) - 1)) + off),
+				.left = leaf_size(l) - off,
+				.writable = e & n->fmt->write,
+				.level = l,
+			};
+			return true;
+		}
+		table = hpa(e & ADDR_MASK);
+	}
+	return false;
+}
+
+unsigned int nested_path(const struct nested *n, gpa_t g, uint64_t e[4])
+{
+	hpa_t table = n->root;
+	unsigned int count = 0;
+
+	for (unsigned int l = LEVELS; l-- > 0;) {
+		e[count] = *entry_in(table, g, l);
+		if (!(e[count] & n->fmt->present) || entry_is_leaf(n, e[count], l))
+			return count + 1;
+		table = hpa(e[count++] & ADDR_MASK);
+	}
+	return count;
+}

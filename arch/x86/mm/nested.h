@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Nested page tables: GPA to HPA, one walker for both vendors' formats. The format is data: which bits mean present,
+ * what a table entry and a leaf carry. Four levels, 9 bits each, leaves of 4 KiB, 2 MiB and 1 GiB.
+ */
+#ifndef ARCH_X86_MM_NESTED_H
+#define ARCH_X86_MM_NESTED_H
+
+#include <vouch/page.h>
+#include <vouch/types.h>
+
+enum nested_prot { NESTED_RWX, NESTED_RX, NESTED_PROTS };
+
+struct nested_format {
+	const char *name;
+	uint64_t present;             /* any of these bits set: the entry is present */
+	uint64_t large;               /* set in a leaf above the last level */
+	uint64_t write;               /* the bit that allows writes */
+	uint64_t table;               /* bits of an entry that points to a table */
+	uint64_t leaf[NESTED_PROTS];  /* bits of a leaf */
+};
+
+/* Owned by one VM, built before it runs; guarded by its owner. */
+struct nested {
+	hpa_t root;
+	const struct nested_format *fmt;
+	struct page_alloc *pages;
+	bool has_1g;                  /* the CPU takes 1 GiB leaves */
+	uint64_t table_pages;         /* pages the tables take, root included */
+};
+
+/* 0 or -ENOMEM. */
+__must_check int nested_init(struct nested *n, const struct nested_format *fmt, struct page_alloc *pages, bool has_1g);
+/* Frees the tables, not what they map. */
+void nested_destroy(struct nested *n);
+
+/*
+ * Maps [g, g + len) to [h, h + len), all 4 KiB aligned, in the largest leaves that alignment allows. Nothing in the
+ * range may be mapped yet (-EEXIST). -ENOMEM when a table page is missing: what was mapped so far stays.
+ */
+__must_check int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, enum nested_prot prot);
+
+struct nested_hit {
+	hpa_t hpa;                    /* of the very byte asked for */
+	uint64_t left;                /* bytes up to the leaf's end, from there */
+	bool writable;
+	unsigned int level;           /* 0: 4 KiB, 1: 2 MiB, 2: 1 GiB */
+};
+/* False if nothing is mapped at g. */
+__must_check bool nested_lookup(const struct nested *n, gpa_t g, struct nested_hit *hit);
+
+/* The entries on the way to g, root's first, into e[4]; returns how many. For dumps and tests. */
+unsigned int nested_path(const struct nested *n, gpa_t g, uint64_t e[4]);
+
+extern const struct nested_format npt_format;
+
+#endif

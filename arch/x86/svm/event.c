@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events into the guest: exceptions, NMIs and interrupts, one at a time through EVENTINJ; what could not be delivered
+ * is kept and tried again. Rule, for silicon and emulators alike: inject directly when the guest can take it, open a
+ * window (V_IRQ + VINTR intercept, IRET intercept) only when it cannot.
+ */
+#include "arch/x86/svm/svm.h"
+
+#include <vouch/assert.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/dev/machine.h"
+
+#define DR6_BS (1ull << 14)
+
+static bool event_is_software(const struct svm_event *e)
+{
+	return e->type == SVM_EVENT_SOFT || (e->type == SVM_EVENT_EXC && (e->vector == EXC_BP || e->vector == EXC_OF));
+}
+
+/*
+ * APM 2 "EXITINTINFO" (15.7.2): an event was on its way when the exit came. INT n, INT3 and INTO are found again by
+ * executing the instruction again, since RIP still points at it; everything else must be injected again.
+ * QEMU leaves stale low bits with V=0: only the valid bit decides.
+ */
+void svm_event_collect(struct vcpu *v)
+{
+	uint64_t info = v->hw->vmcb->exit_int_info;
+	struct svm_event e = {
+		.valid = info & SVM_EVENT_VALID,
+		.vector = SVM_EVENT_VECTOR(info),
+		.type = (uint8_t)SVM_EVENT_TYPE(info),
+		.has_error = info & SVM_EVENT_HAS_ERROR,
+		.error = SVM_EVENT_ERROR(info),
+	};
+
+	if (e.valid && event_is_software(&e))
+		e.valid = false;
+	v->hw->event = e;
+}
+
+enum exception_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
+
+/* APM 2 "#DF - Double-Fault Exception (Vector 8)". */
+static enum exception_class class_of(uint8_t vector)
+{
+	switch (vector) {
+	case EXC_DE: case EXC_TS: case EXC_NP: case EXC_SS: case EXC_GP:
+		return CONTRIBUTORY;
+	case EXC_PF:
+		return PAGE_FAULT;
+	case EXC_DF:
+		return DOUBLE_FAULT;
+	default:
+		return BENIGN;
+	}
+}
+
+void svm_event_fault(struct vcpu *v)
+{
+	struct svm_event *e = &v->hw->event;
+	enum exception_class second = class_of(v->fault.vector);
+	enum exception_class first = e->valid && e->type == SVM_EVENT_EXC ? class_of(e->vector) : BENIGN;
+
+	if (first == DOUBLE_FAULT && second != BENIGN) {
+		vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault");
+		return;
+	}
+	if (v->fault.vector == EXC_PF)
+		v->hw->vmcb->cr2 = v->fault.cr2;
+	*e = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = v->fault.vector,
+				 .has_error = v->fault.has_error, .error = v->fault.error };
+	if ((first == CONTRIBUTORY && second == CONTRIBUTORY) ||
+	    (first == PAGE_FAULT && (second == CONTRIBUTORY || second == PAGE_FAULT)))
+		*e = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = EXC_DF, .has_error = true };
+}
+
+static void inject(struct vcpu *v, const struct svm_event *e)
+{
+	v->hw->vmcb->event_inj = e->vector | (uint64_t)e->type << 8 | (e->has_error ? SVM_EVENT_HAS_ERROR : 0) |
+				 SVM_EVENT_VALID | (uint64_t)e->error << 32;
+}
+
+static void window_set(struct vmcb *c, bool open)
+{
+	if (open) {
+		c->int_ctl |= SVM_INTCTL_V_IRQ | SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR;
+		c->intercept1 |= SVM_INT1_VINTR;
+	} else {
+		c->int_ctl &= ~(SVM_INTCTL_V_IRQ | SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR);
+		c->intercept1 &= ~SVM_INT1_VINTR;
+	}
+}
+
+/* IRET was seen at nmi_iret_rip and has executed once RIP or the mode of stepping says so. */
+static void nmi_unmask_if_done(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	if (hw->nmi_iret_seen && !hw->stepping && hw->vmcb->rip != hw->nmi_iret_rip) {
+		hw->nmi_iret_seen = false;
+		hw->nmi_masked = false;
+	}
+}
+
+void svm_event_iret(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	/* The exit comes before the IRET: NMIs stay masked until it has executed (APM 2 "NMI Support", 15.20.10). */
+	hw->vmcb->intercept1 &= ~SVM_INT1_IRET;
+	hw->nmi_iret_seen = true;
+	hw->nmi_iret_rip = hw->vmcb->rip;
+}
+
+/* One step over the IRET, so that a waiting NMI comes right after it. */
+static void step_over_iret(struct vcpu *v)
+{
+	if (v->hw->vmcb->rflags & RFLAGS_TF)
+		return;                         /* the guest steps itself: its own #DB exit ends the wait */
+	v->hw->stepping = true;
+	v->hw->vmcb->rflags |= RFLAGS_TF;
+}
+
+bool svm_event_stepped(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	if (!hw->stepping)
+		return false;
+	hw->stepping = false;
+	hw->nmi_iret_seen = false;
+	hw->nmi_masked = false;
+	hw->vmcb->rflags &= ~RFLAGS_TF;
+	hw->vmcb->dr6 &= ~DR6_BS;               /* the guest did not ask for this step */
+	return true;
+}
+
+void svm_event_trap(struct vcpu *v)
+{
+	struct vmcb *c = v->hw->vmcb;
+
+	if (!(c->rflags & RFLAGS_TF) || svm_event_stepped(v) || v->hw->event.valid)
+		return;
+	c->dr6 |= DR6_BS;
+	v->hw->event = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = EXC_DB };
+}
+
+static bool prepare_nmi(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+	struct vmcb *c = hw->vmcb;
+
+	if (!v->nmi_pending)
+		return false;
+	if (hw->nmi_masked) {
+		if (hw->nmi_iret_seen && !hw->stepping)
+			step_over_iret(v);
+		return false;
+	}
+	if (c->int_state & SVM_INTSTATE_SHADOW)
+		return false;                   /* next exit; bounded by the shadow's one instruction and the timer */
+	inject(v, &(struct svm_event){ .vector = EXC_NMI, .type = SVM_EVENT_NMI });
+	v->nmi_pending = false;
+	hw->nmi_masked = true;
+	c->intercept1 |= SVM_INT1_IRET;
+	return true;
+}
+
+static bool can_take_interrupt(const struct vmcb *c)
+{
+	return (c->rflags & RFLAGS_IF) && !(c->int_state & SVM_INTSTATE_SHADOW);
+}
+
+void svm_event_prepare(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+	struct vmcb *c = hw->vmcb;
+	bool busy = hw->event.valid;
+
+	nmi_unmask_if_done(v);
+	c->event_inj = 0;
+	if (busy) {
+		inject(v, &hw->event);
+		hw->event.valid = false;
+	} else {
+		busy = prepare_nmi(v);
+	}
+	if (!machine_irq_pending(v)) {
+		window_set(c, false);
+		return;
+	}
+	if (!busy && can_take_interrupt(c)) {
+		int vector = machine_irq_ack(v);
+
+		window_set(c, false);
+		if (vector >= 0)
+			inject(v, &(struct svm_event){ .vector = (uint8_t)vector, .type = SVM_EVENT_INTR });
+		return;
+	}
+	window_set(c, true);
+}
+
+bool svm_event_wakes(const struct vcpu *v)
+{
+	if (v->nmi_pending && !v->hw->nmi_masked)
+		return true;
+	return (v->hw->vmcb->rflags & RFLAGS_IF) && machine_irq_pending((struct vcpu *)v);
+}

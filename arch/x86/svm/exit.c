@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a #VMEXIT's words to a neutral handler, and from its answer back to the VMCB. No policy stands here. */
+#include "arch/x86/svm/svm.h"
+
+#include <errno.h>
+
+#include <vouch/assert.h>
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/exit/emulate.h"
+#include "arch/x86/exit/exit.h"
+
+#define MISFITS_MAX 1000u
+
+/* The bytes at RIP are not the instruction that exited: another CPU changed them, or our decoder is wrong. Try again,
+ * but not for ever. */
+static enum exit_action misfit(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	if (hw->misfit_rip != hw->vmcb->rip)
+		hw->misfits = 0;
+	hw->misfit_rip = hw->vmcb->rip;
+	if (++hw->misfits < MISFITS_MAX)
+		return EXIT_AGAIN;
+	vm_stop(v->vm, STOP_UNHANDLED, "exit 0x%llx at RIP 0x%llx: the instruction there is another one",
+		(unsigned long long)hw->vmcb->exit_code, (unsigned long long)hw->vmcb->rip);
+	return EXIT_STOP;
+}
+
+/* Fetches and decodes the instruction that exited. EXIT_NEXT, or what to do instead. */
+static enum exit_action decode_exit(struct vcpu *v, struct x86_env *e, struct insn *in)
+{
+	int err;
+
+	svm_env_load(v, e);
+	err = insn_length_at(v, e, in, &v->fault);
+	if (err == -EFAULT)
+		return EXIT_FAULT;
+	return err ? misfit(v) : EXIT_NEXT;
+}
+
+static void set_next_rip(struct vcpu *v, const struct x86_env *e, const struct insn *in)
+{
+	struct x86_env after = *e;
+
+	env_advance(&after, in->len);
+	v->hw->next_rip = after.rip;
+	v->hw->misfits = 0;
+}
+
+/* Makes next_rip known before the handler does anything that must not be done twice. */
+static enum exit_action find_next(struct vcpu *v, enum insn_op op)
+{
+	const struct svm_cpu *s = this_cpu()->hvm;
+	enum exit_action a;
+	struct x86_env e;
+	struct insn in;
+
+	if (s->has.nrip_save) {
+		v->hw->next_rip = v->hw->vmcb->next_rip;
+		return EXIT_NEXT;
+	}
+	a = decode_exit(v, &e, &in);
+	if (a != EXIT_NEXT)
+		return a;
+	if (in.op != op)
+		return misfit(v);
+	set_next_rip(v, &e, &in);
+	return EXIT_NEXT;
+}
+
+static enum exit_action do_pio(struct vcpu *v)
+{
+	const struct vmcb *c = v->hw->vmcb;
+	struct pio_exit x = {
+		.port = SVM_IOIO_PORT(c->info1),
+		.size = (uint8_t)SVM_IOIO_SIZE(c->info1),
+		.in = c->info1 & SVM_IOIO_IN,
+		.string = c->info1 & SVM_IOIO_STRING,
+	};
+
+	v->hw->next_rip = c->info2;             /* given with every I/O exit, whatever NRIP-save says */
+	return exit_pio(v, &x);
+}
+
+static enum exit_action do_npf(struct vcpu *v)
+{
+	const struct vmcb *c = v->hw->vmcb;
+	struct gpa_exit x = { .gpa = gpa(c->info2), .write = c->info1 & PF_W, .fetch = c->info1 & PF_I };
+
+	return exit_gpa(v, &x);
+}
+
+/* MOV to CRn, LMSW and CLTS: the instruction tells which, on every CPU. */
+static enum exit_action do_cr_write(struct vcpu *v, unsigned int cr)
+{
+	enum exit_action a;
+	struct x86_env e;
+	struct insn in;
+	uint64_t val;
+	bool fits;
+
+	a = decode_exit(v, &e, &in);
+	if (a != EXIT_NEXT)
+		return a;
+	a = exit_cr_value(v, &e, &in, cr, &val, &fits);
+	if (!fits)
+		return misfit(v);
+	if (a != EXIT_NEXT)
+		return a;
+	set_next_rip(v, &e, &in);
+	return exit_cr_write(v, cr, val);
+}
+
+static enum exit_action do_exception(struct vcpu *v, uint8_t vector)
+{
+	if (vector == EXC_MC)
+		panic("machine check while a guest ran");
+	if (vector == EXC_DB && svm_event_stepped(v))
+		return EXIT_AGAIN;
+	return vcpu_fault(v, vector, vector == EXC_AC, 0);
+}
+
+static enum exit_action unexpected(struct vcpu *v)
+{
+	const struct vmcb *c = v->hw->vmcb;
+
+	if (svm_exit_is_invalid(c->exit_code))
+		vm_stop(v->vm, STOP_UNHANDLED, "VMRUN refused the guest state");
+	else
+		vm_stop(v->vm, STOP_UNHANDLED, "exit 0x%llx (info1 0x%llx, info2 0x%llx) at RIP 0x%llx",
+			(unsigned long long)c->exit_code, (unsigned long long)c->info1, (unsigned long long)c->info2,
+			(unsigned long long)c->rip);
+	return EXIT_STOP;
+}
+
+/* Runs handler once the next RIP is known. */
+#define STEPPING(op, handler)						\
+	do {								\
+		enum exit_action a_ = find_next(v, op);			\
+									\
+		return a_ == EXIT_NEXT ? (handler) : a_;		\
+	} while (0)
+
+static enum exit_action dispatch(struct vcpu *v)
+{
+	const struct vmcb *c = v->hw->vmcb;
+
+	switch ((uint32_t)c->exit_code) {
+	case SVM_EXIT_IOIO:      return do_pio(v);
+	case SVM_EXIT_MSR:       STEPPING(c->info1 ? INSN_WRMSR : INSN_RDMSR, exit_msr(v, c->info1));
+	case SVM_EXIT_NPF:       return do_npf(v);
+	case SVM_EXIT_HLT:       STEPPING(INSN_HLT, EXIT_HALT);
+	case SVM_EXIT_CPUID:     STEPPING(INSN_CPUID, exit_cpuid(v));
+	case SVM_EXIT_INTR:
+	case SVM_EXIT_NMI:
+	case SVM_EXIT_INIT:      svm_host_window(); return EXIT_AGAIN;
+	case SVM_EXIT_VINTR:     return EXIT_AGAIN;
+	case SVM_EXIT_CR0_WRITE: return do_cr_write(v, 0);
+	case SVM_EXIT_CR4_WRITE: return do_cr_write(v, 4);
+	case SVM_EXIT_CR8_WRITE: return do_cr_write(v, 8);
+	case SVM_EXIT_EXC_DB:    return do_exception(v, EXC_DB);
+	case SVM_EXIT_EXC_AC:    return do_exception(v, EXC_AC);
+	case SVM_EXIT_EXC_MC:    return do_exception(v, EXC_MC);
+	case SVM_EXIT_IRET:      svm_event_iret(v); return EXIT_AGAIN;
+	case SVM_EXIT_VMMCALL:   STEPPING(INSN_VMMCALL, exit_hypercall(v));
+	case SVM_EXIT_XSETBV:    STEPPING(INSN_XSETBV, exit_xsetbv(v));
+	case SVM_EXIT_WBINVD:    STEPPING(INSN_WBINVD, EXIT_NEXT);   /* no device reads memory behind the caches */
+	case SVM_EXIT_INVD:      STEPPING(INSN_INVD, EXIT_NEXT);
+	case SVM_EXIT_RDPMC:     return vcpu_gp0(v);
+	case SVM_EXIT_INVLPGA:
+	case SVM_EXIT_VMRUN:
+	case SVM_EXIT_VMRUN + 2:                                     /* VMLOAD, VMSAVE, STGI, CLGI */
+	case SVM_EXIT_VMRUN + 3:
+	case SVM_EXIT_VMRUN + 4:
+	case SVM_EXIT_VMRUN + 5:
+	case SVM_EXIT_SKINIT:
+	case SVM_EXIT_MONITOR:
+	case SVM_EXIT_MWAIT:
+	case SVM_EXIT_MWAIT_ARMED:
+	case SVM_EXIT_RDPRU:     return vcpu_ud(v);
+	case SVM_EXIT_SHUTDOWN:
+		vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault near RIP 0x%llx",
+			(unsigned long long)v->ring[(v->exits - 1) % EXIT_RING].rip);
+		return EXIT_STOP;
+	default:                 return unexpected(v);
+	}
+}
+
+/* The instruction is done, by us: as hardware would have left things after it. */
+static void step_over(struct vcpu *v)
+{
+	struct vmcb *c = v->hw->vmcb;
+
+	c->rip = v->hw->next_rip;
+	c->rflags &= ~RFLAGS_RF;
+	c->int_state &= ~SVM_INTSTATE_SHADOW;
+	svm_event_trap(v);
+}
+
+void svm_handle_exit(struct vcpu *v)
+{
+	const struct vmcb *c = v->hw->vmcb;
+
+	v->ring[v->exits++ % EXIT_RING] = (struct exit_record){ c->exit_code, c->info1, c->info2, c->rip };
+	svm_event_collect(v);
+	switch (dispatch(v)) {
+	case EXIT_NEXT:
+		step_over(v);
+		break;
+	case EXIT_HALT:
+		step_over(v);
+		v->halted = true;
+		break;
+	case EXIT_FAULT:
+		svm_event_fault(v);
+		break;
+	case EXIT_AGAIN:
+	case EXIT_STOP:
+		break;
+	}
+}

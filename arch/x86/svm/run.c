@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The run loop. From the first CLGI to the last STGI this CPU is at GIF=0 with IF=1: host events are taken only in
+ * svm_host_window() and svm_host_idle(). FS, GS, TR, LDTR, the FPU and XCR0 are the guest's all the while.
+ */
+#include "arch/x86/svm/svm.h"
+
+#include <vouch/assert.h>
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/dev/lapic.h"
+
+/* A vCPU keeps its ASID until this CPU has used all of them up; then everybody's translations go at once. */
+static void assign_asid(struct vcpu *v, struct svm_cpu *s)
+{
+	struct vmcb *c = v->hw->vmcb;
+
+	c->tlb_control = SVM_TLB_NOTHING;
+	if (v->hw->asid_generation != s->generation) {
+		if (s->next_asid >= s->has.asids) {
+			s->generation++;
+			s->next_asid = 1;
+			c->tlb_control = SVM_TLB_FLUSH_ALL;
+		}
+		v->hw->asid_generation = s->generation;
+		c->asid = s->next_asid++;
+	} else if (v->hw->flush) {
+		c->tlb_control = s->has.flush_by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+	}
+	v->hw->flush = false;
+}
+
+static void enter_once(struct vcpu *v, struct svm_cpu *s)
+{
+	struct vmcb *c = v->hw->vmcb;
+
+	svm_event_prepare(v);
+	assign_asid(v, s);
+	c->rax = v->gpr[REG_RAX];
+	c->rsp = v->gpr[REG_RSP];
+	c->int_ctl = (c->int_ctl & ~SVM_INTCTL_V_TPR) | lapic_cr8(v->lapic);
+	svm_enter(v->gpr, v->hw->vmcb_hpa.v);
+	v->gpr[REG_RAX] = c->rax;
+	v->gpr[REG_RSP] = c->rsp;
+}
+
+/* The guest's hidden state goes into the CPU, and no interrupt may use the guest's TSS: no IST from here on. */
+static void load_guest(struct vcpu *v)
+{
+	cpu_ist_arm(false);
+	__asm__ volatile("clgi; sti" : : : "memory");
+	this_cpu()->vcpu = v;
+	if (cr4_read() & CR4_OSXSAVE)
+		xcr0_write(v->xcr0);
+	__asm__ volatile("vmload %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
+}
+
+static void unload_guest(struct vcpu *v)
+{
+	__asm__ volatile("vmsave %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
+	this_cpu()->vcpu = NULL;
+	cpu_host_tr_load();
+	__asm__ volatile("cli; stgi" : : : "memory");
+	cpu_ist_arm(true);
+}
+
+/* False once nothing can ever wake this vCPU: interrupts off, and it is the only one. */
+static bool wait_for_event(struct vcpu *v)
+{
+	if (svm_event_wakes(v)) {
+		v->halted = false;
+		return true;
+	}
+	if (!(v->hw->vmcb->rflags & RFLAGS_IF)) {
+		vm_stop(v->vm, STOP_POWEROFF, "halted with interrupts off");
+		return false;
+	}
+	svm_host_idle();
+	this_cpu()->host_event = true;
+	return true;
+}
+
+void svm_vcpu_run(struct vcpu *v)
+{
+	struct svm_cpu *s = this_cpu()->hvm;
+
+	load_guest(v);
+	for (;;) {
+		vcpu_service(v);
+		if (v->vm->stop.kind != STOP_NONE)
+			break;
+		if (v->halted) {
+			if (!wait_for_event(v))
+				break;
+			continue;
+		}
+		enter_once(v, s);
+		svm_handle_exit(v);
+	}
+	unload_guest(v);
+}

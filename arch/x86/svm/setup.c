@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SVM: is it there, switching it on, and building a vCPU's VMCB, permission maps and reset state. */
+#include "arch/x86/svm/svm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <vouch/assert.h>
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/exit/policy.h"
+#include "arch/x86/mm/nested.h"
+
+#define MSR_VM_CR        0xc0010114u
+#define VM_CR_SVMDIS     (1ull << 4)
+#define VM_CR_LOCK       (1ull << 3)
+#define MSR_VM_HSAVE_PA  0xc0010117u
+
+#define CPUID_SVM_ECX    (1u << 2)     /* 80000001 */
+#define SVM_EDX_NPT      (1u << 0)     /* 8000000A */
+#define SVM_EDX_NRIP     (1u << 3)
+#define SVM_EDX_FLUSH_BY_ASID (1u << 6)
+#define SVM_EDX_DECODE   (1u << 7)
+
+#define IOPM_ORDER  2u                 /* 12 KiB are used: APM 2 "I/O Permissions Map" (15.10.1) */
+#define IOPM_BYTES  0x3000u
+#define MSRPM_ORDER 1u                 /* 8 KiB: APM 2 "MSR Permissions Map" (15.11) */
+#define MSRPM_BYTES 0x2000u
+
+static struct svm_features read_features(void)
+{
+	struct cpuid_regs r = cpuid_read(0x8000000a, 0);
+
+	return (struct svm_features){
+		.nrip_save = r.edx & SVM_EDX_NRIP,
+		.decode_assists = r.edx & SVM_EDX_DECODE,
+		.flush_by_asid = r.edx & SVM_EDX_FLUSH_BY_ASID,
+		.asids = r.ebx,
+	};
+}
+
+const char *svm_probe(void)
+{
+	if (cpuid_read(0x80000000, 0).eax < 0x8000000a || !(cpuid_read(0x80000001, 0).ecx & CPUID_SVM_ECX))
+		return "this CPU has no AMD-V (SVM): use a machine that has, or give the virtual CPU the feature 'svm'";
+	if (msr_read(MSR_VM_CR) & VM_CR_SVMDIS)
+		return msr_read(MSR_VM_CR) & VM_CR_LOCK ?
+			"firmware has switched AMD-V off and locked it (VM_CR.SVMDIS): enable 'SVM Mode' in the BIOS set-up" :
+			"AMD-V is switched off (VM_CR.SVMDIS): enable 'SVM Mode' in the BIOS set-up";
+	if (!(cpuid_read(0x8000000a, 0).edx & SVM_EDX_NPT))
+		return "this CPU's AMD-V has no nested paging (NPT), which Vouch needs: use a newer CPU, or give the virtual "
+		       "CPU the feature 'npt'";
+	if (read_features().asids < 2)
+		return "this CPU's AMD-V offers no ASID for guests";
+	return NULL;
+}
+
+int svm_cpu_enable(struct pcpu *p)
+{
+	struct svm_cpu *s;
+	hpa_t page;
+
+	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &page))
+		return -ENOMEM;
+	s = hpa_to_ptr(page);
+	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &s->host_save)) {
+		page_put(&p->host->pages, page, PAGE_ORDER_4K);
+		return -ENOMEM;
+	}
+	s->has = read_features();
+	s->generation = 1;
+	s->next_asid = 1;
+	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
+	p->hvm = s;
+	log_info("SVM on: %u ASIDs, next RIP %s, decode assists %s, flush by ASID %s", s->has.asids,
+		 s->has.nrip_save ? "yes" : "no", s->has.decode_assists ? "yes" : "no",
+		 s->has.flush_by_asid ? "yes" : "no");
+	return 0;
+}
+
+/* Two bits an MSR, read then write, in three ranges of 8192 MSRs: APM 2 "MSR Permissions Map" (15.11). */
+static void msrpm_open(uint8_t *map, uint32_t msr, bool write_too)
+{
+	uint32_t base = msr >= 0xc0010000u ? 0x1000u : msr >= 0xc0000000u ? 0x800u : 0;
+	uint32_t bit = (msr & 0x1fffu) * 2;
+
+	map[base + bit / 8] &= (uint8_t)~((write_too ? 3u : 1u) << (bit % 8));
+}
+
+/* MSRs that #VMEXIT leaves in the guest's hands, or that the VMCB holds; Vouch itself relies on none of them. */
+static void msrpm_build(uint8_t *map)
+{
+	static const uint32_t open[] = {
+		MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+	};
+
+	memset(map, 0xff, MSRPM_BYTES);
+	for (size_t i = 0; i < ARRAY_SIZE(open); i++)
+		msrpm_open(map, open[i], true);
+	msrpm_open(map, MSR_TSC, false);
+	if (policy_has_tsc_aux())
+		msrpm_open(map, MSR_TSC_AUX, true);
+}
+
+static bool get_blocks(struct page_alloc *pages, struct vcpu_hw *hw)
+{
+	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &hw->vmcb_hpa))
+		return false;
+	if (!page_get(pages, IOPM_ORDER, &hw->iopm))
+		goto no_iopm;
+	if (!page_get(pages, MSRPM_ORDER, &hw->msrpm))
+		goto no_msrpm;
+	hw->vmcb = hpa_to_ptr(hw->vmcb_hpa);
+	return true;
+no_msrpm:
+	page_put(pages, hw->iopm, IOPM_ORDER);
+no_iopm:
+	page_put(pages, hw->vmcb_hpa, PAGE_ORDER_4K);
+	return false;
+}
+
+int svm_vcpu_create(struct vcpu *v)
+{
+	struct page_alloc *pages = &v->vm->host->pages;
+	hpa_t page;
+
+	_Static_assert(sizeof(struct vcpu_hw) <= PAGE_SIZE, "struct vcpu_hw takes one page");
+	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &page))
+		return -ENOMEM;
+	v->hw = hpa_to_ptr(page);
+	if (!get_blocks(pages, v->hw)) {
+		page_put(pages, page, PAGE_ORDER_4K);
+		v->hw = NULL;
+		return -ENOMEM;
+	}
+	memset(hpa_to_ptr(v->hw->iopm), 0xff, IOPM_BYTES);
+	msrpm_build(hpa_to_ptr(v->hw->msrpm));
+	return 0;
+}
+
+void svm_vcpu_destroy(struct vcpu *v)
+{
+	struct page_alloc *pages = &v->vm->host->pages;
+	struct vcpu_hw *hw = v->hw;
+
+	if (!hw)
+		return;
+	page_put(pages, hw->msrpm, MSRPM_ORDER);
+	page_put(pages, hw->iopm, IOPM_ORDER);
+	page_scrub(hw->vmcb_hpa, PAGE_ORDER_4K);
+	page_put(pages, hw->vmcb_hpa, PAGE_ORDER_4K);
+	page_put(pages, ptr_to_hpa(hw), PAGE_ORDER_4K);
+	v->hw = NULL;
+}
+
+/*
+ * What exits: everything Vouch has to decide, every SVM instruction, and #DB and #AC, whose endless delivery would
+ * otherwise never leave the guest. Host interrupts always do.
+ */
+static void set_intercepts(struct vmcb *c)
+{
+	c->intercept_cr_write = 1u << 0 | 1u << 4 | 1u << 8;
+	c->intercept_exceptions = 1u << EXC_DB | 1u << EXC_AC | 1u << EXC_MC;
+	c->intercept1 = SVM_INT1_INTR | SVM_INT1_NMI | SVM_INT1_INIT | SVM_INT1_RDPMC | SVM_INT1_INVD | SVM_INT1_CPUID |
+			SVM_INT1_HLT | SVM_INT1_INVLPGA | SVM_INT1_IOIO | SVM_INT1_MSR | SVM_INT1_SHUTDOWN;
+	c->intercept2 = SVM_INT2_VMRUN | SVM_INT2_VMMCALL | SVM_INT2_VMLOAD | SVM_INT2_VMSAVE | SVM_INT2_STGI |
+			SVM_INT2_CLGI | SVM_INT2_SKINIT | SVM_INT2_WBINVD | SVM_INT2_MONITOR | SVM_INT2_MWAIT |
+			SVM_INT2_MWAIT_ARMED | SVM_INT2_XSETBV | SVM_INT2_RDPRU;
+}
+
+static struct vmcb_seg seg_to_vmcb(const struct x86_seg *s)
+{
+	return (struct vmcb_seg){ .sel = s->sel, .attr = s->attr, .limit = s->limit, .base = s->base };
+}
+
+static void set_start(struct vmcb *c, const struct vcpu_start *s)
+{
+	c->es = seg_to_vmcb(&s->seg[SEG_ES]);
+	c->cs = seg_to_vmcb(&s->seg[SEG_CS]);
+	c->ss = seg_to_vmcb(&s->seg[SEG_SS]);
+	c->ds = seg_to_vmcb(&s->seg[SEG_DS]);
+	c->fs = seg_to_vmcb(&s->seg[SEG_FS]);
+	c->gs = seg_to_vmcb(&s->seg[SEG_GS]);
+	c->gdtr = (struct vmcb_seg){ .limit = s->gdt.limit, .base = s->gdt.base };
+	c->idtr = (struct vmcb_seg){ .limit = s->idt.limit, .base = s->idt.base };
+	c->ldtr = (struct vmcb_seg){ .attr = SEG_ATTR_P | 2, .limit = 0xffff };
+	c->tr = (struct vmcb_seg){ .attr = SEG_ATTR_P | 11, .limit = 0xffff };   /* busy 32-bit TSS */
+	c->cr0 = s->cr0;
+	c->cr3 = s->cr3;
+	c->cr4 = s->cr4;
+	c->efer = s->efer | EFER_SVME;
+	c->rip = s->rip;
+	c->rsp = s->rsp;
+	c->rflags = s->rflags | RFLAGS_FIXED;
+	c->dr6 = 0xffff0ff0;
+	c->dr7 = 0x400;
+	c->pat = 0x0007040600070406ull;
+}
+
+void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
+{
+	struct vcpu_hw *hw = v->hw;
+	struct vmcb *c = hw->vmcb;
+
+	memset(c, 0, sizeof(*c));
+	set_intercepts(c);
+	set_start(c, s);
+	c->iopm_pa = hw->iopm.v;
+	c->msrpm_pa = hw->msrpm.v;
+	c->tsc_offset = v->vm->clock.tsc_offset;
+	c->int_ctl = SVM_INTCTL_V_MASKING;
+	c->np_enable = SVM_NP_ENABLE;
+	c->nested_cr3 = v->vm->nested->root.v;
+
+	memset(v->gpr, 0, sizeof(v->gpr));
+	v->gpr[REG_RSP] = s->rsp;
+	v->gpr[REG_RSI] = s->rsi;
+	hw->asid_generation = 0;
+	hw->event.valid = false;
+	hw->nmi_masked = hw->nmi_iret_seen = hw->stepping = false;
+}
+
+const struct hvm_ops svm_ops = {
+	.name = "SVM",
+	.probe = svm_probe,
+	.cpu_enable = svm_cpu_enable,
+	.vcpu_create = svm_vcpu_create,
+	.vcpu_destroy = svm_vcpu_destroy,
+	.vcpu_reset = svm_vcpu_reset,
+	.vcpu_run = svm_vcpu_run,
+	.vcpu_dump = svm_dump,
+	.env_load = svm_env_load,
+	.env_store = svm_env_store,
+	.reg_get = svm_reg_get,
+	.reg_set = svm_reg_set,
+	.nested = &npt_format,
+};

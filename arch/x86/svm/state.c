@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest state between the VMCB and the neutral structures, and the VMCB in words. */
+#include "arch/x86/svm/svm.h"
+
+#include <vouch/assert.h>
+#include <vouch/log.h>
+
+static struct x86_seg seg_from_vmcb(const struct vmcb_seg *s)
+{
+	return (struct x86_seg){ .sel = s->sel, .attr = s->attr, .limit = s->limit, .base = s->base };
+}
+
+/* FS and GS keep their base in the CPU while the guest's state is live; VMSAVE brings all of it to the VMCB. */
+static void sync_hidden(const struct vcpu *v)
+{
+	__asm__ volatile("vmsave %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
+}
+
+void svm_env_load(const struct vcpu *v, struct x86_env *e)
+{
+	const struct vmcb *c = v->hw->vmcb;
+
+	sync_hidden(v);
+	e->rip = c->rip;
+	e->rflags = c->rflags;
+	e->cr0 = c->cr0;
+	e->cr3 = c->cr3;
+	e->cr4 = c->cr4;
+	e->efer = c->efer & ~EFER_SVME;
+	e->cpl = c->cpl;
+	e->seg[SEG_ES] = seg_from_vmcb(&c->es);
+	e->seg[SEG_CS] = seg_from_vmcb(&c->cs);
+	e->seg[SEG_SS] = seg_from_vmcb(&c->ss);
+	e->seg[SEG_DS] = seg_from_vmcb(&c->ds);
+	e->seg[SEG_FS] = seg_from_vmcb(&c->fs);
+	e->seg[SEG_GS] = seg_from_vmcb(&c->gs);
+}
+
+void svm_env_store(struct vcpu *v, const struct x86_env *e)
+{
+	struct vmcb *c = v->hw->vmcb;
+
+	bool moved = c->rip != e->rip;
+
+	c->rip = e->rip;
+	c->rflags = e->rflags;
+	c->int_state &= ~SVM_INTSTATE_SHADOW;
+	if (moved)
+		svm_event_trap(v);
+}
+
+uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r)
+{
+	const struct vmcb *c = v->hw->vmcb;
+
+	switch (r) {
+	case HVM_CR0: return c->cr0;
+	case HVM_CR2: return c->cr2;
+	case HVM_CR3: return c->cr3;
+	case HVM_CR4: return c->cr4;
+	case HVM_EFER: return c->efer & ~EFER_SVME;
+	case HVM_PAT: return c->pat;
+	case HVM_RIP: return c->rip;
+	case HVM_RFLAGS: return c->rflags;
+	case HVM_DR7: return c->dr7;
+	case HVM_TSC_OFFSET: return c->tsc_offset;
+	}
+	panic("svm_reg_get: register %d", (int)r);
+}
+
+void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
+{
+	struct vmcb *c = v->hw->vmcb;
+
+	switch (r) {
+	case HVM_CR0: c->cr0 = val; v->hw->flush = true; return;
+	case HVM_CR2: c->cr2 = val; return;
+	case HVM_CR3: c->cr3 = val; v->hw->flush = true; return;
+	case HVM_CR4: c->cr4 = val; v->hw->flush = true; return;
+	case HVM_EFER: c->efer = val | EFER_SVME; v->hw->flush = true; return;
+	case HVM_PAT: c->pat = val; return;
+	case HVM_RIP: c->rip = val; return;
+	case HVM_RFLAGS: c->rflags = val; return;
+	case HVM_DR7: c->dr7 = val; return;
+	case HVM_TSC_OFFSET: c->tsc_offset = val; return;
+	}
+	panic("svm_reg_set: register %d", (int)r);
+}
+
+static void dump_seg(const char *name, const struct vmcb_seg *s)
+{
+	log_error("  %-4s %04x attr %03x limit %08x base %016llx", name, s->sel, s->attr, s->limit,
+		  (unsigned long long)s->base);
+}
+
+void svm_dump(const struct vcpu *v)
+{
+	const struct vmcb *c = v->hw->vmcb;
+	const uint64_t *g = v->gpr;
+
+	log_error("  exit %llx info1 %llx info2 %llx intinfo %llx inject %llx", (unsigned long long)c->exit_code,
+		  (unsigned long long)c->info1, (unsigned long long)c->info2, (unsigned long long)c->exit_int_info,
+		  (unsigned long long)c->event_inj);
+	if (svm_exit_is_invalid(c->exit_code))
+		log_error("  VMRUN refused the state; an emulator may show its host's registers below");
+	log_error("  rip %016llx rsp %016llx rflags %08llx cpl %u", (unsigned long long)c->rip,
+		  (unsigned long long)c->rsp, (unsigned long long)c->rflags, c->cpl);
+	log_error("  cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %llx", (unsigned long long)c->cr0,
+		  (unsigned long long)c->cr2, (unsigned long long)c->cr3, (unsigned long long)c->cr4,
+		  (unsigned long long)c->efer);
+	for (unsigned int i = 0; i < REG_COUNT; i += 4)
+		log_error("  r%-2u %016llx r%-2u %016llx r%-2u %016llx r%-2u %016llx", i, (unsigned long long)g[i],
+			  i + 1, (unsigned long long)g[i + 1], i + 2, (unsigned long long)g[i + 2], i + 3,
+			  (unsigned long long)g[i + 3]);
+	dump_seg("cs", &c->cs);
+	dump_seg("ss", &c->ss);
+	dump_seg("ds", &c->ds);
+	dump_seg("tr", &c->tr);
+	dump_seg("gdtr", &c->gdtr);
+	dump_seg("idtr", &c->idtr);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside the SVM room: its per-CPU and per-vCPU parts and the files' calls to each other. */
+#ifndef ARCH_X86_SVM_SVM_H
+#define ARCH_X86_SVM_SVM_H
+
+#include <vouch/hvm.h>
+#include <vouch/page.h>
+#include <vouch/vcpu.h>
+
+#include "arch/x86/svm/vmcb.h"
+
+/* What CPUID 8000000A offers, as far as Vouch uses it. */
+struct svm_features {
+	bool nrip_save, decode_assists, flush_by_asid;
+	uint32_t asids;               /* number of ASIDs; 0 is the host's */
+};
+
+/* One per physical CPU: struct pcpu's hvm. Only its CPU touches it. */
+struct svm_cpu {
+	struct svm_features has;
+	hpa_t host_save;              /* VM_HSAVE_PA */
+	uint64_t generation;          /* of ASIDs; a vCPU of an older one takes a new ASID */
+	uint32_t next_asid;
+};
+
+/* An event on its way into the guest, kept until the hardware took it. */
+struct svm_event {
+	bool valid;
+	uint8_t vector, type;         /* SVM_EVENT_* */
+	bool has_error;
+	uint32_t error;
+};
+
+struct vcpu_hw {
+	struct vmcb *vmcb;
+	hpa_t vmcb_hpa, iopm, msrpm;
+	uint64_t asid_generation;
+	bool flush;                   /* the guest's translations must go before the next entry */
+	struct svm_event event;       /* to inject at the next entry */
+	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
+	bool nmi_masked;              /* an NMI was delivered, its IRET not yet executed */
+	bool nmi_iret_seen;           /* IRET exited at nmi_iret_rip: unmasked once it has executed */
+	uint64_t nmi_iret_rip;
+	bool stepping;                /* TF is ours: one instruction, to find the end of that IRET */
+	unsigned int misfits;         /* exits in a row, at one RIP, whose instruction bytes did not fit the exit */
+	uint64_t misfit_rip;
+};
+
+/* entry.S: runs the guest once. Guest registers but RAX and RSP are loaded from and saved to gpr[]. GIF is 0, IF is 1. */
+void svm_enter(uint64_t *gpr, uint64_t vmcb_hpa);
+/* entry.S: the one window in which host events are taken: GIF is 1 for its length. */
+void svm_host_window(void);
+/* entry.S: halts this CPU until a host event, taken inside. */
+void svm_host_idle(void);
+
+/* setup.c */
+const char *svm_probe(void);
+int svm_cpu_enable(struct pcpu *p);
+int svm_vcpu_create(struct vcpu *v);
+void svm_vcpu_destroy(struct vcpu *v);
+void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s);
+
+/* state.c */
+void svm_env_load(const struct vcpu *v, struct x86_env *e);
+void svm_env_store(struct vcpu *v, const struct x86_env *e);
+uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r);
+void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val);
+void svm_dump(const struct vcpu *v);
+
+/* event.c */
+void svm_event_collect(struct vcpu *v);              /* after an exit: what was being delivered */
+void svm_event_fault(struct vcpu *v);                /* queues v->fault, or a double or triple fault */
+void svm_event_prepare(struct vcpu *v);              /* before an entry: inject, or open a window */
+bool svm_event_wakes(const struct vcpu *v);          /* would end a HLT */
+void svm_event_iret(struct vcpu *v);                 /* IRET exit */
+bool svm_event_stepped(struct vcpu *v);              /* #DB exit: true if it was our own single step */
+void svm_event_trap(struct vcpu *v);                 /* an instruction was completed for the guest: honour TF */
+
+/* exit.c */
+void svm_handle_exit(struct vcpu *v);
+
+/* run.c */
+void svm_vcpu_run(struct vcpu *v);
+
+#endif

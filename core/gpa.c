@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The door to guest memory by guest-physical address: bound, translate, copy once. The page walk is gwalk.c's. */
+#include <vouch/gpa.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <vouch/assert.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/mm/nested.h"
+#include "core/gpa_build.h"
+
+/* True if all of [a, a + len) is mapped, and writable where that is asked. */
+static bool range_ok(const struct vm *vm, gpa_t a, size_t len, bool write)
+{
+	struct nested_hit hit;
+
+	while (len) {
+		uint64_t n;
+
+		if (!nested_lookup(vm->nested, a, &hit) || (write && !hit.writable))
+			return false;
+		n = min_u64(len, hit.left);
+		a = gpa_add(a, n);
+		len -= n;
+	}
+	return true;
+}
+
+int gpa_read(struct vm *vm, gpa_t a, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+	struct nested_hit hit;
+
+	if (!range_ok(vm, a, len, false))
+		return -EFAULT;
+	while (len && nested_lookup(vm->nested, a, &hit)) {
+		size_t n = min_u64(len, hit.left);
+
+		memcpy(to, hpa_to_ptr(hit.hpa), n);
+		to += n;
+		a = gpa_add(a, n);
+		len -= n;
+	}
+	return 0;
+}
+
+int gpa_write(struct vm *vm, gpa_t a, const void *buf, size_t len)
+{
+	const uint8_t *from = buf;
+	struct nested_hit hit;
+
+	if (!range_ok(vm, a, len, true))
+		return -EFAULT;
+	while (len && nested_lookup(vm->nested, a, &hit)) {
+		size_t n = min_u64(len, hit.left);
+
+		memcpy(hpa_to_ptr(hit.hpa), from, n);
+		from += n;
+		a = gpa_add(a, n);
+		len -= n;
+	}
+	return 0;
+}
+
+int gpa_cmpxchg(struct vm *vm, gpa_t a, unsigned int size, uint64_t old, uint64_t new_val)
+{
+	struct nested_hit hit;
+	bool done;
+
+	ASSERT((size == 4 || size == 8) && !(a.v & (size - 1)));
+	if (!nested_lookup(vm->nested, a, &hit) || !hit.writable)
+		return -EFAULT;
+	if (size == 8) {
+		done = __atomic_compare_exchange_n((uint64_t *)hpa_to_ptr(hit.hpa), &old, new_val, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	} else {
+		uint32_t old32 = (uint32_t)old;
+
+		done = __atomic_compare_exchange_n((uint32_t *)hpa_to_ptr(hit.hpa), &old32, (uint32_t)new_val, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	}
+	return done ? 0 : -EAGAIN;
+}
+
+bool gpa_is_ram(struct vm *vm, gpa_t a)
+{
+	struct nested_hit hit;
+
+	return nested_lookup(vm->nested, a, &hit);
+}
+
+int gpa_build(struct vm *vm, gpa_t a, uint64_t len, int (*fill)(void *ctx, void *chunk, size_t n), void *ctx)
+{
+	struct nested_hit hit;
+
+	ASSERT(!vm->entered);
+	if (!range_ok(vm, a, len, false))
+		return -EFAULT;
+	while (len && nested_lookup(vm->nested, a, &hit)) {
+		size_t n = min_u64(min_u64(len, hit.left), GPA_BUILD_CHUNK);
+		int err = fill(ctx, hpa_to_ptr(hit.hpa), n);
+
+		if (err)
+			return err;
+		a = gpa_add(a, n);
+		len -= n;
+	}
+	return 0;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a boot module to a running guest: copy the head, bound it, parse it; build memory; copy each file into memory
+ * that only this guest owns, hash it there; enter. Each byte of a module is read once a start; a reset starts anew
+ * from the module. A refusal scrubs and returns everything, and the next module goes on.
+ */
+#include "core/guest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <vouch/bzimage.h>
+#include <vouch/host.h>
+#include <vouch/lib.h>
+#include <vouch/log.h>
+#include <vouch/manifest.h>
+
+#include "arch/x86/dev/acpi.h"
+#include "arch/x86/guest/linux.h"
+#include "core/block.h"
+#include "core/gpa_build.h"
+#include "core/vm.h"
+
+/* What one start needs besides the VM; Vouch's own memory, given back when the guest runs. */
+struct launch {
+	struct host *host;
+	unsigned int module;
+	struct image_source src;
+	struct image image;
+	struct vm_plan plan;
+	struct xml_arena arena;
+	char name[PLAN_NAME_MAX + 1];
+	char xml[IMAGE_MAX_XML + 1];
+	uint8_t head[BZ_HEAD_LEN];    /* the kernel's first bytes: read from the module once, used for both */
+	uint8_t buffer[GPA_BUILD_CHUNK];
+	struct bzimage bz;
+	struct linux_layout at;
+};
+
+static int module_copy(void *ctx, uint64_t off, void *dst, size_t len)
+{
+	const struct boot_module *m = ctx;
+
+	memcpy(dst, (const uint8_t *)hpa_to_ptr(m->start) + off, len);
+	return 0;
+}
+
+/* Header, XML and table into Vouch's memory, bounded and married; then, and only then, the configuration. */
+static int read_manifest(struct launch *l, struct image_error *err)
+{
+	int ret;
+
+	if (image_read_head(&l->image, &l->src, l->xml, err))
+		return -1;
+	lib_enter();
+	ret = manifest_files(&l->image, &l->arena, err);
+	if (!ret) {
+		l->arena.used = 0;
+		ret = manifest_plan(&l->image, &l->arena, &l->plan, err);
+	}
+	lib_exit();
+	if (ret)
+		return -1;
+	if (l->plan.name[0])
+		snprintf(l->name, sizeof(l->name), "%s", l->plan.name);
+	else
+		snprintf(l->name, sizeof(l->name), "guest%u", l->module);
+	if (l->image.version == 0 && l->host->options.integrity > INTEGRITY_NONE)
+		return image_check_hashed(&l->image, err);
+	return image_check_gaps(&l->image, &l->src, err);
+}
+
+/* A file on its way into the guest: its first bytes may have been read already. */
+struct file_copy {
+	struct launch *l;
+	const struct image_file *file;
+	uint64_t done;
+	uint64_t head_len;            /* bytes of the file that stand in l->head */
+	struct v1_hash hash;
+};
+
+/* Copies the next n bytes of the file to dst and hashes them there. */
+static int copy_piece(void *ctx, void *dst, size_t n)
+{
+	struct file_copy *c = ctx;
+	uint8_t *to = dst;
+	size_t from_head = c->done < c->head_len ? min_u64(n, c->head_len - c->done) : 0;
+
+	memcpy(to, c->l->head + c->done, from_head);
+	if (n > from_head && c->l->src.copy(c->l->src.ctx, c->file->offset + c->done + from_head, to + from_head,
+					    n - from_head))
+		return -1;
+	v1_hash_update(&c->hash, to, n);
+	c->done += n;
+	return 0;
+}
+
+/* Puts file number f at a in the guest's memory and checks what arrived. */
+static int load_file(struct launch *l, struct vm *vm, uint32_t f, uint64_t at, uint64_t head_len,
+		     struct image_error *err)
+{
+	struct file_copy c = { .l = l, .file = &l->image.file[f], .head_len = head_len };
+
+	if (gpa_build(vm, gpa(at), c.file->size, copy_piece, &c)) {
+		*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL };
+		snprintf(err->text, sizeof(err->text), "file %u does not fit the guest's memory", f);
+		return -1;
+	}
+	return image_check_hash(&l->image, f, &c.hash, err);
+}
+
+/* A file that nothing uses is judged all the same; its bytes go nowhere. */
+static int check_unused_file(struct launch *l, uint32_t f, struct image_error *err)
+{
+	struct file_copy c = { .l = l, .file = &l->image.file[f] };
+
+	while (c.done < c.file->size)
+		if (copy_piece(&c, l->buffer, min_u64(sizeof(l->buffer), c.file->size - c.done)))
+			return -1;
+	return image_check_hash(&l->image, f, &c.hash, err);
+}
+
+/* Reads the kernel's head, once, and decides where everything goes. */
+static int plan_linux(struct launch *l, struct image_error *err)
+{
+	const struct image_file *k = &l->image.file[l->plan.kernel];
+	uint64_t initrd = l->plan.initrd < 0 ? 0 : l->image.file[l->plan.initrd].size;
+
+	if (l->src.copy(l->src.ctx, k->offset, l->head, min_u64(k->size, BZ_HEAD_LEN)))
+		return -1;
+	if (bzimage_parse(&l->bz, l->head, k->size, err) || bzimage_check_cmdline(&l->bz, l->plan.cmdline, err))
+		return -1;
+	return bzimage_layout(&l->bz, l->plan.memory_mib << 20, initrd, &l->at, err);
+}
+
+static int load_files(struct launch *l, struct vm *vm, struct image_error *err)
+{
+	for (uint32_t f = 0; f < l->image.file_count; f++) {
+		int ret;
+
+		if ((int64_t)f == l->plan.kernel)
+			ret = load_file(l, vm, f, l->at.load - l->bz.setup_bytes,
+					min_u64(l->image.file[f].size, BZ_HEAD_LEN), err);
+		else if ((int64_t)f == l->plan.initrd)
+			ret = load_file(l, vm, f, l->at.initrd, 0, err);
+		else
+			ret = check_unused_file(l, f, err);
+		if (ret)
+			return -1;
+	}
+	return 0;
+}
+
+static void report_verified(const struct launch *l)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t f = 0; f < l->image.file_count; f++)
+		bytes += l->image.file[f].size;
+	if (l->image.version == 0)
+		log_verdict("guest %s unverified: no hashes (v0), allowed by integrity=none", l->name);
+	else
+		log_verdict("guest %s verified: %u files, %llu bytes, %s", l->name, l->image.file_count,
+			 (unsigned long long)bytes, integrity_name(INTEGRITY_CHECKSUM));
+}
+
+/* A VM ready to be entered, or NULL with *err and nothing kept. */
+static struct vm *build(struct launch *l, struct vcpu_start *start, struct image_error *err)
+{
+	struct vm *vm;
+
+	if (read_manifest(l, err) || plan_linux(l, err))
+		return NULL;
+	vm = vm_create(l->host, l->module, l->name, &l->plan, err);
+	if (!vm)
+		return NULL;
+	if (load_files(l, vm, err))
+		goto refuse;
+	report_verified(l);
+	if (vm_equip(vm, err))
+		goto refuse;
+	if (linux_prepare(vm, &l->bz, l->head, &l->at, GPA_ROM_BASE + ACPI_RSDP_OFF)) {
+		*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL, .text = "no room for boot parameters" };
+		goto refuse;
+	}
+	linux_start_state(start, &l->at);
+	return vm;
+refuse:
+	vm_destroy(vm);
+	return NULL;
+}
+
+static void refuse(const struct launch *l, const struct image_error *err)
+{
+	if (l->name[0])
+		log_verdict("guest %s refused: %s", l->name, err->text);
+	else
+		log_verdict("guest module %u refused: %s", l->module, err->text);
+}
+
+static struct vm *launch_vm(struct host *h, unsigned int module, struct vcpu_start *start)
+{
+	struct launch *l = block_get(&h->pages, sizeof(*l));
+	void *arena = block_get(&h->pages, XML_ARENA_SIZE);
+	struct image_error err = { .text = "not enough host memory to read the image" };
+	struct vm *vm = NULL;
+
+	if (l && arena) {
+		l->host = h;
+		l->module = module;
+		l->src = (struct image_source){ module_copy, &h->boot.module[module], h->boot.module[module].len };
+		l->arena = (struct xml_arena){ .base = arena, .size = XML_ARENA_SIZE };
+		vm = build(l, start, &err);
+		if (!vm)
+			refuse(l, &err);
+	} else {
+		log_verdict("guest module %u refused: %s", module, err.text);
+	}
+	block_put(&h->pages, arena, XML_ARENA_SIZE);
+	block_put(&h->pages, l, sizeof(*l));
+	return vm;
+}
+
+/* Starts the guest, runs it, and says why it stopped. */
+static enum stop_kind run_once(struct host *h, unsigned int module)
+{
+	struct vcpu_start start;
+	struct vm *vm = launch_vm(h, module, &start);
+	enum stop_kind kind;
+
+	if (!vm)
+		return STOP_HOST;
+	log_verdict("guest %s entered", vm->name);
+	vm_run(vm, &start);
+	kind = vm->stop.kind;
+	log_verdict("guest %s stopped: %s", vm->name, vm->stop.text);
+	if (kind == STOP_TRIPLE_FAULT || kind == STOP_UNHANDLED)
+		vm_report(vm);
+	vm_destroy(vm);
+	return kind;
+}
+
+/* A module whose first word Vouch does not know may be meant to restrict it: the whole boot is refused. */
+static bool modules_known(const struct host *h)
+{
+	struct module_options m;
+
+	for (unsigned int i = 0; i < h->boot.module_count; i++) {
+		module_parse(&m, h->boot.module[i].string);
+		if (m.kind == MODULE_GUEST)
+			continue;
+		log_verdict("boot refused: module %u: %s '%s': not known to this version of Vouch", i,
+			  m.kind == MODULE_BAD ? "key" : "kind", m.word);
+		return false;
+	}
+	return true;
+}
+
+void guests_run(struct host *h)
+{
+	if (!modules_known(h))
+		return;
+	if (h->boot.module_count == 0)
+		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
+	for (unsigned int i = 0; i < h->boot.module_count; i++)
+		while (run_once(h, i) == STOP_RESET)
+			;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What every vCPU's run loop does between exits, whatever the vendor. */
+#include <vouch/vcpu.h>
+
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/dev/machine.h"
+
+/* Console bytes that COM1's FIFO has no room for wait in vm->input. */
+static void feed_console(struct vm *vm)
+{
+	if (vm->input_len == 0)
+		vm->input_len = console_read(&vm->host->console, vm->input, sizeof(vm->input));
+	if (vm->input_len) {
+		size_t took = machine_console_input(vm, vm->input, vm->input_len);
+
+		vm->input_len -= took;
+		for (size_t i = 0; i < vm->input_len; i++)
+			vm->input[i] = vm->input[took + i];
+	}
+}
+
+/* The host timer stands on the earliest guest deadline; guest time is turned into host ticks only when that changes. */
+static void arm_host_timer(struct vcpu *v)
+{
+	const struct vclock *c = &v->vm->clock;
+	uint64_t next = vtimers_next(&v->vm->timers);
+
+	if (next == v->armed_ns)
+		return;
+	v->armed_ns = next;
+	v->armed_tsc = next == VTIMER_OFF ? UINT64_MAX : vclock_ns_to_tsc(c, next) - c->tsc_offset;
+	host_timer_arm(v->armed_tsc);
+}
+
+void vcpu_service(struct vcpu *v)
+{
+	struct pcpu *p = this_cpu();
+
+	if (p->host_event) {
+		p->host_event = false;
+		v->armed_ns = 0;                /* a one-shot timer that has fired must be armed again */
+		feed_console(v->vm);
+	} else if (v->vm->input_len) {
+		feed_console(v->vm);
+	}
+	arm_host_timer(v);
+	if (host_tsc() >= v->armed_tsc) {
+		vtimers_run(&v->vm->timers, vclock_now(&v->vm->clock));
+		v->armed_ns = 0;
+		arm_host_timer(v);
+	}
+}

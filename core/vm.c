@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making, running, stopping and unmaking a VM. What it runs is guest.c's subject. */
+#include "core/vm.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <vouch/console.h>
+#include <vouch/host.h>
+#include <vouch/log.h>
+#include <vouch/vcpu.h>
+
+#include "arch/x86/cpu/fpu.h"
+#include "arch/x86/dev/lapic.h"
+#include "arch/x86/dev/machine.h"
+#include "arch/x86/exit/exit.h"
+#include "arch/x86/exit/policy.h"
+#include "arch/x86/mm/nested.h"
+#include "core/block.h"
+#include "core/gpa_build.h"
+#include "core/ram.h"
+
+#define LOG_BUDGET 100u
+#define REPORT_EXITS 8u
+
+void vm_log(struct vm *vm, const char *fmt, ...)
+{
+	char text[160];
+	va_list ap;
+
+	if (vm->log_budget == 0)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_info("guest %s: %s%s", vm->name, text, --vm->log_budget ? "" : " (its last line of this kind)");
+}
+
+void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (vm->stop.kind != STOP_NONE)
+		return;
+	vm->stop.kind = kind;
+	va_start(ap, fmt);
+	vsnprintf(vm->stop.text, sizeof(vm->stop.text), fmt, ap);
+	va_end(ap);
+}
+
+void vm_control_stop(void *ctx, enum stop_kind kind, const char *text)
+{
+	vm_stop(ctx, kind, "%s", text);
+}
+
+static void console_put(void *ctx, const uint8_t *bytes, size_t n)
+{
+	struct vm *vm = ctx;
+
+	console_write(&vm->host->console, bytes, n);
+}
+
+static void fail(struct image_error *err, enum image_err code, const char *text)
+{
+	*err = (struct image_error){ .code = code };
+	snprintf(err->text, sizeof(err->text), "%s", text);
+}
+
+static void fail_memory(struct image_error *err, const struct host *h, uint64_t mib)
+{
+	*err = (struct image_error){ .code = IMG_ERR_HOST_MEMORY };
+	snprintf(err->text, sizeof(err->text), "not enough host memory: the guest asks for %llu MiB, %llu MiB are free",
+		 (unsigned long long)mib, (unsigned long long)(h->pages.free_frames >> 8));
+}
+
+struct vm *vm_create(struct host *h, unsigned int module, const char *name, const struct vm_plan *plan,
+		     struct image_error *err)
+{
+	struct vm *vm = block_get(&h->pages, sizeof(*vm));
+
+	fail_memory(err, h, plan->memory_mib);
+	if (!vm)
+		return NULL;
+	vm->host = h;
+	vm->module = module;
+	vm->plan = *plan;
+	vm->log_budget = LOG_BUDGET;
+	vm->phys_bits = policy_phys_bits();
+	vm->console = (struct chardev){ console_put, vm };
+	snprintf(vm->name, sizeof(vm->name), "%s", name);
+	vm->nested = block_get(&h->pages, sizeof(*vm->nested));
+	if (!vm->nested || nested_init(vm->nested, h->hvm->nested, &h->pages, policy_has_1g_pages()) ||
+	    ram_create(vm, plan->memory_mib << 20)) {
+		vm_destroy(vm);
+		return NULL;
+	}
+	bus_init(&vm->pio, "port", 0x10000);
+	bus_init(&vm->mmio, "mmio", 1ull << 52);
+	vclock_init(&vm->clock, h->platform.tsc_khz);
+	vtimers_init(&vm->timers, &vm->clock);
+	vm->epoch = host_epoch();
+	return vm;
+}
+
+static int fill_rom(void *ctx, void *chunk, size_t n)
+{
+	const uint8_t **from = ctx;
+
+	memcpy(chunk, *from, n);
+	*from += n;
+	return 0;
+}
+
+/* The ACPI tables are made in Vouch's memory and copied: the window may lie in several host pages. */
+static int build_rom(struct vm *vm)
+{
+	const size_t size = GPA_HIGH_RAM - GPA_ROM_BASE;
+	uint8_t *rom = block_get(&vm->host->pages, size);
+	const uint8_t *from = rom;
+	int err;
+
+	if (!rom)
+		return -1;
+	machine_rom(vm, rom, size);
+	err = gpa_build(vm, gpa(GPA_ROM_BASE), size, fill_rom, &from);
+	block_put(&vm->host->pages, rom, size);
+	return err;
+}
+
+static struct vcpu *create_vcpu(struct vm *vm)
+{
+	struct vcpu *v = block_get(&vm->host->pages, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->vm = vm;
+	if (vm->host->hvm->vcpu_create(v)) {
+		block_put(&vm->host->pages, v, sizeof(*v));
+		return NULL;
+	}
+	return v;
+}
+
+int vm_equip(struct vm *vm, struct image_error *err)
+{
+	fail(err, IMG_ERR_HOST_MEMORY, "not enough host memory for the guest's devices");
+	vm->machine = block_get(&vm->host->pages, machine_size());
+	vm->vcpu[0] = create_vcpu(vm);
+	if (!vm->machine || !vm->vcpu[0])
+		return -1;
+	if (machine_create(vm, vm->vcpu, 1, vm->epoch)) {
+		fail(err, IMG_ERR_PLAN_DEVICES, "its devices cannot be set up as configured (see above)");
+		return -1;
+	}
+	machine_reset(vm);
+	return build_rom(vm);
+}
+
+void vm_destroy(struct vm *vm)
+{
+	struct page_alloc *pages = &vm->host->pages;
+
+	if (vm->vcpu[0]) {
+		vm->host->hvm->vcpu_destroy(vm->vcpu[0]);
+		block_put(pages, vm->vcpu[0], sizeof(*vm->vcpu[0]));
+	}
+	if (vm->machine) {
+		machine_destroy(vm);
+		block_put(pages, vm->machine, machine_size());
+	}
+	if (vm->nested)
+		nested_destroy(vm->nested);
+	ram_destroy(vm);
+	block_put(pages, vm->nested, sizeof(*vm->nested));
+	block_put(pages, vm, sizeof(*vm));
+}
+
+void vm_run(struct vm *vm, const struct vcpu_start *start)
+{
+	struct vcpu *v = vm->vcpu[0];
+
+	vm->host->hvm->vcpu_reset(v, start);
+	msr_reset(v);
+	lapic_virtual_wire(v->lapic);
+	fpu_reset();
+	v->xcr0 = 1;
+	vm->entered = true;
+	vm->host->hvm->vcpu_run(v);
+	host_timer_arm(UINT64_MAX);
+	vclock_stop(&vm->clock);
+}
+
+void vm_report(const struct vm *vm)
+{
+	const struct vcpu *v = vm->vcpu[0];
+
+	log_error("guest %s after %llu exits:", vm->name, (unsigned long long)v->exits);
+	vm->host->hvm->vcpu_dump(v);
+	for (uint64_t i = v->exits > REPORT_EXITS ? v->exits - REPORT_EXITS : 0; i < v->exits; i++) {
+		const struct exit_record *r = &v->ring[i % EXIT_RING];
+
+		log_error("  exit %llu: code %llx info1 %llx info2 %llx rip %llx", (unsigned long long)i,
+			  (unsigned long long)r->code, (unsigned long long)r->info1, (unsigned long long)r->info2,
+			  (unsigned long long)r->rip);
+	}
+	log_error("  unclaimed: port reads %llu writes %llu, mmio reads %llu writes %llu; unknown MSRs %llu, last %x",
+		  (unsigned long long)vm->pio.unclaimed_reads, (unsigned long long)vm->pio.unclaimed_writes,
+		  (unsigned long long)vm->mmio.unclaimed_reads, (unsigned long long)vm->mmio.unclaimed_writes,
+		  (unsigned long long)v->unknown_msrs, v->last_unknown_msr);
+}
