@@ -15,6 +15,8 @@
 #include "arch/x86/cpu/pci.h"
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/mm/paging.h"
+#include "guest.h"
+#include "hvm.h"
 #include "memory.h"
 
 #define BOOT_MAP_TOP (1ull << 32)  /* the boot tables map this much */
@@ -101,9 +103,15 @@ static void stage_pci(struct host *h)
 		  p->pci_quieted, p->usb_handoffs);
 }
 
-__attribute__((weak)) void guests_run(struct host *h)
+/* What the operator asked for when the last guest has stopped, or none could run. */
+static __noreturn void end(const struct host *h)
 {
-	log_warn("%u modules, but no code to run guests", (unsigned int)h->boot.module_count);
+	if (h->options.end == END_REBOOT)
+		host_reboot();
+	if (h->options.end == END_POWEROFF && !host_poweroff())
+		log_error("this machine has no ACPI S5 power-off: halted instead");
+	log_info("halted");
+	host_halt();
 }
 
 void vouch_main(struct host *h)
@@ -115,6 +123,7 @@ void vouch_main(struct host *h)
 	stage_clock(h);
 	stage_interrupts(h);
 	stage_pci(h);
-	guests_run(h);
-	host_halt();
+	if (hvm_start(h))
+		guests_run(h);
+	end(h);
 }
