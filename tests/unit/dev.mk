@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
+unit += bus vclock
+unit-bus-srcs := core/bus.c tests/unit/support/panic.c
+unit-vclock-srcs := core/vclock.c tests/unit/support/host_tsc.c tests/unit/support/panic.c
