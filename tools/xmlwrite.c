@@ -436,12 +436,35 @@ static void release(struct state *s)
 	XML_ParserFree(s->parser);
 }
 
+/* expat would take NULs for a sign of UTF-16 without a mark. */
+static bool has_nul(struct xmlwrite *x, const struct bytes *text)
+{
+	const char *line = text->data;
+	const char *nul = text->len > 0 ? memchr(text->data, 0, text->len) : NULL;
+
+	if (!nul)
+		return false;
+	x->line = 1;
+	for (const char *p = text->data; p < nul; p++) {
+		if (*p == '\n') {
+			x->line++;
+			line = p + 1;
+		}
+	}
+	x->column = (unsigned long)(nul - line) + 1;
+	snprintf(x->error, sizeof(x->error), "NUL byte (UTF-16 needs a byte order mark)");
+	return true;
+}
+
 static bool run_utf8(struct xmlwrite *x, const struct bytes *text)
 {
 	/* The encoding is fixed here: what the document declares is ignored, as the original does. */
-	struct state s = { .parser = XML_ParserCreate("UTF-8"), .text = text, .out = x };
+	struct state s = { .text = text, .out = x };
 
-	if (!s.parser || text->len > INT32_MAX) {
+	if (has_nul(x, text))
+		return false;
+	s.parser = text->len <= INT32_MAX ? XML_ParserCreate("UTF-8") : NULL;
+	if (!s.parser) {
 		snprintf(x->error, sizeof(x->error), "too large to parse");
 		return false;
 	}

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of the host tools share: where the programs are, how they are run, images and kernels to feed them."""
+
+import importlib.util
+import os
+import signal
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("VOUCH_BUILD", os.path.join(TOP, "build")))
+VOUCH = os.path.abspath(os.environ.get("VOUCH", os.path.join(BUILD, "vouch")))
+BUILD_VM = os.path.abspath(os.environ.get("BUILD_VM", os.path.join(BUILD, "build_vm")))
+VECTORS = os.path.join(TOP, "tests", "data", "vectors")
+
+GOOD, REFUSED, USAGE, ENV = 0, 1, 2, 3
+
+sys.dont_write_bytecode = True
+_spec = importlib.util.spec_from_file_location("make_vectors", os.path.join(VECTORS, "make_vectors.py"))
+vectors = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(vectors)
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def image(files, version=1, root="<vm>%s</vm>"):
+    """A container with these (id, content) pairs, written by the generator of the vectors, not by the tools."""
+    def escape(text):
+        return "".join("&#%d;" % ord(c) if c in '&<>"\n\t\r' else c for c in text)
+    entries = "".join('<file id="%s" index="%d"></file>' % (escape(i), n) for n, (i, _) in enumerate(files))
+    return vectors.pack((root % ("<files>%s</files>" % entries)).encode(), [c for _, c in files], version)
+
+
+def kernel(size=8192, protocol=0x20f, init_size=1 << 20):
+    """The least that passes for a bzImage; it would not run."""
+    k = bytearray(size)
+    k[0x1f1] = 1
+    struct.pack_into("<I", k, 0x1f4, (size - 1024) // 16)
+    struct.pack_into("<H", k, 0x1fe, 0xaa55)
+    k[0x200:0x202] = b"\xeb\x66"
+    k[0x202:0x206] = b"HdrS"
+    struct.pack_into("<H", k, 0x206, protocol)
+    k[0x211] = 1
+    struct.pack_into("<I", k, 0x22c, 0x7fffffff)
+    struct.pack_into("<I", k, 0x230, 0x200000)
+    k[0x234] = 1
+    struct.pack_into("<H", k, 0x236, 0x7f)
+    struct.pack_into("<I", k, 0x238, 2047)
+    struct.pack_into("<Q", k, 0x258, 0x1000000)
+    struct.pack_into("<I", k, 0x260, init_size)
+    return bytes(k)
+
+
+LINUX_XML = ('<vm class="PC" name="demo"><memory>64</memory><cores count="1"/><files><file id="k" filename="k"/>'
+             '<file id="i" filename="i"/></files><boot kernel="k" initrd="i" cmdline="console=ttyS0"/></vm>')
+
+
+class ToolTest(unittest.TestCase):
+    maxDiff = 2000
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="vouch-test-")
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def put(self, name, data):
+        with open(self.path(name), "wb") as f:
+            f.write(data.encode() if isinstance(data, str) else data)
+        return self.path(name)
+
+    def run_tool(self, *argv, cwd=None, env=None, **more):
+        return subprocess.run(argv, cwd=cwd or self.dir, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace", timeout=120, **more)
+
+    def vouch(self, *argv, **more):
+        return self.run_tool(VOUCH, *argv, **more)
+
+    def expect(self, done, status, *texts):
+        """The exit status, and texts on stderr; a refusal must say something, on lines that start with our name."""
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        for text in texts:
+            self.assertIn(text, done.stderr)
+        if status != GOOD:
+            self.assertRegex(done.stderr, r"(?m)^(vouch|build_vm|\S*/vouch|\S*/build_vm): ")
+        return done
+
+    def no_leftovers(self, *allowed):
+        self.assertEqual(sorted(os.listdir(self.dir)), sorted(allowed))
+
+    def make_linux_image(self, name="linux.img"):
+        self.put("k", kernel())
+        self.put("i", b"initrd" * 100)
+        self.put("linux.xml", LINUX_XML)
+        self.expect(self.vouch("build", "linux.xml", "-o", name), GOOD)
+        return self.path(name)
+
+    def build_paused(self, argv, meddle):
+        """Starts a builder, stops it as soon as its temporary file shows, calls meddle(), lets it go on."""
+        process = subprocess.Popen(argv, cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        try:
+            end = time.monotonic() + 30
+            while not any(name.startswith(".vouch-") for name in os.listdir(self.dir)):
+                self.assertLess(time.monotonic(), end, "no temporary file seen")
+                self.assertIsNone(process.poll(), "the builder was too fast to be met")
+            process.send_signal(signal.SIGSTOP)
+            meddle(process)
+            process.send_signal(signal.SIGCONT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        return subprocess.CompletedProcess(argv, process.returncode, out, err)
