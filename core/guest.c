@@ -160,8 +160,8 @@ static void report_verified(const struct launch *l)
 	if (l->image.version == 0)
 		log_verdict("guest %s unverified: no hashes (v0), allowed by integrity=none", l->name);
 	else
-		log_verdict("guest %s verified: %u files, %llu bytes, %s", l->name, l->image.file_count,
-			 (unsigned long long)bytes, integrity_name(INTEGRITY_CHECKSUM));
+		log_verdict("guest %s verified: %u files, %lu bytes, %s", l->name, l->image.file_count,
+			 bytes, integrity_name(INTEGRITY_CHECKSUM));
 }
 
 /* A VM ready to be entered, or NULL with *err and nothing kept. */

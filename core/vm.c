@@ -70,8 +70,8 @@ static void fail(struct image_error *err, enum image_err code, const char *text)
 static void fail_memory(struct image_error *err, const struct host *h, uint64_t mib)
 {
 	*err = (struct image_error){ .code = IMG_ERR_HOST_MEMORY };
-	snprintf(err->text, sizeof(err->text), "not enough host memory: the guest asks for %llu MiB, %llu MiB are free",
-		 (unsigned long long)mib, (unsigned long long)(h->pages.free_frames >> 8));
+	snprintf(err->text, sizeof(err->text), "not enough host memory: the guest asks for %lu MiB, %lu MiB are free",
+		 mib, (h->pages.free_frames >> 8));
 }
 
 struct vm *vm_create(struct host *h, unsigned int module, const char *name, const struct vm_plan *plan,
@@ -195,17 +195,17 @@ void vm_report(const struct vm *vm)
 {
 	const struct vcpu *v = vm->vcpu[0];
 
-	log_error("guest %s after %llu exits:", vm->name, (unsigned long long)v->exits);
+	log_error("guest %s after %lu exits:", vm->name, v->exits);
 	vm->host->hvm->vcpu_dump(v);
 	for (uint64_t i = v->exits > REPORT_EXITS ? v->exits - REPORT_EXITS : 0; i < v->exits; i++) {
 		const struct exit_record *r = &v->ring[i % EXIT_RING];
 
-		log_error("  exit %llu: code %llx info1 %llx info2 %llx rip %llx", (unsigned long long)i,
-			  (unsigned long long)r->code, (unsigned long long)r->info1, (unsigned long long)r->info2,
-			  (unsigned long long)r->rip);
+		log_error("  exit %lu: code %lx info1 %lx info2 %lx rip %lx", i,
+			  r->code, r->info1, r->info2,
+			  r->rip);
 	}
-	log_error("  unclaimed: port reads %llu writes %llu, mmio reads %llu writes %llu; unknown MSRs %llu, last %x",
-		  (unsigned long long)vm->pio.unclaimed_reads, (unsigned long long)vm->pio.unclaimed_writes,
-		  (unsigned long long)vm->mmio.unclaimed_reads, (unsigned long long)vm->mmio.unclaimed_writes,
-		  (unsigned long long)v->unknown_msrs, v->last_unknown_msr);
+	log_error("  unclaimed: port reads %lu writes %lu, mmio reads %lu writes %lu; unknown MSRs %lu, last %x",
+		  vm->pio.unclaimed_reads, vm->pio.unclaimed_writes,
+		  vm->mmio.unclaimed_reads, vm->mmio.unclaimed_writes,
+		  v->unknown_msrs, v->last_unknown_msr);
 }

@@ -130,8 +130,8 @@ static uint64_t ignore_read(void *dev, uint64_t off, unsigned int size)
 	struct machine_ignore *g = dev;
 
 	if (g->print)
-		vm_log(g->vm, "ignored: %u-byte read of %s 0x%llx", size, g->mmio ? "address" : "port",
-		       (unsigned long long)(g->base + off));
+		vm_log(g->vm, "ignored: %u-byte read of %s 0x%lx", size, g->mmio ? "address" : "port",
+		       (g->base + off));
 	return size == 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
 }
 
@@ -140,8 +140,8 @@ static void ignore_write(void *dev, uint64_t off, unsigned int size, uint64_t va
 	struct machine_ignore *g = dev;
 
 	if (g->print)
-		vm_log(g->vm, "ignored: %u-byte write of 0x%llx to %s 0x%llx", size, (unsigned long long)val,
-		       g->mmio ? "address" : "port", (unsigned long long)(g->base + off));
+		vm_log(g->vm, "ignored: %u-byte write of 0x%lx to %s 0x%lx", size, val,
+		       g->mmio ? "address" : "port", (g->base + off));
 }
 
 static const struct vdev_ops ignore_ops = { .read = ignore_read, .write = ignore_write };
@@ -203,8 +203,8 @@ static int put_on_bus(struct machine *m, const char *name, bool mmio, uint64_t b
 	int err = bus_register(b, base, len, sizes, ops, dev);
 
 	if (err)
-		log_error("guest %s: %s at %s 0x%llx, length 0x%llx, %s", m->vm->name, name, mmio ? "address" : "port",
-			  (unsigned long long)base, (unsigned long long)len, register_error(err));
+		log_error("guest %s: %s at %s 0x%lx, length 0x%lx, %s", m->vm->name, name, mmio ? "address" : "port",
+			  base, len, register_error(err));
 	return err;
 }
 

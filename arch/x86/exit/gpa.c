@@ -34,8 +34,8 @@ enum exit_action exit_gpa(struct vcpu *v, const struct gpa_exit *x)
 	enum exit_action a;
 
 	if (x->fetch) {
-		vm_stop(v->vm, STOP_UNHANDLED, "instruction fetch from GPA 0x%llx, which is no memory",
-			(unsigned long long)x->gpa.v);
+		vm_stop(v->vm, STOP_UNHANDLED, "instruction fetch from GPA 0x%lx, which is no memory",
+			x->gpa.v);
 		return EXIT_STOP;
 	}
 	v->vm->host->hvm->env_load(v, &e);

@@ -24,8 +24,8 @@ static enum exit_action misfit(struct vcpu *v)
 	hw->misfit_rip = hw->vmcb->rip;
 	if (++hw->misfits < MISFITS_MAX)
 		return EXIT_AGAIN;
-	vm_stop(v->vm, STOP_UNHANDLED, "exit 0x%llx at RIP 0x%llx: the instruction there is another one",
-		(unsigned long long)hw->vmcb->exit_code, (unsigned long long)hw->vmcb->rip);
+	vm_stop(v->vm, STOP_UNHANDLED, "exit 0x%lx at RIP 0x%lx: the instruction there is another one",
+		hw->vmcb->exit_code, hw->vmcb->rip);
 	return EXIT_STOP;
 }
 
@@ -130,9 +130,9 @@ static enum exit_action unexpected(struct vcpu *v)
 	if (svm_exit_is_invalid(c->exit_code))
 		vm_stop(v->vm, STOP_UNHANDLED, "VMRUN refused the guest state");
 	else
-		vm_stop(v->vm, STOP_UNHANDLED, "exit 0x%llx (info1 0x%llx, info2 0x%llx) at RIP 0x%llx",
-			(unsigned long long)c->exit_code, (unsigned long long)c->info1, (unsigned long long)c->info2,
-			(unsigned long long)c->rip);
+		vm_stop(v->vm, STOP_UNHANDLED, "exit 0x%lx (info1 0x%lx, info2 0x%lx) at RIP 0x%lx",
+			c->exit_code, c->info1, c->info2,
+			c->rip);
 	return EXIT_STOP;
 }
 
@@ -182,8 +182,8 @@ static enum exit_action dispatch(struct vcpu *v)
 	case SVM_EXIT_MWAIT_ARMED:
 	case SVM_EXIT_RDPRU:     return vcpu_ud(v);
 	case SVM_EXIT_SHUTDOWN:
-		vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault near RIP 0x%llx",
-			(unsigned long long)v->ring[(v->exits - 1) % EXIT_RING].rip);
+		vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault near RIP 0x%lx",
+			v->ring[(v->exits - 1) % EXIT_RING].rip);
 		return EXIT_STOP;
 	default:                 return unexpected(v);
 	}

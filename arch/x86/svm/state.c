@@ -89,8 +89,8 @@ void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
 
 static void dump_seg(const char *name, const struct vmcb_seg *s)
 {
-	log_error("  %-4s %04x attr %03x limit %08x base %016llx", name, s->sel, s->attr, s->limit,
-		  (unsigned long long)s->base);
+	log_error("  %-4s %04x attr %03x limit %08x base %016lx", name, s->sel, s->attr, s->limit,
+		  s->base);
 }
 
 void svm_dump(const struct vcpu *v)
@@ -98,20 +98,20 @@ void svm_dump(const struct vcpu *v)
 	const struct vmcb *c = v->hw->vmcb;
 	const uint64_t *g = v->gpr;
 
-	log_error("  exit %llx info1 %llx info2 %llx intinfo %llx inject %llx", (unsigned long long)c->exit_code,
-		  (unsigned long long)c->info1, (unsigned long long)c->info2, (unsigned long long)c->exit_int_info,
-		  (unsigned long long)c->event_inj);
+	log_error("  exit %lx info1 %lx info2 %lx intinfo %lx inject %lx", c->exit_code,
+		  c->info1, c->info2, c->exit_int_info,
+		  c->event_inj);
 	if (svm_exit_is_invalid(c->exit_code))
 		log_error("  VMRUN refused the state; an emulator may show its host's registers below");
-	log_error("  rip %016llx rsp %016llx rflags %08llx cpl %u", (unsigned long long)c->rip,
-		  (unsigned long long)c->rsp, (unsigned long long)c->rflags, c->cpl);
-	log_error("  cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %llx", (unsigned long long)c->cr0,
-		  (unsigned long long)c->cr2, (unsigned long long)c->cr3, (unsigned long long)c->cr4,
-		  (unsigned long long)c->efer);
+	log_error("  rip %016lx rsp %016lx rflags %08lx cpl %u", c->rip,
+		  c->rsp, c->rflags, c->cpl);
+	log_error("  cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %lx", c->cr0,
+		  c->cr2, c->cr3, c->cr4,
+		  c->efer);
 	for (unsigned int i = 0; i < REG_COUNT; i += 4)
-		log_error("  r%-2u %016llx r%-2u %016llx r%-2u %016llx r%-2u %016llx", i, (unsigned long long)g[i],
-			  i + 1, (unsigned long long)g[i + 1], i + 2, (unsigned long long)g[i + 2], i + 3,
-			  (unsigned long long)g[i + 3]);
+		log_error("  r%-2u %016lx r%-2u %016lx r%-2u %016lx r%-2u %016lx", i, g[i],
+			  i + 1, g[i + 1], i + 2, g[i + 2], i + 3,
+			  g[i + 3]);
 	dump_seg("cs", &c->cs);
 	dump_seg("ss", &c->ss);
 	dump_seg("ds", &c->ds);
