@@ -54,7 +54,7 @@ static void lapic_write(unsigned int reg, uint32_t v)
 		msr_write(MSR_X2APIC_FIRST + reg / 16, v);
 }
 
-void lapic_eoi(void)
+void host_lapic_eoi(void)
 {
 	lapic_write(APIC_EOI, 0);
 }
@@ -109,7 +109,7 @@ static void lapic_set_lines(void)
 	if (lvts > 5)
 		lapic_write(APIC_LVT_THERMAL, LVT_MASKED);
 	lapic_write(APIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
-	lapic_eoi();
+	host_lapic_eoi();
 }
 
 static uint64_t timer_measure(uint64_t tsc_khz)

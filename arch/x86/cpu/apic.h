@@ -10,7 +10,7 @@ struct host;
 /* Enables this CPU's LAPIC (x2APIC if the firmware left it on), timer off, LINT1 = NMI, PICs masked. Needs ACPI done
  * and platform.tsc_khz; fills lapic_khz or tsc_deadline. */
 void lapic_init(struct host *h);
-void lapic_eoi(void);
+void host_lapic_eoi(void);
 /* Masks everything on the IOAPIC, then routes the receive interrupts of the console's ports to this CPU. */
 void ioapic_init(struct host *h);
 

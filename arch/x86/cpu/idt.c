@@ -76,7 +76,7 @@ static void unexpected_entry(const struct cpu_regs *r)
 		log_emergency("unexpected interrupt %#lx on CPU %u", (unsigned long)r->vector, this_cpu()->id);
 	/* The PICs are masked: from there only their spurious interrupts come, which want no EOI from the LAPIC. */
 	if (r->vector >= VEC_PIC + 16)
-		lapic_eoi();
+		host_lapic_eoi();
 }
 
 void isr_entry(struct cpu_regs *r)
@@ -89,13 +89,13 @@ void isr_entry(struct cpu_regs *r)
 		return;
 	case VEC_TIMER:
 		p->host_event = true;
-		lapic_eoi();
+		host_lapic_eoi();
 		return;
 	case VEC_COM1:
 	case VEC_COM2:
 		p->host_event = true;
 		console_poll(&p->host->console);
-		lapic_eoi();
+		host_lapic_eoi();
 		return;
 	case VEC_SPURIOUS:
 		return;
