@@ -14,3 +14,12 @@ unit-vectors-libs := -lexpat
 unit += manifest
 unit-manifest-srcs := $(loader-test-srcs)
 unit-manifest-libs := -lexpat
+
+unit += config
+unit-config-srcs := $(loader-test-srcs)
+unit-config-libs := -lexpat
+
+unit += bzimage mb2 options
+unit-bzimage-srcs := loader/bzimage.c loader/error.c
+unit-mb2-srcs := loader/mb2.c
+unit-options-srcs := loader/options.c loader/escape.c

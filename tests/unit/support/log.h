@@ -3,7 +3,7 @@
 #ifndef TEST_SUPPORT_LOG_H
 #define TEST_SUPPORT_LOG_H
 
-/* All lines since the last log_clear(), each as "LEVEL: text\n" (verdict, error, warn, info, debug); the newest are lost when it is full. */
+/* All lines since the last log_clear(), as "LEVEL: text\n" (verdict, error, warn, info, debug). When full, no more. */
 const char *log_text(void);
 void log_clear(void);
 

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Vouch's command line, its modules' strings, and the escaping of text that nobody here wrote. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <vouch/options.h>
+
+static struct options o;
+
+static void parse(const char *line, uint32_t unknown)
+{
+	options_parse(&o, line);
+	assert_int_equal(o.unknown_count, unknown);
+}
+
+static void defaults(void **state)
+{
+	(void)state;
+	parse(" \t\n", 0);
+	assert_int_equal(o.console, OPT_COM1);
+	assert_int_equal(o.log, 0);
+	assert_int_equal(o.loglevel, LOG_INFO);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	assert_int_equal(o.end, END_HALT);
+}
+
+static void all(void **state)
+{
+	(void)state;
+	parse("console=com1 log=com2 loglevel=debug integrity=none end=poweroff", 0);
+	assert_int_equal(o.console, OPT_COM1);
+	assert_int_equal(o.log, OPT_COM2);
+	assert_int_equal(o.loglevel, LOG_DEBUG);
+	assert_int_equal(o.integrity, INTEGRITY_NONE);
+	assert_int_equal(o.end, END_POWEROFF);
+	parse("end=reboot loglevel=error", 0);
+	assert_int_equal(o.end, END_REBOOT);
+	assert_int_equal(o.loglevel, LOG_ERROR);
+	parse("loglevel=warn", 0);
+	assert_int_equal(o.loglevel, LOG_WARN);
+}
+
+static void ports(void **state)
+{
+	(void)state;
+	parse("console=com2", 0);
+	assert_int_equal(o.console, OPT_COM2);
+	parse("console=com1 console=com2", 0);
+	assert_int_equal(o.console, OPT_COM1 | OPT_COM2);
+	parse("console=com1,com2", 0);
+	assert_int_equal(o.console, OPT_COM1 | OPT_COM2);
+	parse("console=com1,com3", 1);
+	assert_int_equal(o.console, OPT_COM1);
+	parse("console=com2,", 1);
+	assert_int_equal(o.console, OPT_COM1);
+	parse("console=", 1);
+	parse("console=com11", 1);
+	parse("console=COM1", 1);
+}
+
+/* A channel that guests write to can't be the one where verdicts are trusted. */
+static void log_shared(void **state)
+{
+	(void)state;
+	parse("log=com1", 1);
+	assert_string_equal(o.unknown[0], "log=com1");
+	assert_int_equal(o.log, 0);
+	parse("log=com1,com2", 1);
+	assert_int_equal(o.log, OPT_COM2);
+	parse("log=com2 console=com1,com2", 1);
+	assert_string_equal(o.unknown[0], "log=com2");
+	assert_int_equal(o.log, 0);
+	parse("log=com1 console=com2", 0);
+	assert_int_equal(o.log, OPT_COM1);
+}
+
+/* No way to end up with less than was asked for. */
+static void integrity(void **state)
+{
+	(void)state;
+	parse("integrity=checksum", 0);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	parse("integrity=none integrity=checksum", 0);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	parse("integrity=checksum integrity=none", 0);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	parse("integrity=none integrity=signed", 1);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	parse("integrity=signed integrity=none", 1);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	parse("integrity=NONE", 1);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	parse("integrity=nonesuch", 1);
+	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
+	assert_string_equal(integrity_name(INTEGRITY_NONE), "none");
+	assert_string_equal(integrity_name(INTEGRITY_CHECKSUM), "checksum");
+	assert_string_equal(integrity_name((enum integrity)7), "unknown");
+}
+
+static void unknown(void **state)
+{
+	(void)state;
+	parse("quiet a=b =x end loglevel=loud", 5);
+	assert_string_equal(o.unknown[0], "quiet");
+	assert_string_equal(o.unknown[1], "a=b");
+	assert_string_equal(o.unknown[2], "=x");
+	assert_string_equal(o.unknown[3], "end");
+	assert_int_equal(o.loglevel, LOG_INFO);
+	parse("end=halt=halt", 1);
+	parse("x\x1b[2J", 1);
+	assert_string_equal(o.unknown[0], "x\\x1b[2J");
+}
+
+static void unknown_long(void **state)
+{
+	char line[1000];
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	line[999] = '\0';
+	parse(line, 1);
+	assert_int_equal(strlen(o.unknown[0]), 63);
+	assert_string_equal(o.unknown[0] + 60, "...");
+}
+
+static void module(const char *s, enum module_kind kind, const char *word)
+{
+	struct module_options m;
+
+	module_parse(&m, s);
+	assert_int_equal(m.kind, kind);
+	assert_string_equal(m.word, word);
+}
+
+static void modules(void **state)
+{
+	(void)state;
+	module("", MODULE_GUEST, "");
+	module(" \t ", MODULE_GUEST, "");
+	module("guest", MODULE_GUEST, "");
+	module(" guest ", MODULE_GUEST, "");
+	module("guest name=x", MODULE_BAD, "name=x");
+	module("guest guest", MODULE_BAD, "guest");
+	module("policy", MODULE_UNKNOWN, "policy");
+	module("policy guest", MODULE_UNKNOWN, "policy");
+	module("guests", MODULE_UNKNOWN, "guests");
+	module("gues", MODULE_UNKNOWN, "gues");
+	module("Guest", MODULE_UNKNOWN, "Guest");
+	module("guest=1", MODULE_UNKNOWN, "guest=1");
+	module("\xff", MODULE_UNKNOWN, "\\xff");
+}
+
+static void escape(void **state)
+{
+	char buf[16];
+
+	(void)state;
+	assert_ptr_equal(log_escape(buf, sizeof(buf), "plain ~", 7), buf);
+	assert_string_equal(buf, "plain ~");
+	assert_string_equal(log_escape(buf, sizeof(buf), "a\n\x7f\\", 4), "a\\x0a\\x7f\\x5c");
+	assert_string_equal(log_escape(buf, sizeof(buf), "ab\0cd", 5), "ab");
+	assert_string_equal(log_escape(buf, sizeof(buf), "abcdef", 3), "abc");
+	assert_string_equal(log_escape(buf, sizeof(buf), "", 0), "");
+	assert_string_equal(log_escape(buf, sizeof(buf), "123456789012345", 99), "123456789012345");
+	assert_string_equal(log_escape(buf, sizeof(buf), "1234567890123456", 99), "123456789012...");
+	/* An escape is never cut in its middle. */
+	assert_string_equal(log_escape(buf, sizeof(buf), "\x01\x02\x03\x04", 4), "\\x01\\x02\\x03...");
+	assert_string_equal(log_escape(buf, sizeof(buf), "a\x01\x02\x03\x04", 5), "a\\x01\\x02...");
+}
+
+/* Into every size there is: ends in it, printable, marked if it was cut. */
+static void escape_sizes(void **state)
+{
+	static const char src[] = "ab\x01" "cd\xff" "ef";
+	static const char full[] = "ab\\x01cd\\xffef";
+
+	(void)state;
+	for (size_t size = 1; size < 20; size++) {
+		char *buf = malloc(size);
+		size_t len;
+
+		log_escape(buf, size, src, sizeof(src));
+		len = strlen(buf);
+		assert_true(len < size);
+		if (size > strlen(full))
+			assert_string_equal(buf, full);
+		else if (size > 3)
+			assert_string_equal(buf + len - 3, "...");
+		free(buf);
+	}
+	assert_null(log_escape(NULL, 0, src, sizeof(src)));
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test(f)
+	const struct CMUnitTest tests[] = {
+		T(defaults), T(all), T(ports), T(log_shared), T(integrity), T(unknown), T(unknown_long), T(modules), T(escape),
+		T(escape_sizes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
