@@ -306,8 +306,13 @@ size_t uart_receive(struct uart *u, const uint8_t *bytes, size_t n)
 	struct uart_state *s = &u->s;
 	size_t taken = 0;
 
-	while (taken < n && s->ring_tail - s->ring_head < UART_RING)
+	while (taken < n) {
+		if (s->ring_tail - s->ring_head == UART_RING)
+			rx_refill(s);
+		if (s->ring_tail - s->ring_head == UART_RING)
+			break;
 		s->ring[s->ring_tail++ % UART_RING] = bytes[taken++];
+	}
 	rx_refill(s);
 	irq_update(u);
 	return taken;

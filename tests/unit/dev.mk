@@ -2,3 +2,6 @@
 unit += bus vclock
 unit-bus-srcs := core/bus.c tests/unit/support/panic.c
 unit-vclock-srcs := core/vclock.c tests/unit/support/host_tsc.c tests/unit/support/panic.c
+
+unit += uart
+unit-uart-srcs := core/dev/uart16550.c
