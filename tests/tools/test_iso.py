@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""vouch iso and vouch run, up to the door of GRUB and QEMU: the boot tests go through it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, image, read
+
+HAVE_GRUB = shutil.which("grub-mkrescue") and shutil.which("xorriso") and os.path.exists("/usr/lib/grub/i386-pc/boot.img")
+
+
+class IsoTest(ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.elf = self.put("some.elf", b"not really a hypervisor")
+        self.good = self.put("good.img", image([("a", b"x" * 5000)]))
+        self.tmp = self.path("tmp")
+        os.mkdir(self.tmp)
+
+    def env(self, **more):
+        return dict(os.environ, TMPDIR=self.tmp, **more)
+
+    def fake(self, **programs):
+        """A PATH of shell scripts, and what they need."""
+        folder = self.path("bin")
+        os.makedirs(folder, exist_ok=True)
+        for name, body in programs.items():
+            path = os.path.join(folder, name.replace("_", "-").replace("x86-64", "x86_64"))
+            with open(path, "w") as f:
+                f.write("#!/bin/sh\n" + body)
+            os.chmod(path, 0o755)
+        return folder
+
+
+@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso and GRUB for BIOS")
+class Iso(IsoTest):
+    def from_iso(self, iso, name):
+        out = self.path("extracted")
+        if os.path.exists(out):
+            os.unlink(out)
+        subprocess.run(["xorriso", "-osirrox", "on", "-indev", iso, "-extract", name, out], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        return read(out)
+
+    def test_content(self):
+        odd = self.put("an odd=na\\me,'\".img", image([("b", b"y")]))
+        os.symlink(odd, self.path("link.img"))
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "--cmdline", "console=com1  it's=$x \"q\" \\",
+                               "good.img", "link.img", odd, env=self.env()), GOOD)
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/vouch.elf"), read(self.elf))
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest0.img"), read(self.good))
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest1.img"), read(odd))
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest2.img"), read(odd))
+        lines = self.from_iso(self.path("x.iso"), "/boot/grub/grub.cfg").decode().split("\n")
+        self.assertIn("set timeout=0", lines)
+        self.assertIn("multiboot2 /boot/vouch.elf 'console=com1' 'it'\\''s=$x' '\"q\"' '\\'", lines)
+        self.assertEqual([x for x in lines if x.startswith("module2")],
+                         ["module2 /boot/guest%d.img guest" % i for i in range(3)])
+        self.assertEqual(os.listdir(self.tmp), [])
+
+    def test_boots(self):
+        # El Torito and the hybrid boot sector: what firmware looks for.
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "good.img"), GOOD)
+        data = read(self.path("x.iso"))
+        self.assertEqual(data[510:512], b"\x55\xaa")
+        self.assertIn(b"EL TORITO SPECIFICATION", data[17 * 2048:18 * 2048])
+
+    def test_bad_images_are_warned_about(self):
+        bad = os.path.join(VECTORS, "invalid", "hash.img")
+        v0 = os.path.join(VECTORS, "golden", "one-v0.img")
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, bad, v0), GOOD, "hash.img: Vouch will refuse",
+                    "one-v0.img: holds no hashes", "integrity=none")
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest0.img"), read(bad))
+
+    def test_failures(self):
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "gone.img"), ENV, "gone.img: cannot open")
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", "gone.elf", "good.img"), ENV, "gone.elf: cannot open")
+        self.expect(self.vouch("iso", "-o", "no/x.iso", "-H", self.elf, "good.img"), ENV, "no/x.iso: cannot create")
+        self.no_leftovers("some.elf", "good.img", "tmp")
+
+    def test_failing_grub(self):
+        self.put("x.iso", "old")
+        bin = self.fake(grub_mkrescue="echo the reason; exit 7\n", xorriso="exit 0\n")
+        done = self.vouch("iso", "-o", "x.iso", "-H", self.elf, "good.img", env=self.env(PATH=bin + ":/bin:/usr/bin"))
+        self.expect(done, ENV, "grub-mkrescue failed with exit status 7", "the reason")
+        bin = self.fake(grub_mkrescue="exit 0\n")
+        done = self.vouch("iso", "-o", "x.iso", "-H", self.elf, "good.img", env=self.env(PATH=bin + ":/bin:/usr/bin"))
+        self.expect(done, ENV, "left no ISO")
+        self.assertEqual(read(self.path("x.iso")), b"old")
+        self.assertEqual(os.listdir(self.tmp), [])
+        self.no_leftovers("bin", "good.img", "some.elf", "tmp", "x.iso")
+
+
+class Environment(IsoTest):
+    def test_missing_programs(self):
+        empty = self.fake()
+        for argv, text in ((["iso", "-o", "x.iso"], "grub-common"), (["run"], "qemu-system-x86")):
+            img = self.make_linux_image()
+            done = self.vouch(*argv, "-H", self.elf, img, env=self.env(PATH=empty))
+            self.expect(done, ENV, "install the Debian package " + text)
+        done = self.vouch("iso", "-o", "x.iso", "-H", self.elf, img,
+                          env=self.env(PATH=self.fake(grub_mkrescue="exit 0")))
+        self.expect(done, ENV, "install the Debian package xorriso")
+
+    def test_missing_hypervisor(self):
+        alone = shutil.copy(VOUCH, self.path("vouch"))
+        self.expect(self.run_tool(alone, "iso", "-o", "x.iso", "good.img"), ENV, "no vouch.elf in", "--hypervisor")
+
+    def test_usage(self):
+        for argv in (["iso", "good.img"], ["iso", "-o", "x.iso"], ["iso", "-o", "x.iso", "-c", "a\nb", "good.img"],
+                     ["iso", "-o", "x.iso", "-c", "\u00e9", "good.img"], ["run", "--cpus", "0", "good.img"],
+                     ["run", "--cpus", "256", "good.img"], ["run", "--cpus", "two", "good.img"],
+                     ["run", "--memory", "0", "good.img"], ["run", "--memory", "-1", "good.img"],
+                     ["run", "--memory", "99999999999999999999", "good.img"], ["run", "--accel", "xen", "good.img"],
+                     ["run", "-c", "\x1b[2J", "good.img"]):
+            with self.subTest(argv=argv):
+                self.expect(self.vouch(*argv), USAGE)
+
+
+class Run(IsoTest):
+    def setUp(self):
+        super().setUp()
+        self.linux = self.make_linux_image()
+
+    def dry(self, *argv):
+        return self.expect(self.vouch("run", "--dry-run", *argv), GOOD).stdout.split()
+
+    def test_machine(self):
+        argv = self.dry("--accel", "tcg", self.linux)
+        self.assertEqual(argv[0], "qemu-system-x86_64")
+        for option, value in (("-accel", "tcg"), ("-cpu", "EPYC"), ("-smp", "1"), ("-m", "577M"), ("-cdrom", "ISO"),
+                              ("-serial", "mon:stdio")):
+            self.assertEqual(argv[argv.index(option) + 1], value)
+        self.assertIn("-no-reboot", argv)
+        argv = self.dry("-a", "kvm", "-n", "4", "-m", "3000", self.linux)
+        for option, value in (("-accel", "kvm"), ("-cpu", "host"), ("-smp", "4"), ("-m", "3000M")):
+            self.assertEqual(argv[argv.index(option) + 1], value)
+
+    def test_memory_counts_all_guests(self):
+        argv = self.dry(self.linux, self.linux, self.linux)
+        self.assertEqual(argv[argv.index("-m") + 1], "%dM" % (512 + 3 * (64 + 1)))
+
+    def test_kvm_only_with_nested_svm(self):
+        argv = self.dry(self.linux)
+        try:
+            with open("/sys/module/kvm_amd/parameters/nested", encoding="ascii") as f:
+                nested = f.read(1) in "1Y"
+        except OSError:
+            nested = False
+        usable = nested and os.access("/dev/kvm", os.R_OK | os.W_OK)
+        self.assertEqual(argv[argv.index("-accel") + 1], "kvm" if usable else "tcg")
+
+    def test_bad_images(self):
+        self.expect(self.vouch("run", "-d", os.path.join(VECTORS, "invalid", "hash.img")), REFUSED, "does not match")
+        self.expect(self.vouch("run", "-d", os.path.join(VECTORS, "golden", "one-v1.img")), REFUSED, "one-v1.img: refused")
+        self.expect(self.vouch("run", "-d", "gone.img"), ENV, "gone.img: cannot open")
+
+
+@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso and GRUB for BIOS")
+class FakeQemu(IsoTest):
+    def setUp(self):
+        super().setUp()
+        self.linux = self.make_linux_image()
+
+    def start(self, script):
+        bin = self.fake(qemu_system_x86_64=script)
+        return self.env(PATH=bin + ":" + os.environ["PATH"])
+
+    def test_iso_exists_only_meanwhile(self):
+        env = self.start('while [ "$1" != -cdrom ]; do shift; done; cp "$2" "%s"; echo guest says hello\n' % self.path("seen"))
+        done = self.expect(self.vouch("run", "-H", self.elf, self.linux, env=env), GOOD, "Ctrl-A X")
+        self.assertEqual(done.stdout, "guest says hello\n")
+        self.assertIn(b"'end=poweroff'", read(self.path("seen")))
+        self.assertIn(read(self.linux), read(self.path("seen")))
+        self.assertEqual(os.listdir(self.tmp), [])
+
+    def test_status(self):
+        done = self.vouch("run", "-H", self.elf, self.linux, env=self.start("exit 5\n"))
+        self.expect(done, ENV, "qemu-system-x86_64 failed with exit status 5")
+        done = self.vouch("run", "-H", self.elf, self.linux, env=self.start("kill -9 $$\n"))
+        self.expect(done, ENV, "ended by signal 9")
+        self.assertEqual(os.listdir(self.tmp), [])
+
+    def test_signal_ends_qemu_too(self):
+        env = self.start('echo $$ >"%s.new"; mv "%s.new" "%s"; exec sleep 60\n' % ((self.path("pid"),) * 3))
+        process = subprocess.Popen([VOUCH, "run", "-H", self.elf, self.linux], env=env, cwd=self.dir,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 30
+        while not os.path.exists(self.path("pid")):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        process.terminate()
+        self.assertEqual(process.wait(30), -signal.SIGTERM)
+        self.assertEqual(os.listdir(self.tmp), [])
+        pid = int(read(self.path("pid")))
+        while os.path.exists("/proc/%d" % pid) and time.monotonic() < end:
+            with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+                if f.read().split()[2] == "Z":
+                    break
+            time.sleep(0.01)
+        else:
+            self.assertFalse(os.path.exists("/proc/%d" % pid), "QEMU outlived vouch run")
