@@ -5,3 +5,8 @@ unit-decode_zydis-libs := -lZydis -lZycore
 
 unit += gwalk
 unit-gwalk-srcs := arch/x86/mm/gwalk.c tests/unit/support/guestmem.c
+
+exit-emulate-srcs := arch/x86/exit/decode.c arch/x86/exit/alu.c arch/x86/exit/operand.c arch/x86/exit/emulate.c \
+	arch/x86/exit/string.c arch/x86/mm/gwalk.c tests/unit/support/guestmem.c
+unit += emulate_native
+unit-emulate_native-srcs := $(exit-emulate-srcs)
