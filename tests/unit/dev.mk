@@ -5,3 +5,6 @@ unit-vclock-srcs := core/vclock.c tests/unit/support/host_tsc.c tests/unit/suppo
 
 unit += uart
 unit-uart-srcs := core/dev/uart16550.c
+
+unit += pit
+unit-pit-srcs := arch/x86/dev/pit.c tests/unit/support/clock.c
