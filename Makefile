@@ -42,7 +42,7 @@ hv-flags := $(common) $(hv-include) $(debug-flags) -O2 -g -ffreestanding -mgener
 	-mcmodel=kernel -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing
 tool-flags := $(common) -Iinclude -I. -I$(B)/gen -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-san := -fsanitize=address,undefined -fno-sanitize-recover=all
+san := -fno-sanitize-recover=all -fsanitize=address,undefined
 unit-flags := $(common) $(san) -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen -DVOUCH_HOST_TEST -DVOUCH_DEBUG
 fuzz-flags := $(common) $(san),fuzzer-no-link -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen \
 	-DVOUCH_HOST_TEST -DVOUCH_DEBUG
