@@ -9,7 +9,6 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/mm/nested.h"
-#include "core/gpa_build.h"
 
 /* True if all of [a, a + len) is mapped, and writable where that is asked. */
 static bool range_ok(const struct vm *vm, gpa_t a, size_t len, bool write)
@@ -89,23 +88,4 @@ bool gpa_is_ram(struct vm *vm, gpa_t a)
 	struct nested_hit hit;
 
 	return nested_lookup(vm->nested, a, &hit);
-}
-
-int gpa_build(struct vm *vm, gpa_t a, uint64_t len, int (*fill)(void *ctx, void *chunk, size_t n), void *ctx)
-{
-	struct nested_hit hit;
-
-	ASSERT(!vm->entered);
-	if (!range_ok(vm, a, len, false))
-		return -EFAULT;
-	while (len && nested_lookup(vm->nested, a, &hit)) {
-		size_t n = min_u64(min_u64(len, hit.left), GPA_BUILD_CHUNK);
-		int err = fill(ctx, hpa_to_ptr(hit.hpa), n);
-
-		if (err)
-			return err;
-		a = gpa_add(a, n);
-		len -= n;
-	}
-	return 0;
 }

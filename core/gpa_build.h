@@ -16,4 +16,11 @@
  */
 __must_check int gpa_build(struct vm *vm, gpa_t a, uint64_t len, int (*fill)(void *ctx, void *chunk, size_t n), void *ctx);
 
+/*
+ * Moves [from, from + len), part of the staged [stage, stage + stage_len), to [to, to + len), which may overlap it, and
+ * zeroes what is left of the stage. buf, of size bytes, is scratch. 0 or -EFAULT.
+ */
+__must_check int gpa_build_move(struct vm *vm, gpa_t stage, uint64_t stage_len, gpa_t from, gpa_t to, uint64_t len,
+				uint8_t *buf, size_t size);
+
 #endif

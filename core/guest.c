@@ -21,6 +21,8 @@
 #include "core/gpa_build.h"
 #include "core/vm.h"
 
+#define STAGE_GPA GPA_HIGH_RAM  /* where a kernel file lands to be verified */
+
 /* What one start needs besides the VM; Vouch's own memory, given back when the guest runs. */
 struct launch {
 	struct host *host;
@@ -31,7 +33,7 @@ struct launch {
 	struct xml_arena arena;
 	char name[PLAN_NAME_MAX + 1];
 	char xml[IMAGE_MAX_XML + 1];
-	uint8_t head[BZ_HEAD_LEN];    /* the kernel's first bytes: read from the module once, used for both */
+	uint8_t head[BZ_HEAD_LEN];    /* the kernel's first bytes, as verified */
 	uint8_t buffer[GPA_BUILD_CHUNK];
 	struct bzimage bz;
 	struct linux_layout at;
@@ -70,42 +72,40 @@ static int read_manifest(struct launch *l, struct image_error *err)
 	return image_check_gaps(&l->image, &l->src, err);
 }
 
-/* A file on its way into the guest: its first bytes may have been read already. */
+/* A file on its way out of the module: each piece is hashed where it lands. */
 struct file_copy {
 	struct launch *l;
 	const struct image_file *file;
 	uint64_t done;
-	uint64_t head_len;            /* bytes of the file that stand in l->head */
 	struct v1_hash hash;
 };
 
-/* Copies the next n bytes of the file to dst and hashes them there. */
 static int copy_piece(void *ctx, void *dst, size_t n)
 {
 	struct file_copy *c = ctx;
-	uint8_t *to = dst;
-	size_t from_head = c->done < c->head_len ? min_u64(n, c->head_len - c->done) : 0;
 
-	memcpy(to, c->l->head + c->done, from_head);
-	if (n > from_head && c->l->src.copy(c->l->src.ctx, c->file->offset + c->done + from_head, to + from_head,
-					    n - from_head))
+	if (c->l->src.copy(c->l->src.ctx, c->file->offset + c->done, dst, n))
 		return -1;
-	v1_hash_update(&c->hash, to, n);
+	v1_hash_update(&c->hash, dst, n);
 	c->done += n;
 	return 0;
 }
 
-/* Puts file number f at a in the guest's memory and checks what arrived. */
-static int load_file(struct launch *l, struct vm *vm, uint32_t f, uint64_t at, uint64_t head_len,
-		     struct image_error *err)
+static int refuse_small(struct image_error *err, const struct launch *l, uint32_t f)
 {
-	struct file_copy c = { .l = l, .file = &l->image.file[f], .head_len = head_len };
+	*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL };
+	snprintf(err->text, sizeof(err->text), "file %u (%u bytes) does not fit the guest's %lu MiB", f,
+		 l->image.file[f].size, l->plan.memory_mib);
+	return -1;
+}
 
-	if (gpa_build(vm, gpa(at), c.file->size, copy_piece, &c)) {
-		*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL };
-		snprintf(err->text, sizeof(err->text), "file %u does not fit the guest's memory", f);
-		return -1;
-	}
+/* Puts file number f at a in the guest's memory and checks what arrived. */
+static int load_file(struct launch *l, struct vm *vm, uint32_t f, uint64_t at, struct image_error *err)
+{
+	struct file_copy c = { .l = l, .file = &l->image.file[f] };
+
+	if (gpa_build(vm, gpa(at), c.file->size, copy_piece, &c))
+		return refuse_small(err, l, f);
 	return image_check_hash(&l->image, f, &c.hash, err);
 }
 
@@ -120,30 +120,38 @@ static int check_unused_file(struct launch *l, uint32_t f, struct image_error *e
 	return image_check_hash(&l->image, f, &c.hash, err);
 }
 
-/* Reads the kernel's head, once, and decides where everything goes. */
-static int plan_linux(struct launch *l, struct image_error *err)
+/*
+ * The kernel is verified before a byte of it is understood, so it lands at STAGE first; then its header says where its
+ * protected-mode part belongs, and that part moves there within the guest's memory. Nothing else stays behind.
+ */
+static int load_kernel(struct launch *l, struct vm *vm, struct image_error *err)
 {
 	const struct image_file *k = &l->image.file[l->plan.kernel];
 	uint64_t initrd = l->plan.initrd < 0 ? 0 : l->image.file[l->plan.initrd].size;
 
-	if (l->src.copy(l->src.ctx, k->offset, l->head, min_u64(k->size, BZ_HEAD_LEN)))
+	if (load_file(l, vm, (uint32_t)l->plan.kernel, STAGE_GPA, err))
 		return -1;
-	if (bzimage_parse(&l->bz, l->head, k->size, err) || bzimage_check_cmdline(&l->bz, l->plan.cmdline, err))
+	if (gpa_read(vm, gpa(STAGE_GPA), l->head, min_u64(k->size, BZ_HEAD_LEN)))
+		return refuse_small(err, l, (uint32_t)l->plan.kernel);
+	if (bzimage_parse(&l->bz, l->head, k->size, err) || bzimage_check_cmdline(&l->bz, l->plan.cmdline, err) ||
+	    bzimage_layout(&l->bz, l->plan.memory_mib << 20, initrd, &l->at, err))
 		return -1;
-	return bzimage_layout(&l->bz, l->plan.memory_mib << 20, initrd, &l->at, err);
+	if (gpa_build_move(vm, gpa(STAGE_GPA), k->size, gpa(STAGE_GPA + l->bz.setup_bytes), gpa(l->at.load),
+			   l->bz.payload_bytes, l->buffer, sizeof(l->buffer)))
+		return refuse_small(err, l, (uint32_t)l->plan.kernel);
+	return 0;
 }
 
 static int load_files(struct launch *l, struct vm *vm, struct image_error *err)
 {
+	if (load_kernel(l, vm, err))
+		return -1;
 	for (uint32_t f = 0; f < l->image.file_count; f++) {
-		int ret;
+		int ret = 0;
 
-		if ((int64_t)f == l->plan.kernel)
-			ret = load_file(l, vm, f, l->at.load - l->bz.setup_bytes,
-					min_u64(l->image.file[f].size, BZ_HEAD_LEN), err);
-		else if ((int64_t)f == l->plan.initrd)
-			ret = load_file(l, vm, f, l->at.initrd, 0, err);
-		else
+		if ((int64_t)f == l->plan.initrd)
+			ret = load_file(l, vm, f, l->at.initrd, err);
+		else if ((int64_t)f != l->plan.kernel)
 			ret = check_unused_file(l, f, err);
 		if (ret)
 			return -1;
@@ -169,7 +177,7 @@ static struct vm *build(struct launch *l, struct vcpu_start *start, struct image
 {
 	struct vm *vm;
 
-	if (read_manifest(l, err) || plan_linux(l, err))
+	if (read_manifest(l, err))
 		return NULL;
 	vm = vm_create(l->host, l->module, l->name, &l->plan, err);
 	if (!vm)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <vouch/console.h>
+#include <vouch/gpa.h>
 #include <vouch/host.h>
 #include <vouch/log.h>
 #include <vouch/vcpu.h>
@@ -191,12 +192,29 @@ void vm_run(struct vm *vm, const struct vcpu_start *start)
 	vclock_stop(&vm->clock);
 }
 
+/* The bytes at RIP, as far as they can be fetched now. */
+static void report_code(struct vcpu *v)
+{
+	char text[3 * 15 + 1] = "";
+	struct x86_fault f;
+	struct x86_env e;
+	uint8_t code[15];
+	int n;
+
+	v->vm->host->hvm->env_load(v, &e);
+	n = gva_fetch(v, &e, code, &f);
+	for (int i = 0; i < n; i++)
+		snprintf(text + 3 * i, sizeof(text) - 3 * (size_t)i, " %02x", code[i]);
+	log_error("  code at %lx:%s", e.rip, n > 0 ? text : " cannot be fetched");
+}
+
 void vm_report(const struct vm *vm)
 {
-	const struct vcpu *v = vm->vcpu[0];
+	struct vcpu *v = vm->vcpu[0];
 
 	log_error("guest %s after %lu exits:", vm->name, v->exits);
 	vm->host->hvm->vcpu_dump(v);
+	report_code(v);
 	for (uint64_t i = v->exits > REPORT_EXITS ? v->exits - REPORT_EXITS : 0; i < v->exits; i++) {
 		const struct exit_record *r = &v->ring[i % EXIT_RING];
 

@@ -1,1 +1,1 @@
-hv-srcs += $(addprefix core/,block.c gpa.c guest.c hvm.c ram.c vcpu.c vm.c)
+hv-srcs += $(addprefix core/,block.c gpa.c gpa_build.c guest.c hvm.c ram.c vcpu.c vm.c)

@@ -13,6 +13,7 @@
 #define MSR_MCG_STATUS  0x17au
 #define MSR_AMD_SYSCFG  0xc0010010u
 #define MSR_AMD_HWCR    0xc0010015u
+#define MSR_AMD_NB_CFG  0xc001001fu
 #define MSR_AMD_DE_CFG  0xc0011029u
 #define DE_CFG_LFENCE   2ull            /* LFENCE is dispatch-serialising */
 
@@ -252,6 +253,7 @@ static const struct msr_row table[] = {
 	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
 	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_zero, write_ignored },
 	{ MSR_AMD_HWCR, MSR_AMD_HWCR, read_zero, write_ignored },
+	{ MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, read_zero, write_ignored },
 	{ MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, write_ignored },
 };
 

@@ -12,6 +12,7 @@
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/dev/lapic.h"
+#include "arch/x86/exit/policy.h"
 
 /* A vCPU keeps its ASID until this CPU has used all of them up; then everybody's translations go at once. */
 static void assign_asid(struct vcpu *v, struct svm_cpu *s)
@@ -47,6 +48,16 @@ static void enter_once(struct vcpu *v, struct svm_cpu *s)
 	v->gpr[REG_RSP] = c->rsp;
 }
 
+/* What VMRUN and VMLOAD do not switch, and the guest before this one may have left. */
+static void clear_unswitched(void)
+{
+	const uint64_t zero = 0;
+
+	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" : : "r"(zero));
+	if (policy_has_tsc_aux())
+		msr_write(MSR_TSC_AUX, 0);
+}
+
 /* The guest's hidden state goes into the CPU, and no interrupt may use the guest's TSS: no IST from here on. */
 static void load_guest(struct vcpu *v)
 {
@@ -56,6 +67,7 @@ static void load_guest(struct vcpu *v)
 	if (cr4_read() & CR4_OSXSAVE)
 		xcr0_write(v->xcr0);
 	__asm__ volatile("vmload %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
+	clear_unswitched();
 }
 
 static void unload_guest(struct vcpu *v)

@@ -4,16 +4,18 @@
 
 #include <vouch/assert.h>
 #include <vouch/log.h>
+#include <vouch/pcpu.h>
 
 static struct x86_seg seg_from_vmcb(const struct vmcb_seg *s)
 {
 	return (struct x86_seg){ .sel = s->sel, .attr = s->attr, .limit = s->limit, .base = s->base };
 }
 
-/* FS and GS keep their base in the CPU while the guest's state is live; VMSAVE brings all of it to the VMCB. */
+/* FS and GS stay in the CPU while the guest's state is live there; VMSAVE brings them to the VMCB. */
 static void sync_hidden(const struct vcpu *v)
 {
-	__asm__ volatile("vmsave %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
+	if (this_cpu()->vcpu == v)
+		__asm__ volatile("vmsave %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
 }
 
 void svm_env_load(const struct vcpu *v, struct x86_env *e)
