@@ -10,3 +10,6 @@ exit-emulate-srcs := arch/x86/exit/decode.c arch/x86/exit/alu.c arch/x86/exit/op
 	arch/x86/exit/string.c arch/x86/mm/gwalk.c tests/unit/support/guestmem.c
 unit += emulate_native
 unit-emulate_native-srcs := $(exit-emulate-srcs)
+
+unit += emulate
+unit-emulate-srcs := $(exit-emulate-srcs)
