@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause
+fuzz += acpi
+fuzz-acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c

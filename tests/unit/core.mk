@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-2-Clause
+unit += page
+unit-page-srcs := core/page.c core/memory.c tests/unit/support/lock.c tests/unit/support/panic_catch.c
+unit-page-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
+
+unit += lock
+unit-lock-srcs := core/lock.c tests/unit/support/cpu_area.c tests/unit/support/panic_catch.c
+unit-lock-libs := -lpthread
+
+unit += log
+unit-log-srcs := core/log.c core/console.c core/lock.c tests/unit/support/cpu_area.c tests/unit/support/panic.c
+
+unit += acpi
+unit-acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c

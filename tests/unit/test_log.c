@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Log lines and the console channel, byte by byte as they leave the serial ports. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <vouch/host.h>
+#include <vouch/serial.h>
+
+#include "core/log_port.h"
+#include "tests/unit/support/cpu_area.h"
+
+static struct host host;
+
+static struct {
+	bool absent, rx;
+	char out[4096];
+	size_t used;
+	const char *in;
+} port[SERIAL_PORTS];
+
+bool serial_init(unsigned int n, bool rx)
+{
+	port[n].rx = rx;
+	return !port[n].absent;
+}
+
+void serial_write(unsigned int n, const uint8_t *bytes, size_t len)
+{
+	assert_true(len < sizeof(port[n].out) - port[n].used);
+	memcpy(port[n].out + port[n].used, bytes, len);
+	port[n].used += len;
+	port[n].out[port[n].used] = '\0';
+}
+
+int serial_read(unsigned int n)
+{
+	return port[n].in && *port[n].in ? (uint8_t)*port[n].in++ : -1;
+}
+
+static struct options o;
+
+static int fresh(void **ctx)
+{
+	(void)ctx;
+	memset(port, 0, sizeof(port));
+	memset(&host, 0, sizeof(host));
+	o = (struct options){ .console = OPT_COM1, .loglevel = LOG_INFO };
+	return 0;
+}
+
+static void run(void (*fn)(void *))
+{
+	console_init(&host.console, &o);
+	cpu_area_run(fn, NULL, &host);
+}
+
+static void guest(const char *text)
+{
+	console_write(&host.console, (const uint8_t *)text, strlen(text));
+}
+
+static void say_all(void *arg)
+{
+	(void)arg;
+	log_info("guest %s entered", "web");
+	log_warn("w");
+	log_error("e");
+	log_debug("d");
+	log_stage("first");
+	log_stage("second");
+}
+
+static void forms_of_lines(void **ctx)
+{
+	(void)ctx;
+	run(say_all);
+	assert_string_equal(port[0].out, "vouch: guest web entered\r\nvouch: warning: w\r\nvouch: error: e\r\n"
+			    "vouch: [ 1] first\r\nvouch: [ 2] second\r\n");
+	assert_int_equal(port[1].used, 0);
+}
+
+static void levels_filter(void **ctx)
+{
+	(void)ctx;
+	o.loglevel = LOG_ERROR;
+	run(say_all);
+	assert_string_equal(port[0].out, "vouch: error: e\r\nvouch: [ 1] first\r\nvouch: [ 2] second\r\n");
+	fresh(NULL);
+	o.loglevel = LOG_DEBUG;
+	run(say_all);
+	assert_non_null(strstr(port[0].out, "vouch: debug: d\r\n"));
+}
+
+static void say_long(void *arg)
+{
+	char text[2000];
+
+	(void)arg;
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	log_info("%s", text);
+	text[390] = '\0';
+	log_info("%s", text);
+}
+
+static void long_lines_are_cut_and_marked(void **ctx)
+{
+	char *second;
+
+	(void)ctx;
+	run(say_long);
+	second = strstr(port[0].out, "\r\n");
+	assert_non_null(second);
+	second += 2;
+	assert_int_equal(second - port[0].out, 399);
+	assert_memory_equal(second - 5, "...\r\n", 5);
+	/* The longest that fits is not marked. */
+	assert_int_equal(strlen(second), 7 + 390 + 2);
+	assert_memory_equal(second + 7 + 389, "x\r\n", 3);
+}
+
+static void guest_then_log(void *arg)
+{
+	(void)arg;
+	guest("login: ");
+	log_info("a");
+	log_info("b");
+	guest("done\n");
+	log_info("c");
+	guest("x");
+	log_emergency("d");
+}
+
+static void lines_start_fresh(void **ctx)
+{
+	(void)ctx;
+	run(guest_then_log);
+	assert_string_equal(port[0].out, "login: \r\nvouch: a\r\nvouch: b\r\ndone\nvouch: c\r\nx\r\nvouch: error: d\r\n");
+}
+
+static void log_has_a_channel_of_its_own(void **ctx)
+{
+	(void)ctx;
+	o.log = OPT_COM2;
+	run(guest_then_log);
+	assert_string_equal(port[0].out, "login: done\nx");
+	assert_string_equal(port[1].out, "vouch: a\r\nvouch: b\r\nvouch: c\r\nvouch: error: d\r\n");
+	assert_true(port[0].rx);
+	assert_false(port[1].rx);
+}
+
+static void both_ports_are_console(void **ctx)
+{
+	(void)ctx;
+	o.console = OPT_COM1 | OPT_COM2;
+	run(guest_then_log);
+	assert_string_equal(port[0].out, port[1].out);
+	assert_non_null(strstr(port[0].out, "x\r\nvouch: error: d"));
+}
+
+static void no_port_leaves_com1(void **ctx)
+{
+	(void)ctx;
+	o.console = OPT_COM2;
+	port[1].absent = true;
+	run(say_all);
+	assert_int_equal(port[1].used, 0);
+	assert_non_null(strstr(port[0].out, "vouch: guest web entered\r\n"));
+}
+
+static void absent_log_port_falls_back(void **ctx)
+{
+	(void)ctx;
+	o.log = OPT_COM2;
+	port[1].absent = true;
+	run(say_all);
+	assert_non_null(strstr(port[0].out, "vouch: guest web entered\r\n"));
+}
+
+static void input(void *arg)
+{
+	static char many[CONSOLE_RX_SIZE + 11];
+	uint8_t got[CONSOLE_RX_SIZE + 10];
+
+	(void)arg;
+	port[0].in = "hello";
+	port[1].in = "not mine";
+	console_poll(&host.console);
+	assert_int_equal(console_read(&host.console, got, 2), 2);
+	assert_memory_equal(got, "he", 2);
+	assert_int_equal(console_read(&host.console, got, sizeof(got)), 3);
+	assert_memory_equal(got, "llo", 3);
+	assert_int_equal(console_read(&host.console, got, sizeof(got)), 0);
+
+	memset(many, 'a', sizeof(many) - 1);
+	many[0] = 'b';
+	port[0].in = many;
+	console_poll(&host.console);
+	console_poll(&host.console);
+	assert_int_equal(host.console.rx_dropped, 10);
+	assert_int_equal(console_read(&host.console, got, sizeof(got)), CONSOLE_RX_SIZE);
+	assert_int_equal(got[0], 'b');
+}
+
+static void input_is_kept_in_order(void **ctx)
+{
+	(void)ctx;
+	run(input);
+}
+
+static void counters_may_wrap(void **ctx)
+{
+	(void)ctx;
+	console_init(&host.console, &o);
+	host.console.rx_head = host.console.rx_tail = UINT32_MAX - 2;
+	cpu_area_run(input, NULL, &host);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(forms_of_lines, fresh),
+		cmocka_unit_test_setup(levels_filter, fresh),
+		cmocka_unit_test_setup(long_lines_are_cut_and_marked, fresh),
+		cmocka_unit_test_setup(lines_start_fresh, fresh),
+		cmocka_unit_test_setup(log_has_a_channel_of_its_own, fresh),
+		cmocka_unit_test_setup(both_ports_are_console, fresh),
+		cmocka_unit_test_setup(no_port_leaves_com1, fresh),
+		cmocka_unit_test_setup(absent_log_port_falls_back, fresh),
+		cmocka_unit_test_setup(input_is_kept_in_order, fresh),
+		cmocka_unit_test_setup(counters_may_wrap, fresh),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
