@@ -38,6 +38,8 @@ void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void report(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A promise of Vouch that a PC need not keep: counts with expect=vouch, else is printed as PASS or NOTE. */
 void report_vouch(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What real CPUs do by themselves and emulated ones are known to get wrong: counts with cpu=real. */
+void report_cpu(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 extern unsigned int passed, failed;
 
 /* main.c: the command line, split at blanks. */
@@ -183,7 +185,12 @@ void pit_mode(unsigned int channel, unsigned int mode, u16 count);
 u16 pit_read(unsigned int channel);
 
 /* time.c */
-u64 pm_timer_wait(u32 ticks);                    /* TSC ticks that went by while the 3.579545 MHz timer did ticks */
+struct moment {
+	u64 tsc;
+	u32 pm;
+};
+struct moment pm_moment(void);
+u64 pm_timer_wait(u32 ticks);                    /* waits that long; TSC ticks for that many of the 3.579545 MHz timer */
 u64 tsc_khz(void);                               /* measured once against the PM timer */
 void delay_us(u64 us);
 bool wait_for(volatile u32 *what, u32 value, u64 us); /* spins with interrupts as they are */

@@ -18,27 +18,50 @@ static u16 pm_port(void)
 	return port;
 }
 
-u64 pm_timer_wait(u32 ticks)
+/* Both clocks at one moment: the closest of a few pairs, since the host may stop us between two readings. */
+struct moment pm_moment(void)
 {
 	u16 port = pm_port();
-	u32 start = inl(port), now;
-	u64 tsc;
+	struct moment best = { 0, 0 };
+	u64 least = ~0ull;
+	unsigned int i;
 
-	while ((now = inl(port)) == start)
-		;
-	start = now;
-	tsc = rdtsc();
-	while (((inl(port) - start) & PM_MASK) < ticks)
-		;
-	return rdtsc() - tsc;
+	for (i = 0; i < 8; i++) {
+		u64 before = rdtsc(), width;
+		u32 pm = inl(port);
+
+		width = rdtsc() - before;
+		if (width < least) {
+			least = width;
+			best = (struct moment){ before + width / 2, pm };
+		}
+	}
+	return best;
 }
 
+u64 pm_timer_wait(u32 ticks)
+{
+	struct moment from = pm_moment(), to;
+	u16 port = pm_port();
+
+	while (((inl(port) - from.pm) & PM_MASK) < ticks)
+		;
+	to = pm_moment();
+	return (to.tsc - from.tsc) * ticks / ((to.pm - from.pm) & PM_MASK);
+}
+
+/* The middle one of three, since a host that runs something else between two readings spoils one. */
 u64 tsc_khz(void)
 {
 	static u64 khz;
+	u64 a, b, c;
 
-	if (!khz)
-		khz = pm_timer_wait(35795) / 10;     /* 10 ms */
+	if (khz)
+		return khz;
+	a = pm_timer_wait(71591) / 20;               /* 20 ms */
+	b = pm_timer_wait(71591) / 20;
+	c = pm_timer_wait(71591) / 20;
+	khz = (a <= b) == (b <= c) ? b : (b <= a) == (a <= c) ? a : c;
 	return khz;
 }
 

@@ -45,8 +45,8 @@ void gdt_load(void)
 
 	gdt[SEL_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
 	gdt[SEL_TSS / 8 + 1] = base >> 32;
-	asm volatile("lgdt %0\n\tltr %w1\n\tmov %2, %%ds\n\tmov %2, %%es\n\tmov %2, %%ss"
-		     :: "m"(p), "r"(SEL_TSS), "r"(SEL_DATA) : "memory");
+	asm volatile("lgdt %0\n\tlldt %w3\n\tltr %w1\n\tmov %2, %%ds\n\tmov %2, %%es\n\tmov %2, %%ss"
+		     :: "m"(p), "r"(SEL_TSS), "r"(SEL_DATA), "r"(0) : "memory");
 }
 
 void trap_init(void)
