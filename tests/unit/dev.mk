@@ -8,3 +8,7 @@ unit-uart-srcs := core/dev/uart16550.c
 
 unit += pit
 unit-pit-srcs := arch/x86/dev/pit.c tests/unit/support/clock.c
+
+unit += pm rtc
+unit-pm-srcs := arch/x86/dev/pm.c tests/unit/support/clock.c
+unit-rtc-srcs := arch/x86/dev/rtc.c tests/unit/support/clock.c
