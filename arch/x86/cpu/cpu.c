@@ -36,6 +36,8 @@ void cpu_features_init(void)
 	cr4_write(cr4_wanted());
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE);
 	msr_write(MSR_PAT, PAT_RESET);
+	/* The loader's breakpoints, if any, are not ours. APM 2 "Debug-Control Register (DR7)" (13.1.1.4). */
+	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));
 }
 
 unsigned int cpu_phys_bits(void)

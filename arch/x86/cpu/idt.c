@@ -52,7 +52,7 @@ void host_idle_once(void)
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-/* An NMI can land inside any of our code, so no lock and no library; it only says so and goes back. */
+/* An NMI can land inside any of our code: no lock, no FPU, no FS; it says so and goes back. */
 static void nmi_entry(const struct cpu_regs *r)
 {
 	struct pcpu_arch *a = this_cpu()->arch;

@@ -66,4 +66,6 @@ void ioapic_init(struct host *h)
 		else
 			pin_route(io, pin, VEC_COM1 + port, p->com_flags[port]);
 	}
+	/* A byte that came before its pin was routed holds the line up, and no edge would ever follow. */
+	console_poll(&h->console);
 }
