@@ -31,6 +31,7 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&rig, 0, sizeof(rig));
+	memset(&rig.io, 0xa5, sizeof(rig.io));
 	ioapic_create(&rig.io, 5, on_send, &rig);
 	return 0;
 }
@@ -102,8 +103,11 @@ static void test_entry_bits(void **state)
 		set_reg(0x10 + 2 * i, MASKED | i);
 		assert_int_equal(reg(0x11 + 2 * i), 0xff000000);   /* halves are independent */
 	}
-	for (unsigned int i = 0; i < 24; i++)
+	for (unsigned int i = 0; i < 24; i++) {
+		set_reg(0x11 + 2 * i, 0x5a00a5ff);
 		assert_int_equal(reg(0x10 + 2 * i), MASKED | i);
+		assert_int_equal(reg(0x11 + 2 * i), 0x5a000000);
+	}
 	assert_int_equal(rig.sent, 0);
 }
 
@@ -363,6 +367,7 @@ static void test_reset(void **state)
 	route(9, LEVEL | 0x59, 3);
 	set_reg(0, 0x0f000000);
 	set(9, true);
+	mmio_write(0, 4, 0x22);
 	ioapic_reset(&rig.io);
 	assert_int_equal(mmio_read(0, 4), 0);
 	assert_int_equal(reg(0), 5u << 24);

@@ -384,6 +384,12 @@ static void test_level_eoi(void **state)
 	assert_int_equal(rig.eoi_vector, 0x61);
 	eoi();                                             /* the TMR bit alone ends nothing */
 	assert_int_equal(rig.eois, 1);
+	lapic_inject(&rig.l, 0xff, true);
+	take(0xff);
+	eoi();
+	eoi();
+	assert_int_equal(rig.eois, 2);
+	rig.eois = 1;
 	inject(0x61);                                      /* arrives as an edge next time */
 	assert_false(bit_set(LAPIC_TMR, 0x61));
 	take(0x61);
@@ -410,6 +416,22 @@ static void test_software_disabled(void **state)
 	rig_enable(&rig);
 	expect_pending(0x41);
 	assert_int_equal(rig_read(&rig, LAPIC_LVT_LINT0), 0x10700);
+}
+
+static void test_svr_masks_lvts(void **state)
+{
+	(void)state;
+	for (unsigned int i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
+		rig_write(&rig, i, 0x40 + i);
+	rig_write(&rig, LAPIC_SVR, 0x1ef);                 /* still enabled */
+	for (unsigned int i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
+		assert_int_equal(rig_read(&rig, i), 0x40 + i);
+	rig_write(&rig, LAPIC_SVR, 0xef);
+	for (unsigned int i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++) {
+		assert_int_equal(rig_read(&rig, i), 0x10040 + i);
+		rig_write(&rig, i, 0x90 + i);              /* all but the mask can be written */
+		assert_int_equal(rig_read(&rig, i), 0x10090 + i);
+	}
 }
 
 static void test_icr_fields(void **state)
@@ -473,6 +495,20 @@ static void test_icr_init_sipi(void **state)
 	rig_write(&rig, LAPIC_ICR, 0x00000400);            /* NMI: no vector needed */
 	assert_int_equal(rig.ipis, 4);
 	assert_int_equal(esr(), 0);
+}
+
+static void test_icr_lowest_vector(void **state)
+{
+	(void)state;
+	for (uint32_t mode = APIC_MODE_FIXED; mode <= APIC_MODE_LOWEST; mode++) {
+		rig.ipis = 0;
+		rig_write(&rig, LAPIC_ICR, mode << 8 | 15);
+		assert_int_equal(rig.ipis, 0);
+		assert_int_equal(esr(), ESR_SEND_VECTOR);
+		rig_write(&rig, LAPIC_ICR, mode << 8 | 16);
+		assert_int_equal(rig.ipis, 1);
+		assert_int_equal(esr(), 0);
+	}
 }
 
 static void test_icr_self(void **state)
@@ -617,6 +653,23 @@ static void test_lint_level(void **state)
 	take(0x49);
 	eoi();
 	take(0x49);
+}
+
+/* The EOI of another level-triggered vector does not free the pin. */
+static void test_lint_other_eoi(void **state)
+{
+	(void)state;
+	rig_write(&rig, LAPIC_LVT_LINT0, 0x8048);
+	lapic_lint(&rig.l, 0, true);
+	take(0x48);
+	lapic_inject(&rig.l, 0x99, true);
+	take(0x99);
+	eoi();
+	assert_int_equal(rig_read(&rig, LAPIC_LVT_LINT0), 0xc048);
+	assert_false(bit_set(LAPIC_IRR, 0x48));
+	eoi();
+	assert_true(bit_set(LAPIC_IRR, 0x48));
+	assert_int_equal(rig.eois, 2);
 }
 
 static void test_lint_nmi(void **state)
@@ -986,9 +1039,11 @@ int main(void)
 		cmocka_unit_test_setup(test_error_in_error, setup),
 		cmocka_unit_test_setup(test_level_eoi, setup),
 		cmocka_unit_test_setup(test_software_disabled, setup),
+		cmocka_unit_test_setup(test_svr_masks_lvts, setup),
 		cmocka_unit_test_setup(test_icr_fields, setup),
 		cmocka_unit_test_setup(test_icr_combinations, setup),
 		cmocka_unit_test_setup(test_icr_init_sipi, setup),
+		cmocka_unit_test_setup(test_icr_lowest_vector, setup),
 		cmocka_unit_test_setup(test_icr_self, setup),
 		cmocka_unit_test_setup(test_match_physical, setup),
 		cmocka_unit_test_setup(test_match_flat, setup),
@@ -997,6 +1052,7 @@ int main(void)
 		cmocka_unit_test_setup(test_deliver, setup),
 		cmocka_unit_test_setup(test_lint_edge, setup),
 		cmocka_unit_test_setup(test_lint_level, setup),
+		cmocka_unit_test_setup(test_lint_other_eoi, setup),
 		cmocka_unit_test_setup(test_lint_nmi, setup),
 		cmocka_unit_test_setup(test_extint, setup),
 		cmocka_unit_test_setup(test_virtual_wire, setup_raw),

@@ -240,6 +240,9 @@ static void test_periodic_missed(void **state)
 	fake_clock_jump(&rig.timers, 1000000 + 20 * 100000);   /* just on an end: the next one is due later */
 	assert_true(taken());
 	assert_true(vtimers_next(&rig.timers) == 1000000 + 21 * 100000);
+	fake_clock_jump(&rig.timers, 1000000 + 22 * 100000);   /* exactly one period late */
+	assert_true(taken());
+	assert_true(vtimers_next(&rig.timers) == 1000000 + 23 * 100000);
 	fake_clock_jump(&rig.timers, 3600ull * 1000000000);    /* an hour later */
 	assert_true(taken());
 	assert_true(vtimers_next(&rig.timers) - 3600ull * 1000000000 <= 100000);
@@ -310,6 +313,37 @@ static void test_read_before_run(void **state)
 	fake_clock_set(1004000 + 3 * 30000 + 10000);
 	assert_int_equal(count(), 20000);
 	assert_true(taken());
+	fake_clock_set(1004000 + 4 * 30000);                   /* just at the end */
+	assert_int_equal(count(), 30000);
+	assert_true(taken());
+}
+
+static void test_msrs_before_run(void **state)
+{
+	(void)state;
+	rig_write(&rig, LAPIC_LVT_TIMER, VECTOR | DEADLINE);
+	wrmsr(MSR_TSC_DEADLINE, tsc_at(1500000));
+	fake_clock_set(1600000);
+	assert_true(rdmsr(MSR_TSC_DEADLINE) == 0);
+	assert_int_equal(lapic_pending(&rig.l), VECTOR);
+	drain();
+	wrmsr(MSR_TSC_DEADLINE, tsc_at(1700000));
+	fake_clock_set(1800000);
+	wrmsr(MSR_TSC_DEADLINE, tsc_at(1900000));              /* the first one was due before */
+	assert_true(taken());
+	wrmsr(MSR_TSC_DEADLINE, 0);
+	wrmsr(MSR_APIC_BASE, APIC_DEFAULT_BASE | APIC_BASE_BSP | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+	wrmsr(0x832, VECTOR);
+	wrmsr(0x838, 1000);
+	fake_clock_set(1801000);
+	assert_true(rdmsr(0x839) == 0);
+	assert_int_equal(lapic_pending(&rig.l), VECTOR);
+	lapic_ack(&rig.l, VECTOR);
+	wrmsr(0x80b, 0);
+	wrmsr(0x838, 1000);
+	fake_clock_set(1802000);
+	wrmsr(0x832, VECTOR | MASKED);
+	assert_int_equal(lapic_pending(&rig.l), VECTOR);
 }
 
 static void test_deadline(void **state)
@@ -564,6 +598,7 @@ int main(void)
 		cmocka_unit_test_setup(test_periodic_floor, setup),
 		cmocka_unit_test_setup(test_one_shot_and_periodic_switch, setup),
 		cmocka_unit_test_setup(test_read_before_run, setup),
+		cmocka_unit_test_setup(test_msrs_before_run, setup),
 		cmocka_unit_test_setup(test_deadline, setup),
 		cmocka_unit_test_setup(test_deadline_never_early, setup),
 		cmocka_unit_test_setup(test_deadline_past, setup),

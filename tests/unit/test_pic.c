@@ -65,6 +65,7 @@ static int setup_raw(void **state)
 {
 	(void)state;
 	memset(&rig, 0, sizeof(rig));
+	memset(&rig.pic, 0xa5, sizeof(rig.pic));
 	pic_create(&rig.pic, on_intr, &rig);
 	return 0;
 }
@@ -171,14 +172,33 @@ static void test_icw1_clears(void **state)
 	out(0x20, 0x68);           /* special mask mode */
 	out(0x20, 0x80);           /* rotate in AEOI */
 	assert_int_equal(isr(0x20), 0x01);
+	out(0x20, 0x0f);           /* poll, and ISR selected */
 	out(0x20, 0x11);
-	assert_int_equal(in(0x20), 0);           /* IRR is selected again, edges are forgotten */
+	assert_int_equal(in(0x20), 0);           /* edges are forgotten */
+	pulse(6);
+	assert_int_equal(in(0x20), 0x40);        /* IRR is selected again, and no poll */
 	assert_int_equal(isr(0x20), 0);
+	out(0x20, 0x11);
 	assert_int_equal(in(0x21), 0);
 	assert_int_equal(rig.pic.chip[0].priority_add, 0);
 	assert_false(rig.pic.chip[0].special_mask);
 	assert_false(rig.pic.chip[0].rotate_on_auto_eoi);
 	assert_false(pic_pending(&rig.pic));
+}
+
+/* Without ICW4 its functions are off. */
+static void test_no_icw4(void **state)
+{
+	(void)state;
+	program(0x13, 0x01);
+	assert_true(rig.pic.chip[0].auto_eoi && rig.pic.chip[0].special_fully_nested);
+	out(0x20, 0x10);
+	out(0x21, 0x30);
+	out(0x21, 0x04);
+	assert_false(rig.pic.chip[0].auto_eoi || rig.pic.chip[0].special_fully_nested);
+	pulse(4);
+	expect_ack(0x34);
+	assert_int_equal(isr(0x20), 0x10);
 }
 
 /* A line that stays high over ICW1 needs a new edge. */
@@ -261,6 +281,10 @@ static void test_specific_eoi(void **state)
 	assert_int_equal(isr(0x20), 0x08);
 	out(0x20, 0x63);
 	assert_int_equal(isr(0x20), 0);
+	pulse(4);
+	expect_ack(0x34);
+	out(0x20, 0x20);
+	assert_int_equal(rig.pic.chip[0].priority_add, 0);   /* no EOI rotated */
 }
 
 static void test_slave(void **state)
@@ -511,6 +535,10 @@ static void test_poll(void **state)
 	out(0x20, 0x0c);
 	assert_int_equal(in(0x20), 0);           /* nothing */
 	assert_int_equal(in(0x20), 0);           /* one read only: IRR again */
+	pulse(0);
+	out(0x20, 0x0c);
+	assert_int_equal(in(0x20), 0x80);
+	out(0x20, 0x20);
 	pulse(5);
 	out(0x20, 0x0c);
 	assert_int_equal(in(0x20), 0x85);
@@ -636,6 +664,7 @@ int main(void)
 		cmocka_unit_test_setup(test_silent_during_init, setup_raw),
 		cmocka_unit_test_setup(test_icw_sequences, setup),
 		cmocka_unit_test_setup(test_icw1_clears, setup),
+		cmocka_unit_test_setup(test_no_icw4, setup),
 		cmocka_unit_test_setup(test_icw1_needs_edge, setup),
 		cmocka_unit_test_setup(test_edge, setup),
 		cmocka_unit_test_setup(test_priority, setup),

@@ -3,6 +3,8 @@
 #ifndef SUPPORT_LAPIC_RIG_H
 #define SUPPORT_LAPIC_RIG_H
 
+#include <string.h>
+
 #include "arch/x86/dev/lapic_priv.h"
 #include "clock.h"
 
@@ -49,6 +51,7 @@ static inline void rig_create(struct lapic_rig *r, uint32_t id, bool bsp)
 	struct lapic_wires w = { .ipi = rig_ipi, .eoi = rig_eoi, .nmi = rig_nmi, .ctx = r };
 
 	*r = (struct lapic_rig){ .loop_self = true };
+	memset(&r->l, 0xa5, sizeof(r->l));
 	vclock_init(&r->clock, RIG_TSC_KHZ);
 	vtimers_init(&r->timers, &r->clock);
 	lapic_create(&r->l, id, bsp, &r->clock, &r->timers, &w);
