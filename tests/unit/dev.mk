@@ -12,3 +12,7 @@ unit-pit-srcs := arch/x86/dev/pit.c tests/unit/support/clock.c
 unit += pm rtc
 unit-pm-srcs := arch/x86/dev/pm.c tests/unit/support/clock.c
 unit-rtc-srcs := arch/x86/dev/rtc.c tests/unit/support/clock.c
+
+unit += legacy guest_acpi
+unit-legacy-srcs := $(addprefix arch/x86/dev/,i8042.c reset.c pciconfig.c debugport.c)
+unit-guest_acpi-srcs := arch/x86/dev/acpi.c
