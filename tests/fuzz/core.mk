@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: BSD-2-Clause
-fuzz += acpi
-fuzz-acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c
+fuzz += host_acpi
+fuzz-host_acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c

@@ -10,5 +10,5 @@ unit-lock-libs := -lpthread
 unit += log
 unit-log-srcs := core/log.c core/console.c core/lock.c tests/unit/support/cpu_area.c tests/unit/support/panic.c
 
-unit += acpi
-unit-acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c
+unit += host_acpi
+unit-host_acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c

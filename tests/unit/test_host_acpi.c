@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ACPI tables, good and hostile. Every table is handed out in memory of exactly its length: a byte too far is a crash. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86/cpu/acpi.h"
+#include "tests/unit/support/log.h"
+
+#define MEM_SIZE 0x20000u
+#define XSDT_AT  0x1000u
+#define RSDT_AT  0x1800u
+#define FADT_AT  0x2000u
+#define MADT_AT  0x3000u
+#define DSDT_AT  0x4000u
+#define SSDT_AT  0x8000u
+
+static uint8_t mem[MEM_SIZE];
+static uint8_t rsdp[36];
+static void *handed[1024];
+static unsigned int handed_count;
+static struct platform plat;
+
+static const uint8_t *give(void *ctx, uint64_t a, uint64_t len)
+{
+	uint8_t *copy;
+
+	(void)ctx;
+	if (!span_ok(a, len, MEM_SIZE))
+		return NULL;
+	assert_true(handed_count < 1024);
+	copy = malloc(len);
+	assert_non_null(copy);
+	memcpy(copy, mem + a, len);
+	handed[handed_count++] = copy;
+	return copy;
+}
+
+static bool parse_with(const uint8_t *root, uint32_t len)
+{
+	const struct acpi_memory m = { .map = give };
+	bool ok;
+
+	memset(&plat, 0, sizeof(plat));
+	log_clear();
+	ok = acpi_parse(&plat, &m, root, len);
+	while (handed_count)
+		free(handed[--handed_count]);
+	return ok;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, 4);
+}
+
+static void sum(uint8_t *p, uint32_t len, uint32_t at)
+{
+	uint8_t s = 0;
+	uint32_t i;
+
+	p[at] = 0;
+	for (i = 0; i < len; i++)
+		s = (uint8_t)(s + p[i]);
+	p[at] = (uint8_t)-s;
+}
+
+static void header(uint32_t at, const char *sig, uint32_t len)
+{
+	memcpy(mem + at, sig, 4);
+	put32(mem + at + 4, len);
+}
+
+static void seal(uint32_t at)
+{
+	uint32_t len;
+
+	memcpy(&len, mem + at + 4, 4);
+	sum(mem + at, len, 9);
+}
+
+static const uint8_t s5_plain[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 0x05, 0x0a, 0x06, 0x00, 0x00 };
+
+static void dsdt_set(uint32_t at, const char *sig, const void *aml, uint32_t len)
+{
+	header(at, sig, 36 + len);
+	memcpy(mem + at + 36, aml, len);
+	seal(at);
+}
+
+static void madt_default(void)
+{
+	static const uint8_t entries[] = {
+		0, 8, 0, 0, 1, 0, 0, 0,				/* CPU, enabled */
+		0, 8, 1, 1, 1, 0, 0, 0,				/* CPU, enabled */
+		0, 8, 2, 2, 0, 0, 0, 0,				/* CPU, disabled */
+		1, 12, 9, 0, 0, 0, 0xc1, 0xfe, 24, 0, 0, 0,	/* the second IOAPIC first */
+		1, 12, 8, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
+		2, 10, 0, 4, 20, 0, 0, 0, 0x0f, 0,		/* interrupt 4 on input 20, level, low */
+		2, 10, 1, 3, 9, 0, 0, 0, 0, 0,			/* not the ISA bus */
+		200, 6, 0, 0, 0, 0,				/* a kind nobody knows */
+		9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+	};
+
+	header(MADT_AT, "APIC", 44 + sizeof(entries));
+	put32(mem + MADT_AT + 36, 0xfee00000u);
+	memcpy(mem + MADT_AT + 44, entries, sizeof(entries));
+	seal(MADT_AT);
+}
+
+static void fadt_default(void)
+{
+	uint8_t *f = mem + FADT_AT;
+
+	header(FADT_AT, "FACP", 244);
+	put32(f + 40, DSDT_AT);
+	put32(f + 48, 0xb2);
+	f[52] = 0xf1;
+	put32(f + 56, 0x600);
+	put32(f + 64, 0x604);
+	put32(f + 76, 0x608);
+	put32(f + 112, 1u << 8 | 1u << 10);
+	f[116] = 1;
+	put32(f + 120, 0xcf9);
+	f[128] = 0x0f;
+	seal(FADT_AT);
+}
+
+static int fresh(void **ctx)
+{
+	uint64_t xsdt = XSDT_AT;
+
+	(void)ctx;
+	memset(mem, 0, sizeof(mem));
+	memset(rsdp, 0, sizeof(rsdp));
+	memcpy(rsdp, "RSD PTR ", 8);
+	rsdp[15] = 2;
+	put32(rsdp + 16, RSDT_AT);
+	put32(rsdp + 20, 36);
+	memcpy(rsdp + 24, &xsdt, 8);
+	sum(rsdp, 20, 8);
+	sum(rsdp, 36, 32);
+	header(XSDT_AT, "XSDT", 36 + 16);
+	put32(mem + XSDT_AT + 36, FADT_AT);
+	put32(mem + XSDT_AT + 44, MADT_AT);
+	seal(XSDT_AT);
+	header(RSDT_AT, "RSDT", 36 + 4);
+	put32(mem + RSDT_AT + 36, MADT_AT);
+	seal(RSDT_AT);
+	madt_default();
+	fadt_default();
+	dsdt_set(DSDT_AT, "DSDT", s5_plain, sizeof(s5_plain));
+	return 0;
+}
+
+static void reads_what_vouch_needs(void **ctx)
+{
+	(void)ctx;
+	assert_true(parse_with(rsdp, 36));
+	assert_string_equal(log_text(), "");
+	assert_int_equal(plat.cpu_count, 3);
+	assert_int_equal(plat.lapic_hpa, 0xfee00000u);
+	assert_int_equal(plat.ioapic_hpa, 0xfec00000u);
+	assert_int_equal(plat.ioapic_gsi_base, 0);
+	assert_int_equal(plat.com_gsi[0], 20);
+	assert_int_equal(plat.com_flags[0], 0x0f);
+	assert_int_equal(plat.com_gsi[1], 3);
+	assert_true(plat.has_acpi);
+	assert_int_equal(plat.pm1a_evt, 0x600);
+	assert_int_equal(plat.pm1a_cnt, 0x604);
+	assert_int_equal(plat.pm_tmr, 0x608);
+	assert_true(plat.pm_tmr_32);
+	assert_int_equal(plat.smi_cmd, 0xb2);
+	assert_int_equal(plat.acpi_enable, 0xf1);
+	assert_true(plat.has_reset);
+	assert_int_equal(plat.reset_space, 1);
+	assert_int_equal(plat.reset_addr, 0xcf9);
+	assert_int_equal(plat.reset_val, 0x0f);
+	assert_true(plat.has_s5);
+	assert_int_equal(plat.s5_a, 5);
+	assert_int_equal(plat.s5_b, 6);
+}
+
+static void uses_the_rsdt_of_old_firmware(void **ctx)
+{
+	(void)ctx;
+	rsdp[15] = 0;
+	sum(rsdp, 20, 8);
+	assert_true(parse_with(rsdp, 20));
+	assert_int_equal(plat.cpu_count, 3);
+	assert_false(plat.has_acpi);
+	assert_false(plat.has_s5);
+}
+
+static void falls_back_when_the_xsdt_is_bad(void **ctx)
+{
+	(void)ctx;
+	mem[XSDT_AT + 40] ^= 1;
+	assert_true(parse_with(rsdp, 36));
+	assert_non_null(strstr(log_text(), "ACPI table XSDT at 0x1000 left out: wrong checksum"));
+	assert_false(plat.has_acpi);
+	assert_int_equal(plat.cpu_count, 3);
+}
+
+static void refuses_bad_roots(void **ctx)
+{
+	uint32_t i;
+
+	(void)ctx;
+	assert_false(parse_with(rsdp, 0));
+	assert_false(parse_with(rsdp, 19));
+	for (i = 0; i < 20; i++) {
+		rsdp[i] ^= 0x10;
+		assert_false(parse_with(rsdp, 36));
+		rsdp[i] ^= 0x10;
+	}
+	/* Defaults stay usable without any table. */
+	assert_int_equal(plat.com_gsi[0], 4);
+	assert_int_equal(plat.com_gsi[1], 3);
+	memcpy(mem + RSDT_AT, "EVIL", 4);
+	seal(RSDT_AT);
+	assert_false(parse_with(rsdp, 20));
+}
+
+static void leaves_out_tables_that_lie(void **ctx)
+{
+	static const uint32_t lengths[] = { 0, 1, 35, 0x7fffffffu, 0xffffffffu, MEM_SIZE };
+	unsigned int i;
+
+	(void)ctx;
+	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		put32(mem + FADT_AT + 4, lengths[i]);
+		assert_true(parse_with(rsdp, 36));
+		assert_false(plat.has_acpi);
+		assert_non_null(strstr(log_text(), "FACP at 0x2000 left out"));
+		assert_int_equal(plat.cpu_count, 3);
+	}
+	fresh(NULL);
+	mem[MADT_AT + 50] ^= 0x80;
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.cpu_count, 0);
+	assert_non_null(strstr(log_text(), "APIC at 0x3000 left out: wrong checksum"));
+	fresh(NULL);
+	put32(mem + XSDT_AT + 36, MEM_SIZE - 20);	/* the header itself is not in memory */
+	seal(XSDT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_false(plat.has_acpi);
+}
+
+static void stops_at_a_bad_madt_entry(void **ctx)
+{
+	static const uint8_t bad[] = { 0, 1, 255 };
+	unsigned int i;
+
+	(void)ctx;
+	for (i = 0; i < sizeof(bad); i++) {
+		fresh(NULL);
+		mem[MADT_AT + 44 + 8 + 1] = bad[i];
+		seal(MADT_AT);
+		assert_true(parse_with(rsdp, 36));
+		assert_int_equal(plat.cpu_count, 1);
+		assert_non_null(strstr(log_text(), "the rest is left out"));
+	}
+	/* An entry shorter than its kind: skipped, not read. */
+	fresh(NULL);
+	mem[MADT_AT + 44 + 1] = 4;
+	mem[MADT_AT + 44 + 4 + 1] = 4;
+	seal(MADT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.cpu_count, 2);
+}
+
+static void cuts_of_madt_and_fadt_are_harmless(void **ctx)
+{
+	uint32_t len;
+
+	(void)ctx;
+	for (len = 36; len < 130; len++) {
+		fresh(NULL);
+		put32(mem + MADT_AT + 4, len);
+		seal(MADT_AT);
+		put32(mem + FADT_AT + 4, len);
+		seal(FADT_AT);
+		assert_true(parse_with(rsdp, 36));
+		assert_int_equal(plat.has_reset, len >= 129);
+		assert_int_equal(plat.pm_tmr, len >= 80 ? 0x608 : 0);
+		assert_int_equal(plat.has_s5, len >= 68);
+	}
+}
+
+static void ports_must_be_ports(void **ctx)
+{
+	(void)ctx;
+	put32(mem + FADT_AT + 64, 0x10604);
+	put32(mem + FADT_AT + 120, 0x10cf9);
+	seal(FADT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.pm1a_cnt, 0);
+	assert_false(plat.has_s5);
+	assert_false(plat.has_reset);
+}
+
+static void finds_s5_in_an_ssdt(void **ctx)
+{
+	(void)ctx;
+	dsdt_set(DSDT_AT, "DSDT", "nothing", 7);
+	dsdt_set(SSDT_AT, "SSDT", s5_plain, sizeof(s5_plain));
+	header(XSDT_AT, "XSDT", 36 + 24);
+	put32(mem + XSDT_AT + 52, SSDT_AT);
+	seal(XSDT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_true(plat.has_s5);
+}
+
+static void too_many_tables_end(void **ctx)
+{
+	uint32_t i, n = (MEM_SIZE - 0x10000 - 36) / 8;
+
+	(void)ctx;
+	header(0x10000, "XSDT", 36 + n * 8);
+	for (i = 0; i < n; i++)
+		put32(mem + 0x10000 + 36 + i * 8, 0x10000);	/* itself */
+	seal(0x10000);
+	put32(rsdp + 24, 0x10000);
+	sum(rsdp, 36, 32);
+	assert_true(parse_with(rsdp, 36));
+	assert_false(plat.has_acpi);
+}
+
+/* -------------------------------------------------------------------------------------------------- _S5 */
+
+static bool s5(const void *aml, size_t len, int a, int b)
+{
+	uint8_t *copy = malloc(len ? len : 1), va = 99, vb = 99;
+	bool ok;
+
+	assert_non_null(copy);
+	memcpy(copy, aml, len);
+	ok = acpi_s5_find(copy, len, &va, &vb);
+	free(copy);
+	return ok && va == a && vb == b;
+}
+
+#define S5(a, b, ...) s5((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }), a, b)
+
+static void forms_of_s5(void **ctx)
+{
+	(void)ctx;
+	assert_true(s5(s5_plain, sizeof(s5_plain), 5, 6));
+	assert_true(S5(1, 0, 0x08, '\\', '_', 'S', '5', '_', 0x12, 0x06, 0x02, 0x01, 0x00, 0, 0));
+	assert_true(S5(7, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x01, 0x0a, 0x07));
+	/* Package length in two bytes; word and dword constants. */
+	assert_true(S5(3, 4, 0x08, '_', 'S', '5', '_', 0x12, 0x4b, 0x00, 0x02, 0x0b, 3, 0, 0x0c, 4, 0, 0, 0));
+	/* A mention before the definition. */
+	assert_true(S5(5, 0, 'x', '_', 'S', '5', '_', 0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0a, 5, 0));
+}
+
+static void not_s5(void **ctx)
+{
+	(void)ctx;
+	assert_false(s5("", 0, 0, 0));
+	assert_false(s5("_S5_", 4, 0, 0));
+	assert_false(S5(0, 0, 0x08, '_', 'S', '5', '_', 0x14, 0x06, 0x02, 0, 0, 0, 0));		/* a method */
+	assert_false(S5(0, 0, '_', 'S', '5', '_', 0x12, 0x04, 0x02, 0, 0));			/* no name operator */
+	assert_false(S5(8, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0a, 8, 0));		/* not three bits */
+	assert_false(S5(0, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x02, 0x00));			/* empty */
+	assert_false(S5(5, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x03, 0x01, 0x0a, 0x05));		/* element cut by its package */
+	assert_false(S5(5, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x3f, 0x01, 0x0a, 0x05));		/* package past the table */
+	assert_false(S5(5, 0, 0x08, '_', 'S', '5', '_', 0x12, 0xcf, 0xff, 0xff, 0xff, 0x01, 0x0a, 0x05));
+	assert_false(S5(0, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x00, 0x01, 0x00));		/* length zero */
+	assert_false(S5(0, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x01, 0x0d, 'a', 0));	/* a string */
+}
+
+static void cut_anywhere(void **ctx)
+{
+	size_t len;
+
+	(void)ctx;
+	for (len = 0; len < sizeof(s5_plain); len++)
+		assert_false(s5(s5_plain, len, 5, 6));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(reads_what_vouch_needs, fresh),
+		cmocka_unit_test_setup(uses_the_rsdt_of_old_firmware, fresh),
+		cmocka_unit_test_setup(falls_back_when_the_xsdt_is_bad, fresh),
+		cmocka_unit_test_setup(refuses_bad_roots, fresh),
+		cmocka_unit_test_setup(leaves_out_tables_that_lie, fresh),
+		cmocka_unit_test_setup(stops_at_a_bad_madt_entry, fresh),
+		cmocka_unit_test_setup(cuts_of_madt_and_fadt_are_harmless, fresh),
+		cmocka_unit_test_setup(ports_must_be_ports, fresh),
+		cmocka_unit_test_setup(finds_s5_in_an_ssdt, fresh),
+		cmocka_unit_test_setup(too_many_tables_end, fresh),
+		cmocka_unit_test(forms_of_s5),
+		cmocka_unit_test(not_s5),
+		cmocka_unit_test(cut_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
