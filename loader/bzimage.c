@@ -91,14 +91,16 @@ static int check_sizes(struct bzimage *bz, const uint8_t *head, uint64_t file_si
 	bz->setup_bytes = (sects + 1) * BZ_SECTOR;
 	bz->header_end = BZ_MAGIC + head[BZ_JUMP + 1];
 	if (file_size > UINT32_MAX || file_size <= bz->setup_bytes)
-		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_SETUP_SECTS, "setup has %" PRIu32 " bytes, the file %" PRIu64,
+		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_SETUP_SECTS,
+				  "setup has %" PRIu32 " bytes, the file %" PRIu64,
 				  bz->setup_bytes, file_size);
 	if (bz->header_end > bz->setup_bytes)
 		return image_fail(err, IMG_ERR_BZ_HEADER, BZ_JUMP, "it ends behind the setup code");
 	bz->payload_bytes = (uint32_t)(file_size - bz->setup_bytes);
 	/* syssize counts paragraphs: the file may lack the last one's padding. */
 	if (!code || code > align_up(bz->payload_bytes, 16))
-		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_SYSSIZE, "%" PRIu64 " bytes of code, the file holds %" PRIu32,
+		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_SYSSIZE,
+				  "%" PRIu64 " bytes of code, the file holds %" PRIu32,
 				  code, bz->payload_bytes);
 	if (!span_ok(get32(head, BZ_PAYLOAD_OFFSET), get32(head, BZ_PAYLOAD_LENGTH), bz->payload_bytes))
 		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_PAYLOAD_OFFSET, "the payload leaves the file");
@@ -163,7 +165,8 @@ int bzimage_layout(const struct bzimage *bz, uint64_t ram_bytes, uint64_t initrd
 		/* More RAM does not help when the initrd's own limit is in the way. */
 		limit = align_down(limit, PAGE_SIZE);
 		if (kernel_end > limit || initrd_size > limit - kernel_end)
-			return plan_fail(err, IMG_ERR_BZ_INITRD, "%" PRIu64 " bytes between 0x%" PRIx64 " and 0x%" PRIx64,
+			return plan_fail(err, IMG_ERR_BZ_INITRD,
+					 "%" PRIu64 " bytes between 0x%" PRIx64 " and 0x%" PRIx64,
 					 initrd_size, kernel_end, limit);
 		need += align_up(initrd_size, PAGE_SIZE);
 	}

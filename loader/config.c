@@ -69,7 +69,8 @@ int config_number(struct config *c, const struct xml_node *n, const char *name, 
 	if (xml_param(n, name, v, c->err))
 		return -1;
 	if (v->text && xml_decimal(v->text, UINT32_MAX, out))
-		return xml_fail(c->err, IMG_ERR_CFG_NUMBER, &v->place, "%s \"%s\"", name, config_quote(quoted, v->text));
+		return xml_fail(c->err, IMG_ERR_CFG_NUMBER, &v->place, "%s \"%s\"", name,
+				config_quote(quoted, v->text));
 	return 0;
 }
 
@@ -246,7 +247,8 @@ static int read_boot(struct config *c, const struct xml_node *boot)
 	if (xml_param(boot, "cmdline", &v, c->err))
 		return -1;
 	if (v.text && strlen(v.text) > PLAN_CMDLINE_MAX)
-		return xml_fail(c->err, IMG_ERR_CFG_CMDLINE, &v.place, "at most %u bytes", (unsigned int)PLAN_CMDLINE_MAX);
+		return xml_fail(c->err, IMG_ERR_CFG_CMDLINE, &v.place, "at most %u bytes",
+				(unsigned int)PLAN_CMDLINE_MAX);
 	if (v.text)
 		strcpy(plan->cmdline, v.text);
 	plan->has_boot = true;

@@ -70,7 +70,8 @@ static int read_serial(struct config *c, const struct xml_node *n, const struct 
 		return add_bits(c, n, 1u << PLAN_COM1, "COM1");
 	if (port == 2)
 		return add_bits(c, n, 1u << PLAN_COM2, "COM2");
-	return xml_fail(c->err, IMG_ERR_CFG_COM_PORT, v.text ? &v.place : &in_front.place, "%" PRIu64 ", use 1 or 2", port);
+	return xml_fail(c->err, IMG_ERR_CFG_COM_PORT, v.text ? &v.place : &in_front.place, "%" PRIu64 ", use 1 or 2",
+			port);
 }
 
 static int read_os_debug(struct config *c, const struct xml_node *n, const struct device_list *list)

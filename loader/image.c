@@ -125,7 +125,8 @@ static int check_header(const struct image *img, uint32_t i, uint64_t hdr_off, u
 		return image_fail(err, IMG_ERR_FILE_IN_HEAD, hdr_off + 8, "file %" PRIu32 " at 0x%" PRIx64
 				  ", data starts at 0x%" PRIx64, i, f->offset, img->data_start);
 	if (!span_ok(f->offset, f->size, size))
-		return image_fail(err, IMG_ERR_FILE_SPAN, hdr_off + 4, "file %" PRIu32 ": %" PRIu32 " bytes at 0x%" PRIx64
+		return image_fail(err, IMG_ERR_FILE_SPAN, hdr_off + 4,
+				  "file %" PRIu32 ": %" PRIu32 " bytes at 0x%" PRIx64
 				  ", the image has %" PRIu64, i, f->size, f->offset, size);
 	return 0;
 }

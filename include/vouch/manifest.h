@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The XML configuration inside an image (spec: docs/configuration.md). manifest_files() is what judging the container needs (ids and
- * indices); manifest_plan() interprets the rest. Both run over the private copy of the XML only. expat's one door.
+ * The XML configuration inside an image (spec: docs/configuration.md). manifest_files() is what judging the container
+ * needs (ids and indices); manifest_plan() interprets the rest. Both run over the private copy of the XML only.
  */
 #ifndef VOUCH_MANIFEST_H
 #define VOUCH_MANIFEST_H

@@ -189,7 +189,8 @@ static void alignment(void **state)
 
 static void address(void **state)
 {
-	static const uint64_t bad[] = { 0, 0x100000, 0x100000 + 28 * 512 - 1, 0xc0000000 - 0x2e32000, 0xc0000000, 0x100000000,
+	static const uint64_t bad[] = { 0, 0x100000, 0x100000 + 28 * 512 - 1, 0xc0000000 - 0x2e32000, 0xc0000000,
+					0x100000000,
 					UINT64_MAX };
 
 	(void)state;
@@ -287,8 +288,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, make)
 	const struct CMUnitTest tests[] = {
-		T(good), T(too_short), T(magic), T(protocol), T(header), T(zimage), T(setup_sectors), T(sizes), T(alignment),
-		T(address), T(cmdline), T(layout), T(memory_small), T(initrd_limit),
+		T(good), T(too_short), T(magic), T(protocol), T(header), T(zimage), T(setup_sectors), T(sizes),
+		T(alignment), T(address), T(cmdline), T(layout), T(memory_small), T(initrd_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,8 @@ static void class(void **state)
 
 static void guest_name(void **state)
 {
-	static const char *const bad[] = { "", "a b", "a/b", "\xc3\xa4", "a&#10;", "abcdefghijklmnopqrstuvwxyz012345", "a:b" };
+	static const char *const bad[] = { "", "a b", "a/b", "\xc3\xa4", "a&#10;", "abcdefghijklmnopqrstuvwxyz012345",
+					   "a:b" };
 	char xml[512];
 
 	(void)state;
@@ -255,7 +256,8 @@ static void notes_are_few(void **state)
 static void boot(void **state)
 {
 	(void)state;
-	taken(HEAD MEMORY CORES FILES "<boot><kernel>k</kernel><initrd>i</initrd><cmdline>console=ttyS0 \"x\"</cmdline></boot></vm>");
+	taken(HEAD MEMORY CORES FILES
+	      "<boot><kernel>k</kernel><initrd>i</initrd><cmdline>console=ttyS0 \"x\"</cmdline></boot></vm>");
 	assert_int_equal(test_plan.kernel, 0);
 	assert_int_equal(test_plan.initrd, 1);
 	assert_string_equal(test_plan.cmdline, "console=ttyS0 \"x\"");
@@ -265,7 +267,8 @@ static void boot(void **state)
 	refused(HEAD MEMORY CORES FILES "<boot kernel='K'/></vm>", IMG_ERR_CFG_BOOT_FILE, "kernel \"K\"");
 	refused(HEAD MEMORY CORES FILES "<boot kernel='k' initrd=''/></vm>", IMG_ERR_CFG_BOOT_FILE, "initrd \"\"");
 	refused(HEAD MEMORY CORES FILES "<boot kernel='k' initrd='k'/></vm>", IMG_ERR_PLAN_FILE, "same file");
-	refused(HEAD MEMORY CORES FILES "<boot kernel='k'><kernel>k</kernel></boot></vm>", IMG_ERR_PARAM_TWICE, "kernel");
+	refused(HEAD MEMORY CORES FILES "<boot kernel='k'><kernel>k</kernel></boot></vm>", IMG_ERR_PARAM_TWICE,
+		"kernel");
 }
 
 static void cmdline_long(void **state)
@@ -302,7 +305,8 @@ static void devices(void **state)
 static void device_class(void **state)
 {
 	static const char *const others[] = {
-		"PCI", "i440FX", "PIIX3", "IDE", "NVRAM", "MPTABLE", "RAMDISK", "CGA_VIDEO", "CURSES_CONSOLE", "CHAR_STREAM",
+		"PCI", "i440FX", "PIIX3", "IDE", "NVRAM", "MPTABLE", "RAMDISK", "CGA_VIDEO", "CURSES_CONSOLE",
+		"CHAR_STREAM",
 		"LNX_VIRTIO_NIC", "NIC_BRIDGE", "LNX_VIRTIO_BLK", "FILEDISK", "QCOWDISK", "RTL8139", "PCI_FRONT",
 		"PCI_PASSTHROUGH", "TELNET_CONSOLE", "HOST_PCI", "NETDISK", "HPET", "8259a", "SERIAL ", "nonsense",
 	};
@@ -335,7 +339,8 @@ static void device_twice(void **state)
 {
 	(void)state;
 	refused(DEV("<device class='8259A' id='other'/>"), IMG_ERR_CFG_DEVICE_TWICE, "8259A");
-	refused(DEV(LAPIC "<device class='IOAPIC' id='a'/><device class='IOAPIC' id='b'/>"), IMG_ERR_CFG_DEVICE_TWICE, "IOAPIC");
+	refused(DEV(LAPIC "<device class='IOAPIC' id='a'/><device class='IOAPIC' id='b'/>"), IMG_ERR_CFG_DEVICE_TWICE,
+		"IOAPIC");
 }
 
 static void device_ref(void **state)
@@ -379,8 +384,10 @@ static void serial(void **state)
 	assert_int_equal(test_plan.devices, PLAN_ALWAYS | BIT(PIC) | BIT(COM2));
 	taken(DEV("<device class='SERIAL' id='s' com_port='1'/><device class='SERIAL' id='t' com_port='2'/>"));
 	assert_int_equal(test_plan.devices, PLAN_ALWAYS | BIT(PIC) | BIT(COM1) | BIT(COM2));
-	refused(DEV("<device class='SERIAL' id='s'/><device class='SERIAL' id='t' com_port='2'/>"), IMG_ERR_CFG_DEVICE_TWICE, "COM2");
-	refused(DEV("<device class='SERIAL' id='s' com_port='1'><frontend com_port='1'/></device>"), IMG_ERR_PARAM_TWICE, "com_port");
+	refused(DEV("<device class='SERIAL' id='s'/><device class='SERIAL' id='t' com_port='2'/>"),
+		IMG_ERR_CFG_DEVICE_TWICE, "COM2");
+	refused(DEV("<device class='SERIAL' id='s' com_port='1'><frontend com_port='1'/></device>"),
+		IMG_ERR_PARAM_TWICE, "com_port");
 	refused(DEV("<device class='SERIAL' id='s' com_port='one'/>"), IMG_ERR_CFG_NUMBER, "com_port");
 }
 
@@ -389,7 +396,8 @@ static void com_port(void **state)
 	(void)state;
 	refused(DEV("<device class='SERIAL' id='s' com_port='0'/>"), IMG_ERR_CFG_COM_PORT, "0, use 1 or 2");
 	refused(DEV("<device class='SERIAL' id='s' com_port='3'/>"), IMG_ERR_CFG_COM_PORT, "3, use 1 or 2");
-	refused(DEV("<device class='SERIAL' id='s'><frontend com_port='4'/></device>"), IMG_ERR_CFG_COM_PORT, "4, use 1 or 2");
+	refused(DEV("<device class='SERIAL' id='s'><frontend com_port='4'/></device>"), IMG_ERR_CFG_COM_PORT,
+		"4, use 1 or 2");
 }
 
 #define GENERIC(s) DEV("<device class='GENERIC' id='g'>" s "</device>")
@@ -416,7 +424,8 @@ static void generic(void **state)
 static void passthrough(void **state)
 {
 	(void)state;
-	refused(GENERIC(PORTS("3b0", "3bb", "PRINT_AND_PASSTHROUGH")), IMG_ERR_CFG_PASSTHROUGH, "PRINT_AND_PASSTHROUGH");
+	refused(GENERIC(PORTS("3b0", "3bb", "PRINT_AND_PASSTHROUGH")), IMG_ERR_CFG_PASSTHROUGH,
+		"PRINT_AND_PASSTHROUGH");
 	refused(GENERIC(PORTS("3b0", "3bb", "passthrough")), IMG_ERR_CFG_PASSTHROUGH, "passthrough");
 	refused(GENERIC("<forward>host_device</forward>"), IMG_ERR_CFG_PASSTHROUGH, "host_device");
 	refused(GENERIC("<hostdev>url</hostdev>"), IMG_ERR_CFG_PASSTHROUGH, "hostdev");
@@ -483,7 +492,8 @@ static void range_overlaps(void **state)
 	refused(GENERIC(MMIO("d0000000", "e0000000")), IMG_ERR_PLAN_OVERLAP, "PCI");
 	/* There is no LAPIC in this set. */
 	taken(GENERIC(MMIO("fee00000", "fee00fff")));
-	refused(DEV(LAPIC "<device class='GENERIC' id='g'>" MMIO("fee00fff", "fee01000") "</device>"), IMG_ERR_PLAN_OVERLAP, "LAPIC");
+	refused(DEV(LAPIC "<device class='GENERIC' id='g'>" MMIO("fee00fff", "fee01000") "</device>"),
+		IMG_ERR_PLAN_OVERLAP, "LAPIC");
 }
 
 /* RAM above 4 GiB starts there, whatever is below. */
@@ -491,7 +501,8 @@ static void range_in_high_ram(void **state)
 {
 	struct image img = { .file_count = 1 };
 	struct vm_plan plan = {
-		.memory_mib = 4096, .cores = 1, .devices = PLAN_ALWAYS | BIT(PIC), .has_boot = true, .kernel = 0, .initrd = -1,
+		.memory_mib = 4096, .cores = 1, .devices = PLAN_ALWAYS | BIT(PIC), .has_boot = true, .kernel = 0,
+		.initrd = -1,
 		.ignore_count = 1, .ignore = { { .mmio = true, .start = 0x140000000, .end = 0x140000fff } },
 	};
 
@@ -555,12 +566,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(smallest), T(names_without_case), T(root), T(class), T(guest_name), T(section_twice), T(numbers), T(memory),
-		T(cores), T(paging), T(firmware), T(multiboot), T(hvm), T(memmap), T(ignored), T(unknown), T(notes_are_few),
-		T(boot), T(cmdline_long), T(devices), T(device_class), T(old_dialect), T(device_id), T(device_twice),
-		T(device_ref), T(devices_many), T(device_sets), T(serial), T(com_port), T(generic), T(passthrough), T(mode),
-		T(range_ends), T(ranges_many), T(range_bounds), T(range_overlaps), T(range_in_high_ram), T(plans),
-		T(plan_memory),
+		T(smallest), T(names_without_case), T(root), T(class), T(guest_name), T(section_twice), T(numbers),
+		T(memory), T(cores), T(paging), T(firmware), T(multiboot), T(hvm), T(memmap), T(ignored), T(unknown),
+		T(notes_are_few), T(boot), T(cmdline_long), T(devices), T(device_class), T(old_dialect),
+		T(device_id), T(device_twice), T(device_ref), T(devices_many), T(device_sets), T(serial),
+		T(com_port), T(generic), T(passthrough), T(mode), T(range_ends), T(ranges_many), T(range_bounds),
+		T(range_overlaps), T(range_in_high_ram), T(plans), T(plan_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

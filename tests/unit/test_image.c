@@ -371,10 +371,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make_two, drop)
 	const struct CMUnitTest tests[] = {
-		T(good), T(every_length), T(every_bit), T(read_fails), T(gap_read_fails), T(truncated), T(cookie), T(version),
-		T(xml_len), T(xml_too_long), T(xml_nul), T(xml_end), T(pad_xml), T(file_count), T(table_len), T(pad_table),
-		T(header_index), T(file_in_head), T(file_span), T(file_overlap), T(gap), T(trailing), T(hash),
-		T(hash_of_part), T(unhashed), T(empty_files), T(most_files), T(progress_ends),
+		T(good), T(every_length), T(every_bit), T(read_fails), T(gap_read_fails), T(truncated), T(cookie),
+		T(version), T(xml_len), T(xml_too_long), T(xml_nul), T(xml_end), T(pad_xml), T(file_count),
+		T(table_len), T(pad_table), T(header_index), T(file_in_head), T(file_span), T(file_overlap), T(gap),
+		T(trailing), T(hash), T(hash_of_part), T(unhashed), T(empty_files), T(most_files), T(progress_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,8 @@ static void refused(const char *xml, unsigned int count, enum image_err code, co
 static void names_without_case(void **state)
 {
 	(void)state;
-	assert_int_equal(judge("<VM><FiLeS><FILE ID='p' Index='0'/><file><iD>q</iD><INDEX>1</INDEX></file></FiLeS></VM>", 2),
+	assert_int_equal(judge("<VM><FiLeS><FILE ID='p' Index='0'/>"
+			       "<file><iD>q</iD><INDEX>1</INDEX></file></FiLeS></VM>", 2),
 			 IMG_OK);
 	assert_string_equal(test_img.file[0].id, "p");
 	assert_string_equal(test_img.file[1].id, "q");
@@ -58,7 +59,8 @@ static void empty_child_is_absent(void **state)
 static void text_is_joined(void **state)
 {
 	(void)state;
-	assert_int_equal(judge(FILES("<file index='0'><id>a&amp;<!-- x -->b<![CDATA[ <c> ]]>&#x41;</id></file>"), 1), IMG_OK);
+	assert_int_equal(judge(FILES("<file index='0'><id>a&amp;<!-- x -->b<![CDATA[ <c> ]]>&#x41;</id></file>"), 1),
+			 IMG_OK);
 	assert_string_equal(test_img.file[0].id, "a&b <c> A");
 }
 
@@ -99,7 +101,8 @@ static void index_missing(void **state)
 
 static void index_number(void **state)
 {
-	static const char *const bad[] = { "", "-0", "+0", " 0", "0 ", "0x0", "1a", "4294967296", "18446744073709551616" };
+	static const char *const bad[] = { "", "-0", "+0", " 0", "0 ", "0x0", "1a", "4294967296",
+					   "18446744073709551616" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -171,7 +174,8 @@ static void id_escaped(void **state)
 {
 	(void)state;
 	refused(FILES("<file id='\x1b' index='0'/>"), 1, IMG_ERR_XML_SYNTAX, "line 2");
-	refused(FILES("<file id='\xc3\xa4&#10;' index='x'/><file id='\xc3\xa4&#10;' index='1'/>"), 1, IMG_ERR_INDEX_NUMBER, "x");
+	refused(FILES("<file id='\xc3\xa4&#10;' index='x'/><file id='\xc3\xa4&#10;' index='1'/>"), 1,
+		IMG_ERR_INDEX_NUMBER, "x");
 	refused(FILES("<file id='\xc3\xa4&#10;\\' index='0'/><file id='\xc3\xa4&#10;\\' index='1'/>"), 2,
 		IMG_ERR_ID_DUPLICATE, "\"\\xc3\\xa4\\x0a\\x5c\"");
 }
@@ -195,8 +199,10 @@ static void param_mixed(void **state)
 static void xml_syntax(void **state)
 {
 	static const char *const bad[] = {
-		"", "x", "<vm>", "<vm></VM>", "<vm/><vm/>", "<vm a=b/>", "<vm a/>", "<vm a='1' a='2'/>", "<vm>&nosuch;</vm>",
-		"<vm>&#0;</vm>", "<vm>\xff</vm>", "<vm/>x", "<vm><![CDATA[</vm>", "<vm a='<'/>", "\xff\xfe<\xa0v\xa0m\xa0/\xa0>",
+		"", "x", "<vm>", "<vm></VM>", "<vm/><vm/>", "<vm a=b/>", "<vm a/>", "<vm a='1' a='2'/>",
+		"<vm>&nosuch;</vm>",
+		"<vm>&#0;</vm>", "<vm>\xff</vm>", "<vm/>x", "<vm><![CDATA[</vm>", "<vm a='<'/>",
+		"\xff\xfe<\xa0v\xa0m\xa0/\xa0>",
 	};
 
 	(void)state;
@@ -218,7 +224,8 @@ static void xml_doctype(void **state)
 {
 	(void)state;
 	refused("<!DOCTYPE vm><vm/>", 0, IMG_ERR_XML_DOCTYPE, "line 1");
-	refused("<!DOCTYPE vm [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><vm>&b;</vm>", 0, IMG_ERR_XML_DOCTYPE, "line 1");
+	refused("<!DOCTYPE vm [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><vm>&b;</vm>", 0, IMG_ERR_XML_DOCTYPE,
+		"line 1");
 	refused("<!DOCTYPE vm SYSTEM 'file:///etc/passwd'><vm/>", 0, IMG_ERR_XML_DOCTYPE, "line 1");
 }
 
@@ -406,11 +413,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(names_without_case), T(empty_child_is_absent), T(text_is_joined), T(spaces_count), T(second_files_section),
-		T(no_files_section), T(header_unnamed), T(index_missing), T(index_number), T(index_range),
-		T(index_duplicate), T(id_missing), T(id_empty), T(id_both), T(id_long), T(id_duplicate), T(id_escaped),
-		T(param_twice), T(param_mixed), T(xml_syntax), T(xml_pi), T(xml_doctype), T(xml_depth), T(xml_elements),
-		T(xml_attributes), T(xml_text), T(xml_costly), T(xml_memory), T(arena_blocks), T(numbers),
+		T(names_without_case), T(empty_child_is_absent), T(text_is_joined), T(spaces_count),
+		T(second_files_section), T(no_files_section), T(header_unnamed), T(index_missing), T(index_number),
+		T(index_range), T(index_duplicate), T(id_missing), T(id_empty), T(id_both), T(id_long),
+		T(id_duplicate), T(id_escaped), T(param_twice), T(param_mixed), T(xml_syntax), T(xml_pi),
+		T(xml_doctype), T(xml_depth), T(xml_elements), T(xml_attributes), T(xml_text), T(xml_costly),
+		T(xml_memory), T(arena_blocks), T(numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

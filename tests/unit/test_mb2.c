@@ -185,7 +185,8 @@ static void old_rsdp_alone(void **state)
 
 static void short_tags(void **state)
 {
-	static const struct { uint32_t type, len; } bad[] = { { 3, 7 }, { 6, 7 }, { 14, 19 }, { 15, 35 }, { 21, 3 }, { 1, 0 } };
+	static const struct { uint32_t type, len; } bad[] = { { 3, 7 }, { 6, 7 }, { 14, 19 }, { 15, 35 }, { 21, 3 },
+							      { 1, 0 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		start(state);
@@ -339,8 +340,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, start)
 	const struct CMUnitTest tests[] = {
-		T(whole), T(any_cut), T(old_rsdp_alone), T(short_tags), T(tag_sizes), T(total_size), T(no_end), T(no_memory_map),
-		T(memory_entries), T(second_map), T(much_memory), T(many_modules), T(module_backwards), T(strings), T(texts),
+		T(whole), T(any_cut), T(old_rsdp_alone), T(short_tags), T(tag_sizes), T(total_size), T(no_end),
+		T(no_memory_map), T(memory_entries), T(second_map), T(much_memory), T(many_modules),
+		T(module_backwards), T(strings), T(texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

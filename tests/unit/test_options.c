@@ -201,8 +201,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(defaults), T(all), T(ports), T(log_shared), T(integrity), T(unknown), T(unknown_long), T(modules), T(escape),
-		T(escape_sizes),
+		T(defaults), T(all), T(ports), T(log_shared), T(integrity), T(unknown), T(unknown_long), T(modules),
+		T(escape), T(escape_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

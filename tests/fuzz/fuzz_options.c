@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Vouch's command line and a module's string. */
+#include <vouch/options.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_word(const char *s, size_t size)
+{
+	if (strnlen(s, size) == size)
+		abort();
+	for (; *s; s++) {
+		if (*s <= 0x20 || *s > 0x7e)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct module_options m;
+	struct options o;
+	char *line = malloc(size + 1);
+
+	memcpy(line, data, size);
+	line[size] = '\0';
+	options_parse(&o, line);
+	if (!o.console || o.console & o.log || (o.console | o.log) & ~(OPT_COM1 | OPT_COM2))
+		abort();
+	if (o.integrity == INTEGRITY_NONE && !strstr(line, "integrity=none"))
+		abort();
+	for (size_t i = 0; i < ARRAY_SIZE(o.unknown) && i < o.unknown_count; i++)
+		check_word(o.unknown[i], sizeof(o.unknown[i]));
+	module_parse(&m, line);
+	check_word(m.word, sizeof(m.word));
+	if ((m.kind == MODULE_GUEST) != !*m.word)
+		abort();
+	free(line);
+	return 0;
+}

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause
+fuzz-loader-srcs := loader/error.c loader/escape.c loader/xml_arena.c loader/xml.c loader/xml_tree.c loader/manifest.c \
+	loader/config.c loader/config_devices.c loader/plan.c tests/fuzz/loader.c
+
+fuzz += image config bzimage mb2 options
+fuzz-image-srcs := $(fuzz-loader-srcs) loader/image.c loader/verify.c loader/judge.c
+fuzz-image-libs := -lexpat
+fuzz-config-srcs := $(fuzz-loader-srcs)
+fuzz-config-libs := -lexpat
+fuzz-bzimage-srcs := loader/bzimage.c loader/error.c
+fuzz-mb2-srcs := loader/mb2.c
+fuzz-options-srcs := loader/options.c loader/escape.c
