@@ -23,3 +23,6 @@ unit += bzimage mb2 options
 unit-bzimage-srcs := loader/bzimage.c loader/error.c
 unit-mb2-srcs := loader/mb2.c
 unit-options-srcs := loader/options.c loader/escape.c
+
+unit += image_err
+unit-image_err-srcs := loader/error.c
