@@ -13,3 +13,6 @@ unit-emulate_native-srcs := $(exit-emulate-srcs)
 
 unit += emulate
 unit-emulate-srcs := $(exit-emulate-srcs)
+
+unit += decode
+unit-decode-srcs := arch/x86/exit/decode.c

@@ -41,7 +41,8 @@ static uint32_t below(uint32_t n)
 /* Random prefixes, an opcode map at random, random rest; 15 to 19 bytes, so that overlong ones occur too. */
 static void generate(uint8_t b[20])
 {
-	static const uint8_t prefix[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x66, 0x67, 0x67, 0xf0, 0xf2, 0xf3, 0xf3 };
+	static const uint8_t prefix[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x66, 0x67, 0x67, 0xf0, 0xf2, 0xf3,
+					  0xf3 };
 	unsigned int n = 0, count = below(8) < 5 ? below(4) : below(32) ? 0 : below(15);
 
 	for (unsigned int i = 0; i < 20; i++)
@@ -78,8 +79,8 @@ static bool differ(const struct pair *p, const char *what)
 
 	for (unsigned int i = 0; i < 15; i++)
 		snprintf(hex + 3 * i, 4, "%02x ", p->bytes[i]);
-	print_error("%s differs: mode %d: %s: we say %d, op %u map %u length %u; Zydis %s %s length %u\n", what, (int)p->mode, hex,
-		    p->err, p->in.op, p->in.map, p->in.len, p->ok ? "accepts" : "refuses",
+	print_error("%s differs: mode %d: %s: we say %d, op %u map %u length %u; Zydis %s %s length %u\n", what,
+		    (int)p->mode, hex, p->err, p->in.op, p->in.map, p->in.len, p->ok ? "accepts" : "refuses",
 		    p->ok ? ZydisMnemonicGetString(p->z.mnemonic) : "", p->ok ? p->z.length : 0);
 	return false;
 }
@@ -90,8 +91,8 @@ static bool is_foreign(const struct pair *p)
 	switch (p->z.mnemonic) {
 	case ZYDIS_MNEMONIC_JKZD: case ZYDIS_MNEMONIC_JKNZD:
 		return true;                                          /* Knights Corner, on VEX opcodes */
-	case ZYDIS_MNEMONIC_XSTORE: case ZYDIS_MNEMONIC_XSHA1: case ZYDIS_MNEMONIC_XSHA256: case ZYDIS_MNEMONIC_XCRYPT_ECB:
-	case ZYDIS_MNEMONIC_XCRYPT_CBC: case ZYDIS_MNEMONIC_XCRYPT_CTR: case ZYDIS_MNEMONIC_XCRYPT_CFB:
+	case ZYDIS_MNEMONIC_XSTORE: case ZYDIS_MNEMONIC_XSHA1: case ZYDIS_MNEMONIC_XSHA256:
+	case ZYDIS_MNEMONIC_XCRYPT_ECB: case ZYDIS_MNEMONIC_XCRYPT_CBC: case ZYDIS_MNEMONIC_XCRYPT_CTR: case ZYDIS_MNEMONIC_XCRYPT_CFB:
 	case ZYDIS_MNEMONIC_XCRYPT_OFB: case ZYDIS_MNEMONIC_MONTMUL:
 		return true;                                          /* VIA PadLock */
 	default:
@@ -102,8 +103,8 @@ static bool is_foreign(const struct pair *p)
 /* Opcodes of map 0F whose validity depends on a mandatory prefix or a vector register's number. */
 static bool is_prefixed_0f(uint8_t opcode)
 {
-	return (opcode >= 0x10 && opcode <= 0x17) || (opcode >= 0x28 && opcode <= 0x2f) || (opcode >= 0x50 && opcode <= 0x7f) ||
-	       opcode == 0xc2 || (opcode >= 0xc4 && opcode <= 0xc6) || opcode >= 0xd0;
+	return (opcode >= 0x10 && opcode <= 0x17) || (opcode >= 0x28 && opcode <= 0x2f) ||
+	       (opcode >= 0x50 && opcode <= 0x7f) || opcode == 0xc2 || (opcode >= 0xc4 && opcode <= 0xc6) || opcode >= 0xd0;
 }
 
 /*
@@ -114,8 +115,9 @@ static bool excused_acceptance(const struct pair *p)
 {
 	uint8_t o = p->in.opcode;
 
+	/* AMD's other name of CR8 (APM 3 "MOV CRn"); Zydis has Intel's rules. */
 	if (p->in.op == INSN_MOV_FROM_CR || p->in.op == INSN_MOV_TO_CR)
-		return p->in.lock && p->in.reg == 8;    /* AMD's other name of CR8 (APM 3 "MOV CRn"); Zydis has Intel's rules */
+		return p->in.lock && p->in.reg == 8;
 	if (p->in.op != INSN_OTHER)
 		return false;
 	switch (p->in.map) {
@@ -125,25 +127,32 @@ static bool excused_acceptance(const struct pair *p)
 		/* Group 7, MPX, GETSEC, groups 15 and 9: what stands there depends on modrm and prefixes. */
 		return is_prefixed_0f(o) || o == 0x01 || o == 0x1a || o == 0x1b || o == 0x37 || o == 0xae || o == 0xc7;
 	default:
-		return true;                            /* 0F38, 0F3A, 3DNow, VEX, EVEX, XOP: free opcodes and bad registers */
+		return true;       /* 0F38, 0F3A, 3DNow, VEX, EVEX, XOP: free opcodes and bad registers */
 	}
 }
 
 static const ZydisMnemonic names[INSN_OTHER + 1][7] = {
 #define N(op, ...) [INSN_##op] = { __VA_ARGS__ }
 #define Z(m) ZYDIS_MNEMONIC_##m
-	N(ADD, Z(ADD)), N(OR, Z(OR)), N(ADC, Z(ADC)), N(SBB, Z(SBB)), N(AND, Z(AND)), N(SUB, Z(SUB)), N(XOR, Z(XOR)), N(CMP, Z(CMP)),
+	N(ADD, Z(ADD)), N(OR, Z(OR)), N(ADC, Z(ADC)), N(SBB, Z(SBB)), N(AND, Z(AND)), N(SUB, Z(SUB)), N(XOR, Z(XOR)),
+	N(CMP, Z(CMP)),
 	N(TEST, Z(TEST)), N(MOV, Z(MOV), Z(MOVNTI)), N(MOV_FROM_SEG, Z(MOV)), N(XCHG, Z(XCHG)), N(MOVZX, Z(MOVZX)),
-	N(MOVSX, Z(MOVSX), Z(MOVSXD)), N(INC, Z(INC)), N(DEC, Z(DEC)), N(NOT, Z(NOT)), N(NEG, Z(NEG)), N(BT, Z(BT)), N(BTS, Z(BTS)),
+	N(MOVSX, Z(MOVSX), Z(MOVSXD)), N(INC, Z(INC)), N(DEC, Z(DEC)), N(NOT, Z(NOT)), N(NEG, Z(NEG)), N(BT, Z(BT)),
+	N(BTS, Z(BTS)),
 	N(BTR, Z(BTR)), N(BTC, Z(BTC)), N(CMPXCHG, Z(CMPXCHG)), N(XADD, Z(XADD)), N(PUSH, Z(PUSH)), N(POP, Z(POP)),
 	N(MOVS, Z(MOVSB), Z(MOVSW), Z(MOVSD), Z(MOVSQ)), N(CMPS, Z(CMPSB), Z(CMPSW), Z(CMPSD), Z(CMPSQ)),
 	N(STOS, Z(STOSB), Z(STOSW), Z(STOSD), Z(STOSQ)), N(LODS, Z(LODSB), Z(LODSW), Z(LODSD), Z(LODSQ)),
-	N(SCAS, Z(SCASB), Z(SCASW), Z(SCASD), Z(SCASQ)), N(INS, Z(INSB), Z(INSW), Z(INSD)), N(OUTS, Z(OUTSB), Z(OUTSW), Z(OUTSD)),
-	N(IN, Z(IN)), N(OUT, Z(OUT)), N(MOV_FROM_CR, Z(MOV)), N(MOV_TO_CR, Z(MOV)), N(MOV_FROM_DR, Z(MOV)), N(MOV_TO_DR, Z(MOV)),
-	N(LMSW, Z(LMSW)), N(SMSW, Z(SMSW)), N(CLTS, Z(CLTS)), N(INVLPG, Z(INVLPG)), N(CPUID, Z(CPUID)), N(RDMSR, Z(RDMSR)),
-	N(WRMSR, Z(WRMSR)), N(RDTSC, Z(RDTSC)), N(RDTSCP, Z(RDTSCP)), N(RDPMC, Z(RDPMC)), N(HLT, Z(HLT)), N(PAUSE, Z(PAUSE)),
+	N(SCAS, Z(SCASB), Z(SCASW), Z(SCASD), Z(SCASQ)), N(INS, Z(INSB), Z(INSW), Z(INSD)),
+	N(OUTS, Z(OUTSB), Z(OUTSW), Z(OUTSD)),
+	N(IN, Z(IN)), N(OUT, Z(OUT)), N(MOV_FROM_CR, Z(MOV)), N(MOV_TO_CR, Z(MOV)), N(MOV_FROM_DR, Z(MOV)),
+	N(MOV_TO_DR, Z(MOV)),
+	N(LMSW, Z(LMSW)), N(SMSW, Z(SMSW)), N(CLTS, Z(CLTS)), N(INVLPG, Z(INVLPG)), N(CPUID, Z(CPUID)),
+	N(RDMSR, Z(RDMSR)),
+	N(WRMSR, Z(WRMSR)), N(RDTSC, Z(RDTSC)), N(RDTSCP, Z(RDTSCP)), N(RDPMC, Z(RDPMC)), N(HLT, Z(HLT)),
+	N(PAUSE, Z(PAUSE)),
 	N(MONITOR, Z(MONITOR)), N(MWAIT, Z(MWAIT)), N(WBINVD, Z(WBINVD)), N(INVD, Z(INVD)), N(VMCALL, Z(VMCALL)),
-	N(VMMCALL, Z(VMMCALL)), N(XSETBV, Z(XSETBV)), N(IRET, Z(IRET), Z(IRETD), Z(IRETQ)), N(INT, Z(INT)), N(ICEBP, Z(INT1)),
+	N(VMMCALL, Z(VMMCALL)), N(XSETBV, Z(XSETBV)), N(IRET, Z(IRET), Z(IRETD), Z(IRETQ)), N(INT, Z(INT)),
+	N(ICEBP, Z(INT1)),
 	N(RSM, Z(RSM)),
 };
 
@@ -242,7 +251,8 @@ static bool same_operands(const struct pair *p)
 		} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
 			ok = same_register_operand(p, o, i);
 		} else if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-			ok = masked(in->imm, in->imm_size) == masked(o->imm.value.u, in->imm_size) ? true : differ(p, "immediate");
+			ok = masked(in->imm, in->imm_size) == masked(o->imm.value.u, in->imm_size);
+			ok = ok ? true : differ(p, "immediate");
 		}
 	}
 	return ok;
@@ -290,7 +300,8 @@ static int setup(void **state)
 	    ZYAN_FAILED(ZydisDecoderInit(&decoder[MODE_64], ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
 		return -1;
 	/* SVM is where no next RIP is given, so AMD's reading of 66h on near branches is ours. */
-	return ZYAN_FAILED(ZydisDecoderEnableMode(&decoder[MODE_64], ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE)) ? -1 : 0;
+	return ZYAN_FAILED(ZydisDecoderEnableMode(&decoder[MODE_64], ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE)) ?
+	       -1 : 0;
 }
 
 int main(void)

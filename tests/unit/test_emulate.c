@@ -34,7 +34,7 @@ static void put_code(const char *bytes, size_t n)
 }
 #define CODE(text) put_code(text, sizeof(text) - 1)
 
-/* 64-bit mode; linear pages 0 and 2 from LIN_PAGE are RAM at 9000 and b000, 1 and 3 MMIO, 4 is not there, 5 read-only. */
+/* 64-bit mode; linear pages 0 and 2 from LIN_PAGE are RAM at 9000 and b000, 1 and 3 MMIO, 4 is missing, 5 read-only. */
 static void start_64(void)
 {
 	guestmem_reset(&vm, &v);
@@ -68,7 +68,8 @@ static void start_flat(bool protected, bool big)
 	e.cr0 = protected ? CR0_PE : 0;
 	e.rflags = RFLAGS_FIXED;
 	for (int i = 0; i < SEG_COUNT; i++)
-		e.seg[i] = (struct x86_seg){ .sel = 8, .attr = big ? 0xc93 : 0x93, .limit = protected ? 0xffffffff : 0xffff };
+		e.seg[i] = (struct x86_seg){ .sel = 8, .attr = big ? 0xc93 : 0x93,
+					     .limit = protected ? 0xffffffff : 0xffff };
 	e.seg[SEG_CS].attr = big ? 0xc9b : 0x9b;
 	e.rip = GPA_CODE;
 }
@@ -327,7 +328,7 @@ static void test_locked(void **state)
 	assert_int_equal(guest_get(0x9008, 4), 42);
 	assert_int_equal(guestmem.accesses, 0);
 	start_64();
-	CODE("\x87\x03");                              /* xchg is locked without the prefix; on MMIO a read and a write */
+	CODE("\x87\x03");                              /* xchg locks without the prefix; on MMIO a read and a write */
 	v.gpr[REG_RBX] = LIN_PAGE(1);
 	v.gpr[REG_RAX] = 5;
 	guestmem.mmio[0] = 9;
@@ -684,10 +685,12 @@ static void test_advance(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_device_accesses), cmocka_unit_test(test_addressing), cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_device_accesses), cmocka_unit_test(test_addressing),
+		cmocka_unit_test(test_crossing),
 		cmocka_unit_test(test_page_faults), cmocka_unit_test(test_segments), cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_lost_race), cmocka_unit_test(test_stack), cmocka_unit_test(test_bit_strings),
-		cmocka_unit_test(test_rep_chunks), cmocka_unit_test(test_string_widths), cmocka_unit_test(test_string_io),
+		cmocka_unit_test(test_rep_chunks), cmocka_unit_test(test_string_widths),
+		cmocka_unit_test(test_string_io),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
 	};
 

@@ -71,15 +71,17 @@ static unsigned int below(unsigned int n)
 /* Values near the edges of each size, so that carries, overflows and equal operands come up. */
 static uint64_t value(void)
 {
-	static const uint64_t edge[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-					 INT64_MAX, 1ull << 63, UINT64_MAX };
+	static const uint64_t edge[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
+					 0xffffffff, INT64_MAX, 1ull << 63, UINT64_MAX };
 
 	return below(2) ? edge[below(ARRAY_SIZE(edge))] + below(3) - 1 : rng();
 }
 
-/* One form: opcode bytes, what modrm.reg may be (0xff: any register), immediate, flags that the manual leaves undefined. */
+/* One form: opcode, what modrm.reg may be, immediate, LOCK, and the flags that the manual leaves undefined. */
 struct form {
-	uint8_t map, opcode, digits, imm;     /* map 0x0f or 0; digits: mask of modrm.reg; imm: 0, 1 byte, 2 = operand size */
+	uint8_t map, opcode;                  /* map: 0x0f or 0 */
+	uint8_t digits;                       /* mask of modrm.reg, or ANY register */
+	uint8_t imm;                          /* 0: none, 1: a byte, 2: as wide as the operand */
 	uint8_t lock;                         /* may take LOCK, by modrm.reg if digits */
 	bool bit_string;
 	uint64_t undefined;
@@ -90,25 +92,35 @@ struct form {
 
 static const struct form forms[] = {
 	{ 0, 0x00, ANY, 0, 1, false, 0 }, { 0, 0x01, ANY, 0, 1, false, 0 }, { 0, 0x02, ANY, 0, 0, false, 0 },
-	{ 0, 0x03, ANY, 0, 0, false, 0 }, { 0, 0x08, ANY, 0, 1, false, RFLAGS_AF }, { 0, 0x09, ANY, 0, 1, false, RFLAGS_AF },
-	{ 0, 0x0a, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x0b, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x10, ANY, 0, 1, false, 0 },
+	{ 0, 0x03, ANY, 0, 0, false, 0 }, { 0, 0x08, ANY, 0, 1, false, RFLAGS_AF },
+	{ 0, 0x09, ANY, 0, 1, false, RFLAGS_AF },
+	{ 0, 0x0a, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x0b, ANY, 0, 0, false, RFLAGS_AF },
+	{ 0, 0x10, ANY, 0, 1, false, 0 },
 	{ 0, 0x11, ANY, 0, 1, false, 0 }, { 0, 0x12, ANY, 0, 0, false, 0 }, { 0, 0x13, ANY, 0, 0, false, 0 },
 	{ 0, 0x18, ANY, 0, 1, false, 0 }, { 0, 0x19, ANY, 0, 1, false, 0 }, { 0, 0x1a, ANY, 0, 0, false, 0 },
-	{ 0, 0x1b, ANY, 0, 0, false, 0 }, { 0, 0x20, ANY, 0, 1, false, RFLAGS_AF }, { 0, 0x21, ANY, 0, 1, false, RFLAGS_AF },
-	{ 0, 0x22, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x23, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x28, ANY, 0, 1, false, 0 },
+	{ 0, 0x1b, ANY, 0, 0, false, 0 }, { 0, 0x20, ANY, 0, 1, false, RFLAGS_AF },
+	{ 0, 0x21, ANY, 0, 1, false, RFLAGS_AF },
+	{ 0, 0x22, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x23, ANY, 0, 0, false, RFLAGS_AF },
+	{ 0, 0x28, ANY, 0, 1, false, 0 },
 	{ 0, 0x29, ANY, 0, 1, false, 0 }, { 0, 0x2a, ANY, 0, 0, false, 0 }, { 0, 0x2b, ANY, 0, 0, false, 0 },
-	{ 0, 0x30, ANY, 0, 1, false, RFLAGS_AF }, { 0, 0x31, ANY, 0, 1, false, RFLAGS_AF }, { 0, 0x32, ANY, 0, 0, false, RFLAGS_AF },
+	{ 0, 0x30, ANY, 0, 1, false, RFLAGS_AF }, { 0, 0x31, ANY, 0, 1, false, RFLAGS_AF },
+	{ 0, 0x32, ANY, 0, 0, false, RFLAGS_AF },
 	{ 0, 0x33, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x38, ANY, 0, 0, false, 0 }, { 0, 0x39, ANY, 0, 0, false, 0 },
 	{ 0, 0x3a, ANY, 0, 0, false, 0 }, { 0, 0x3b, ANY, 0, 0, false, 0 }, { 0, 0x63, ANY, 0, 0, false, 0 },
-	{ 0, 0x80, 0x8d, 1, 0x7f, false, 0 }, { 0, 0x80, 0x52, 1, 0x7f, false, RFLAGS_AF }, { 0, 0x81, 0xad, 2, 0x7f, false, 0 },
-	{ 0, 0x81, 0x52, 2, 0x7f, false, RFLAGS_AF }, { 0, 0x83, 0xad, 1, 0x7f, false, 0 }, { 0, 0x83, 0x52, 1, 0x7f, false, RFLAGS_AF },
-	{ 0, 0x84, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x85, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x86, ANY, 0, 1, false, 0 },
+	{ 0, 0x80, 0x8d, 1, 0x7f, false, 0 }, { 0, 0x80, 0x52, 1, 0x7f, false, RFLAGS_AF },
+	{ 0, 0x81, 0xad, 2, 0x7f, false, 0 },
+	{ 0, 0x81, 0x52, 2, 0x7f, false, RFLAGS_AF }, { 0, 0x83, 0xad, 1, 0x7f, false, 0 },
+	{ 0, 0x83, 0x52, 1, 0x7f, false, RFLAGS_AF },
+	{ 0, 0x84, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x85, ANY, 0, 0, false, RFLAGS_AF },
+	{ 0, 0x86, ANY, 0, 1, false, 0 },
 	{ 0, 0x87, ANY, 0, 1, false, 0 }, { 0, 0x88, ANY, 0, 0, false, 0 }, { 0, 0x89, ANY, 0, 0, false, 0 },
 	{ 0, 0x8a, ANY, 0, 0, false, 0 }, { 0, 0x8b, ANY, 0, 0, false, 0 }, { 0, 0xc6, 0x01, 1, 0, false, 0 },
-	{ 0, 0xc7, 0x01, 2, 0, false, 0 }, { 0, 0xf6, 0x03, 1, 0, false, RFLAGS_AF }, { 0, 0xf7, 0x03, 2, 0, false, RFLAGS_AF },
+	{ 0, 0xc7, 0x01, 2, 0, false, 0 }, { 0, 0xf6, 0x03, 1, 0, false, RFLAGS_AF },
+	{ 0, 0xf7, 0x03, 2, 0, false, RFLAGS_AF },
 	{ 0, 0xf6, 0x0c, 0, 0x0c, false, 0 }, { 0, 0xf7, 0x0c, 0, 0x0c, false, 0 }, { 0, 0xfe, 0x03, 0, 3, false, 0 },
 	{ 0, 0xff, 0x03, 0, 3, false, 0 }, { 0x0f, 0xa3, ANY, 0, 0, true, BITS }, { 0x0f, 0xab, ANY, 0, 1, true, BITS },
-	{ 0x0f, 0xb3, ANY, 0, 1, true, BITS }, { 0x0f, 0xbb, ANY, 0, 1, true, BITS }, { 0x0f, 0xba, 0xf0, 1, 0xe0, false, BITS },
+	{ 0x0f, 0xb3, ANY, 0, 1, true, BITS }, { 0x0f, 0xbb, ANY, 0, 1, true, BITS },
+	{ 0x0f, 0xba, 0xf0, 1, 0xe0, false, BITS },
 	{ 0x0f, 0xb0, ANY, 0, 1, false, 0 }, { 0x0f, 0xb1, ANY, 0, 1, false, 0 }, { 0x0f, 0xc0, ANY, 0, 1, false, 0 },
 	{ 0x0f, 0xc1, ANY, 0, 1, false, 0 }, { 0x0f, 0xb6, ANY, 0, 0, false, 0 }, { 0x0f, 0xb7, ANY, 0, 0, false, 0 },
 	{ 0x0f, 0xbe, ANY, 0, 0, false, 0 }, { 0x0f, 0xbf, ANY, 0, 0, false, 0 },

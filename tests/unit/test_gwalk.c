@@ -219,7 +219,7 @@ static void test_long(void **state)
 	guest_put(T2 + 5 * 8, 0x8000600000ull | RIGHTS | PTE_PS, 8);              /* 2 MiB */
 	good(0xffff800040abcdefull, GVA_WRITE, 0x80006bcdefull);
 	assert_int_equal(guest_get(T2 + 40, 8), 0x8000600000ull | RIGHTS | PTE_PS | PTE_A | PTE_D);
-	guest_put(T1 + 24, 0x9000 | RIGHTS | 0x7ffull << 52 | 0xe00, 8);          /* bits for software, protection key */
+	guest_put(T1 + 24, 0x9000 | RIGHTS | 0x7ffull << 52 | 0xe00, 8);          /* for software; protection key */
 	good(LIN64, GVA_READ, 0x9000);
 	bad(0x1000, GVA_READ, 0);
 }
@@ -307,7 +307,8 @@ static void test_rights(void **state)
 		e.cr0 |= c & 128 ? CR0_WP : 0;
 		e.rflags |= c & 256 ? RFLAGS_AC : 0;
 		e.cpl = (uint8_t[]){ 0, 3, 1 }[c / 5120];
-		guest_put(at[level], next[level] | PTE_P | (us ? PTE_US : 0) | (rw ? PTE_RW : 0) | (nx ? PTE_NX : 0), 8);
+		guest_put(at[level], next[level] | PTE_P | (us ? PTE_US : 0) | (rw ? PTE_RW : 0) | (nx ? PTE_NX : 0),
+			  8);
 		want = expected_error(us, rw, nx, a, e.cpl);
 		if (want < 0) {
 			good(LIN64, a, 0x9000);
@@ -505,7 +506,7 @@ static void test_fetch_segmented(void **state)
 	e.rip = 0x12000;
 	assert_int_equal(gva_fetch(&v, &e, buf, &f), 15);
 	assert_int_equal(buf[0], 0x77);
-	e.seg[SEG_CS].base = 0;                        /* past the last byte of 4 GiB: 0 follows, but the limit ends it */
+	e.seg[SEG_CS].base = 0;                        /* the last bytes of 4 GiB: 0 follows, the limit ends it */
 	e.rip = 0xfffffffc;
 	assert_int_equal(gva_fetch(&v, &e, buf, &f), -ENXIO);
 }

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+unit += nested
+unit-nested-srcs := arch/x86/mm/nested.c arch/x86/mm/npt.c core/gpa.c core/gpa_build.c core/ram.c core/page.c \
+	tests/unit/support/hostram.c tests/unit/support/lock.c tests/unit/support/panic.c
+unit-nested-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
