@@ -109,11 +109,6 @@ void log_emergency(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_emergency_v(fmt, ap);
-	va_end(ap);
-}
-
-void log_emergency_v(const char *fmt, va_list ap)
-{
 	line_put(&this_cpu()->host->console, level_prefix(LOG_ERROR), fmt, ap);
+	va_end(ap);
 }

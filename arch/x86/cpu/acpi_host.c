@@ -34,4 +34,7 @@ void acpi_init(struct host *h)
 
 	if (!acpi_parse(&h->platform, &m, h->boot.rsdp_copy, h->boot.rsdp_len))
 		log_warn("no ACPI: one CPU, no power-off, console input polled");
+	/* This one runs, whatever the tables say. */
+	if (!h->platform.cpu_count)
+		h->platform.cpu_count = 1;
 }

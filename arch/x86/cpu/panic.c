@@ -6,6 +6,7 @@
 #include <vouch/assert.h>
 
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <vouch/host.h>
 #include <vouch/platform.h>
@@ -142,14 +143,15 @@ void panic_regs(const struct cpu_regs *r)
 
 void panic(const char *fmt, ...)
 {
+	char why[256];
 	uint64_t here;
 	va_list ap;
 
 	panic_guard();
 	va_start(ap, fmt);
-	log_emergency("panic:");
-	log_emergency_v(fmt, ap);
+	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
+	log_emergency("panic: %s", why);
 	__asm__ volatile("leaq (%%rip), %0" : "=r"(here));
 	backtrace(here, (uint64_t)(uintptr_t)__builtin_frame_address(0));
 	log_emergency("CPU %u halted", this_cpu()->id);
