@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest's ACPI tables, read back as a guest's operating system finds them: from the scan for the RSDP on; and by iasl,
- * which must be installed (it is: the DSDT was compiled by it).
+ * The guest's ACPI tables, read back as a guest's operating system finds them: from the scan for the RSDP on; and by
+ * iasl, which must be installed (it is: the DSDT was compiled by it).
  */
 #include <stdarg.h>
 #include <stddef.h>

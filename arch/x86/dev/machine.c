@@ -273,6 +273,8 @@ int machine_create(struct vm *vm, struct vcpu *const vcpus[], unsigned int n, ui
 	if (!err)
 		err = register_ignored(m);
 	if (err) {
+		for (unsigned int i = 0; i < n; i++)
+			vcpus[i]->lapic = NULL;
 		machine_destroy(vm);
 		return err;
 	}
@@ -286,8 +288,6 @@ void machine_destroy(struct vm *vm)
 {
 	struct machine *m = vm->machine;
 
-	for (unsigned int i = 0; i < m->cpus; i++)
-		m->vcpu[i]->lapic = NULL;
 	m->cpus = 0;
 	bus_init(&vm->pio, vm->pio.name, vm->pio.limit);
 	bus_init(&vm->mmio, vm->mmio.name, vm->mmio.limit);

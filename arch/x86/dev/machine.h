@@ -83,7 +83,10 @@ size_t machine_size(void);
  */
 __must_check int machine_create(struct vm *vm, struct vcpu *const vcpus[], unsigned int n, uint64_t epoch_seconds);
 
-/* Empties the buses and vm->timers and takes the vCPUs' local APICs away. The memory stays the caller's. */
+/*
+ * Empties the buses and vm->timers. The memory stays the caller's. Does not look at the vCPUs, which may be gone; one
+ * that is not must not be used any more: its local APIC was here.
+ */
 void machine_destroy(struct vm *vm);
 
 /* All devices as at power-on; time and the RTC's memory go on. */
