@@ -7,3 +7,6 @@ unit-nested-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
 unit += policy
 unit-policy-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c arch/x86/exit/kvmclock.c \
 	tests/unit/support/seam.c
+
+unit += svm_event
+unit-svm_event-srcs := arch/x86/svm/event.c arch/x86/svm/vmcb.c

@@ -113,11 +113,11 @@ void svm_event_iret(struct vcpu *v)
 	hw->nmi_iret_rip = hw->vmcb->rip;
 }
 
-/* One step over the IRET, so that a waiting NMI comes right after it. */
-static void step_over_iret(struct vcpu *v)
+/* One instruction, over an IRET or a shadow, so that a waiting NMI comes right after it. */
+static void step_once(struct vcpu *v)
 {
 	if (v->hw->vmcb->rflags & RFLAGS_TF)
-		return;                         /* the guest steps itself: its own #DB exit ends the wait */
+		return;                         /* the guest steps itself: its own #DB exit comes as soon */
 	v->hw->stepping = true;
 	v->hw->vmcb->rflags |= RFLAGS_TF;
 }
@@ -129,8 +129,8 @@ bool svm_event_stepped(struct vcpu *v)
 	if (!hw->stepping)
 		return false;
 	hw->stepping = false;
-	hw->nmi_iret_seen = false;
-	hw->nmi_masked = false;
+	if (hw->nmi_iret_seen)
+		hw->nmi_iret_seen = hw->nmi_masked = false;
 	hw->vmcb->rflags &= ~RFLAGS_TF;
 	hw->vmcb->dr6 &= ~DR6_BS;               /* the guest did not ask for this step */
 	return true;
@@ -155,11 +155,13 @@ static bool prepare_nmi(struct vcpu *v)
 		return false;
 	if (hw->nmi_masked) {
 		if (hw->nmi_iret_seen && !hw->stepping)
-			step_over_iret(v);
+			step_once(v);
 		return false;
 	}
-	if (c->int_state & SVM_INTSTATE_SHADOW)
-		return false;                   /* next exit; bounded by the shadow's one instruction and the timer */
+	if (c->int_state & SVM_INTSTATE_SHADOW) {
+		step_once(v);
+		return false;
+	}
 	inject(v, &(struct svm_event){ .vector = EXC_NMI, .type = SVM_EVENT_NMI });
 	v->nmi_pending = false;
 	hw->nmi_masked = true;

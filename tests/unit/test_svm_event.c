@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Event delivery on SVM: what is injected when, what waits, what is delivered again, and what becomes a double fault. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <vouch/vm.h>
+
+#include "arch/x86/dev/machine.h"
+#include "arch/x86/svm/svm.h"
+
+static struct vm vm;
+static struct vcpu v;
+static struct vcpu_hw hw;
+static struct vmcb vmcb;
+static int irq;                         /* what the interrupt controller offers, or -1 */
+static unsigned int acks;
+
+bool machine_irq_pending(struct vcpu *cpu)
+{
+	(void)cpu;
+	return irq >= 0;
+}
+
+int machine_irq_ack(struct vcpu *cpu)
+{
+	int got = irq;
+
+	(void)cpu;
+	acks++;
+	irq = -1;
+	return got;
+}
+
+void vm_stop(struct vm *m, enum stop_kind kind, const char *fmt, ...)
+{
+	(void)fmt;
+	m->stop.kind = kind;
+}
+
+static void fresh(void)
+{
+	memset(&vm, 0, sizeof(vm));
+	memset(&v, 0, sizeof(v));
+	memset(&hw, 0, sizeof(hw));
+	memset(&vmcb, 0, sizeof(vmcb));
+	v.vm = &vm;
+	v.hw = &hw;
+	hw.vmcb = &vmcb;
+	vmcb.rflags = RFLAGS_IF | RFLAGS_FIXED;
+	irq = -1;
+	acks = 0;
+}
+
+static uint64_t event(unsigned int type, uint8_t vector)
+{
+	return SVM_EVENT_VALID | (uint64_t)type << 8 | vector;
+}
+
+static bool window_open(void)
+{
+	bool v_irq = vmcb.int_ctl & SVM_INTCTL_V_IRQ, intercept = vmcb.intercept1 & SVM_INT1_VINTR;
+
+	assert_int_equal(v_irq, intercept);
+	return v_irq;
+}
+
+static void injects_when_the_guest_can_take_it(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	irq = 0x41;
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
+	assert_false(window_open());
+	assert_int_equal(acks, 1);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, 0);
+}
+
+static void opens_a_window_when_it_cannot(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	irq = 0x41;
+	vmcb.rflags = RFLAGS_FIXED;
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, 0);
+	assert_true(window_open());
+	assert_int_equal(acks, 0);
+	vmcb.rflags |= RFLAGS_IF;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	svm_event_prepare(&v);
+	assert_true(window_open() && acks == 0);
+	vmcb.int_state = 0;
+	svm_event_prepare(&v);
+	assert_false(window_open());
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
+	irq = -1;
+	svm_event_prepare(&v);
+	assert_false(window_open());
+}
+
+static void a_queued_exception_goes_first(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	irq = 0x41;
+	v.fault = (struct x86_fault){ .vector = EXC_GP, .has_error = true, .error = 0x1234 };
+	svm_event_fault(&v);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_EXC, EXC_GP) | SVM_EVENT_HAS_ERROR | 0x1234ull << 32);
+	assert_true(window_open());
+	assert_int_equal(acks, 0);
+}
+
+static void a_page_fault_sets_cr2(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	v.fault = (struct x86_fault){ .vector = EXC_PF, .has_error = true, .error = 2, .cr2 = 0xdead000 };
+	svm_event_fault(&v);
+	assert_int_equal(vmcb.cr2, 0xdead000);
+}
+
+static void what_was_cut_short_is_delivered_again(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	vmcb.exit_int_info = event(SVM_EVENT_EXC, EXC_PF) | SVM_EVENT_HAS_ERROR | 6ull << 32;
+	svm_event_collect(&v);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, vmcb.exit_int_info);
+	vmcb.exit_int_info = event(SVM_EVENT_INTR, 0x30);
+	svm_event_collect(&v);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, vmcb.exit_int_info);
+}
+
+static void software_events_are_executed_again_instead(void **ctx)
+{
+	static const uint64_t info[] = { 0x80000400 | 0x80, 0x80000300 | EXC_BP, 0x80000300 | EXC_OF };
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(info); i++) {
+		fresh();
+		vmcb.exit_int_info = info[i];
+		svm_event_collect(&v);
+		svm_event_prepare(&v);
+		assert_int_equal(vmcb.event_inj, 0);
+	}
+}
+
+static void stale_bits_without_valid_mean_nothing(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	vmcb.exit_int_info = 0x306;
+	svm_event_collect(&v);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, 0);
+}
+
+/* APM 2 "#DF": first, second, and what comes of it. */
+static void faults_during_delivery_combine(void **ctx)
+{
+	static const struct { uint8_t first, second, result; } rows[] = {
+		{ EXC_GP, EXC_GP, EXC_DF }, { EXC_GP, EXC_NP, EXC_DF }, { EXC_GP, EXC_PF, EXC_PF },
+		{ EXC_PF, EXC_PF, EXC_DF }, { EXC_PF, EXC_GP, EXC_DF }, { EXC_UD, EXC_GP, EXC_GP },
+		{ EXC_DB, EXC_PF, EXC_PF }, { EXC_DE, EXC_TS, EXC_DF }, { EXC_SS, EXC_UD, EXC_UD },
+		{ EXC_DF, EXC_UD, EXC_UD },
+	};
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		fresh();
+		vmcb.exit_int_info = event(SVM_EVENT_EXC, rows[i].first);
+		svm_event_collect(&v);
+		v.fault = (struct x86_fault){ .vector = rows[i].second };
+		svm_event_fault(&v);
+		assert_int_equal(hw.event.vector, rows[i].result);
+		assert_int_equal(vm.stop.kind, STOP_NONE);
+	}
+}
+
+static void a_fault_in_a_double_fault_is_the_end(void **ctx)
+{
+	static const uint8_t second[] = { EXC_GP, EXC_PF, EXC_NP, EXC_DF };
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(second); i++) {
+		fresh();
+		vmcb.exit_int_info = event(SVM_EVENT_EXC, EXC_DF);
+		svm_event_collect(&v);
+		v.fault = (struct x86_fault){ .vector = second[i] };
+		svm_event_fault(&v);
+		assert_int_equal(vm.stop.kind, STOP_TRIPLE_FAULT);
+	}
+}
+
+static void nmis_come_one_at_a_time(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	v.nmi_pending = true;
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
+	assert_false(v.nmi_pending);
+	assert_true(vmcb.intercept1 & SVM_INT1_IRET);
+	v.nmi_pending = true;
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, 0);            /* masked until IRET */
+	vmcb.rip = 0x1000;
+	svm_event_iret(&v);
+	assert_false(vmcb.intercept1 & SVM_INT1_IRET);
+	svm_event_prepare(&v);                          /* one step over the IRET */
+	assert_int_equal(vmcb.event_inj, 0);
+	assert_true(vmcb.rflags & RFLAGS_TF);
+	vmcb.rip = 0x2000;
+	vmcb.dr6 = 1u << 14;
+	assert_true(svm_event_stepped(&v));
+	assert_false(vmcb.rflags & RFLAGS_TF);
+	assert_int_equal(vmcb.dr6, 0);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
+}
+
+static void an_iret_that_moved_on_unmasks(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	v.nmi_pending = true;
+	svm_event_prepare(&v);
+	vmcb.rip = 0x1000;
+	svm_event_iret(&v);
+	svm_event_prepare(&v);
+	assert_true(hw.nmi_masked);                     /* not executed yet */
+	vmcb.rip = 0x1002;
+	svm_event_prepare(&v);
+	assert_false(hw.nmi_masked);
+	assert_false(svm_event_stepped(&v));
+}
+
+static void nmis_wait_for_the_shadow_only(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	v.nmi_pending = true;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	vmcb.rflags = RFLAGS_FIXED;
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, 0);
+	assert_true(vmcb.rflags & RFLAGS_TF);           /* an exit right after the shadow */
+	vmcb.int_state = 0;
+	assert_true(svm_event_stepped(&v));
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
+}
+
+static void halt_ends_for_what_can_be_delivered(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	assert_false(svm_event_wakes(&v));
+	irq = 0x50;
+	assert_true(svm_event_wakes(&v));
+	vmcb.rflags = RFLAGS_FIXED;
+	assert_false(svm_event_wakes(&v));
+	v.nmi_pending = true;
+	assert_true(svm_event_wakes(&v));
+	hw.nmi_masked = true;
+	assert_false(svm_event_wakes(&v));
+}
+
+static void the_trap_flag_is_honoured(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	svm_event_trap(&v);
+	assert_false(hw.event.valid);
+	vmcb.rflags |= RFLAGS_TF;
+	svm_event_trap(&v);
+	assert_true(hw.event.valid && hw.event.vector == EXC_DB);
+	assert_true(vmcb.dr6 & 1u << 14);
+	/* A step of our own is not the guest's. */
+	fresh();
+	vmcb.rflags |= RFLAGS_TF;
+	hw.stepping = true;
+	svm_event_trap(&v);
+	assert_false(hw.event.valid);
+	assert_false(vmcb.rflags & RFLAGS_TF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(injects_when_the_guest_can_take_it),
+		cmocka_unit_test(opens_a_window_when_it_cannot),
+		cmocka_unit_test(a_queued_exception_goes_first),
+		cmocka_unit_test(a_page_fault_sets_cr2),
+		cmocka_unit_test(what_was_cut_short_is_delivered_again),
+		cmocka_unit_test(software_events_are_executed_again_instead),
+		cmocka_unit_test(stale_bits_without_valid_mean_nothing),
+		cmocka_unit_test(faults_during_delivery_combine),
+		cmocka_unit_test(a_fault_in_a_double_fault_is_the_end),
+		cmocka_unit_test(nmis_come_one_at_a_time),
+		cmocka_unit_test(an_iret_that_moved_on_unmasks),
+		cmocka_unit_test(nmis_wait_for_the_shadow_only),
+		cmocka_unit_test(halt_ends_for_what_can_be_delivered),
+		cmocka_unit_test(the_trap_flag_is_honoured),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
