@@ -12,6 +12,8 @@
 
 #define CONFIG_NOTES 32u
 
+static const char *const no_elements[] = { NULL };
+
 void config_note(struct config *c, enum log_level level, const struct xml_place *at, const char *fmt, ...)
 {
 	const char *name = *c->plan->name ? c->plan->name : "(no name)";
@@ -45,18 +47,19 @@ static bool is_known(const char *name, const char *const *known)
 	return false;
 }
 
-void config_warn_unknown(struct config *c, const struct xml_node *n, const char *const *known)
+void config_warn_unknown(struct config *c, const struct xml_node *n, const char *const *params,
+			 const char *const *elements)
 {
 	char outer[CONFIG_QUOTE], quoted[CONFIG_QUOTE];
 
 	config_quote(outer, n->name);
 	for (uint32_t i = 0; i < n->attr_count; i++) {
-		if (!is_known(n->attr[i].name, known))
+		if (!is_known(n->attr[i].name, params))
 			config_note(c, LOG_WARN, &n->place, "unknown attribute %s of %s ignored",
 				    config_quote(quoted, n->attr[i].name), outer);
 	}
 	for (const struct xml_node *k = n->child; k; k = k->next) {
-		if (!is_known(k->name, known))
+		if (!is_known(k->name, params) && !is_known(k->name, elements))
 			config_note(c, LOG_WARN, &k->place, "unknown element %s in %s ignored",
 				    config_quote(quoted, k->name), outer);
 	}
@@ -120,7 +123,7 @@ static int read_memory(struct config *c, const struct xml_node *root)
 		return -1;
 	if (v.text)
 		config_note(c, LOG_INFO, &memory->place, "memory alignment ignored: Vouch aligns as it can");
-	config_warn_unknown(c, memory, (const char *const[]){ "alignment", NULL });
+	config_warn_unknown(c, memory, (const char *const[]){ "alignment", NULL }, no_elements);
 	return 0;
 }
 
@@ -139,13 +142,13 @@ static int read_cores(struct config *c, const struct xml_node *cores)
 		if (k->attr_count || k->child)
 			config_note(c, LOG_INFO, &k->place, "settings of a core ignored");
 	}
-	config_warn_unknown(c, cores, (const char *const[]){ "count", "core", NULL });
+	config_warn_unknown(c, cores, (const char *const[]){ "count", NULL }, (const char *const[]){ "core", NULL });
 	return 0;
 }
 
 static int read_paging(struct config *c, const struct xml_node *paging)
 {
-	static const char *const ignored[] = { "large_pages", "strategy", "cache_size" };
+	static const char *const params[] = { "mode", "large_pages", "strategy", "cache_size", NULL };
 	char quoted[CONFIG_QUOTE];
 	struct xml_value v;
 
@@ -158,13 +161,13 @@ static int read_paging(struct config *c, const struct xml_node *paging)
 	else if (!xml_same_name(v.text, "nested"))
 		config_note(c, LOG_WARN, &paging->place, "unknown paging mode %s, nested paging used",
 			    config_quote(quoted, v.text));
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
-		if (xml_param(paging, ignored[i], &v, c->err))
+	for (const char *const *p = params + 1; *p; p++) {
+		if (xml_param(paging, *p, &v, c->err))
 			return -1;
 		if (v.text)
-			config_note(c, LOG_INFO, &v.place, "paging %s ignored", ignored[i]);
+			config_note(c, LOG_INFO, &v.place, "paging %s ignored", *p);
 	}
-	config_warn_unknown(c, paging, (const char *const[]){ "mode", "large_pages", "strategy", "cache_size", NULL });
+	config_warn_unknown(c, paging, params, no_elements);
 	return 0;
 }
 
@@ -178,7 +181,8 @@ static int read_bioses(struct config *c, const struct xml_node *bioses)
 		return xml_fail(c->err, IMG_ERR_CFG_FIRMWARE, &bios->place,
 				"bioses: use <boot kernel=\"ID\"/> with a Linux bzImage");
 	config_note(c, LOG_INFO, &bioses->place, "bioses ignored: Vouch loads no firmware of its own");
-	config_warn_unknown(c, bioses, (const char *const[]){ "disable_vgabios", "disable_rombios", NULL });
+	config_warn_unknown(c, bioses, (const char *const[]){ "disable_vgabios", "disable_rombios", NULL },
+			    no_elements);
 	return 0;
 }
 
@@ -252,7 +256,7 @@ static int read_boot(struct config *c, const struct xml_node *boot)
 	if (v.text)
 		strcpy(plan->cmdline, v.text);
 	plan->has_boot = true;
-	config_warn_unknown(c, boot, (const char *const[]){ "kernel", "initrd", "cmdline", NULL });
+	config_warn_unknown(c, boot, (const char *const[]){ "kernel", "initrd", "cmdline", NULL }, no_elements);
 	return 0;
 }
 
@@ -293,25 +297,29 @@ static int read_sections(struct config *c, const struct xml_node *root)
 	return 0;
 }
 
-/* Without effect in Vouch: said once each. */
+/* What is without effect in Vouch is said once each, be it an attribute or an element. */
 static void note_ignored(struct config *c, const struct xml_node *root)
 {
-	static const char *const ignored[] = {
+	static const char *const params[] = {
+		"class", "name", "memory",
+		/* Ignored from here on. */
 		"telemetry", "schedule_hz", "perftune", "cachepart", "time", "swapping", "mem_layout", "extensions",
+		NULL,
 	};
-	static const char *const known[] = {
-		"class", "name", "memory", "files", "cores", "paging", "bioses", "multiboot", "hvm", "memmap", "boot",
-		"devices", "telemetry", "schedule_hz", "perftune", "cachepart", "time", "swapping", "mem_layout",
-		"extensions", NULL,
+	static const char *const elements[] = {
+		"files", "cores", "paging", "bioses", "multiboot", "hvm", "memmap", "boot", "devices", NULL,
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
-		const struct xml_node *n = xml_child(root, ignored[i]);
+	for (const char *const *p = params + 3; *p; p++) {
+		const struct xml_node *n = xml_child(root, *p);
+		struct xml_value v;
+		bool cut;
 
-		if (n)
-			config_note(c, LOG_INFO, &n->place, "%s ignored: without effect in Vouch", ignored[i]);
+		xml_find_param(root, *p, &v, &cut);
+		if (n || v.attributes)
+			config_note(c, LOG_INFO, n ? &n->place : &v.place, "%s ignored: without effect in Vouch", *p);
 	}
-	config_warn_unknown(c, root, known);
+	config_warn_unknown(c, root, params, elements);
 }
 
 int manifest_plan(const struct image *img, struct xml_arena *arena, struct vm_plan *plan, struct image_error *err)

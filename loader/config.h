@@ -25,8 +25,12 @@ void config_note(struct config *c, enum log_level level, const struct xml_place 
 /* Escapes text from the image into buf for a message. */
 const char *config_quote(char buf[CONFIG_QUOTE], const char *text);
 
-/* Warns about every attribute and child element of n whose name is not in known (NULL-terminated). */
-void config_warn_unknown(struct config *c, const struct xml_node *n, const char *const *known);
+/*
+ * Warns about every attribute of n that is not in params, and every child element that is in neither list (both end in
+ * NULL).
+ */
+void config_warn_unknown(struct config *c, const struct xml_node *n, const char *const *params,
+			 const char *const *elements);
 
 /* Reads a decimal parameter: 0 and *out, or -1 with c->err; v->text is NULL and *out untouched if it is absent. */
 __must_check int config_number(struct config *c, const struct xml_node *n, const char *name, struct xml_value *v,

@@ -115,7 +115,7 @@ static int read_bound(struct config *c, const struct xml_node *n, const char *na
 
 static int read_ranges(struct config *c, const struct xml_node *dev, const char *kind, bool mmio)
 {
-	static const char *const known[] = { "start", "end", "mode", NULL };
+	static const char *const params[] = { "start", "end", "mode", NULL };
 	struct vm_plan *plan = c->plan;
 
 	for (const struct xml_node *n = xml_child(dev, kind); n; n = xml_sibling(n, kind)) {
@@ -127,7 +127,7 @@ static int read_ranges(struct config *c, const struct xml_node *dev, const char 
 		if (read_bound(c, n, "start", &r.start) || read_bound(c, n, "end", &r.end) ||
 		    read_mode(c, n, &r.print))
 			return -1;
-		config_warn_unknown(c, n, known);
+		config_warn_unknown(c, n, params, (const char *const[]){ NULL });
 		plan->ignore[plan->ignore_count++] = r;
 	}
 	return 0;
@@ -192,9 +192,8 @@ static int read_id(struct config *c, const struct xml_node *n, const struct devi
 
 static int read_device(struct config *c, const struct xml_node *n, struct device_list *list)
 {
-	static const char *const known[] = {
-		"class", "id", "apic", "com_port", "frontend", "forward", "hostdev", "ports", "memory", NULL,
-	};
+	static const char *const params[] = { "class", "id", "apic", "com_port", "forward", "hostdev", NULL };
+	static const char *const elements[] = { "frontend", "ports", "memory", NULL };
 	const struct device_class *class;
 	char quoted[CONFIG_QUOTE];
 	struct xml_value v;
@@ -212,7 +211,7 @@ static int read_device(struct config *c, const struct xml_node *n, struct device
 		return xml_fail(c->err, IMG_ERR_CFG_DEVICES_MANY, &n->place, "at most %u", DEVICES_MAX);
 	if (read_id(c, n, list, &id))
 		return -1;
-	config_warn_unknown(c, n, known);
+	config_warn_unknown(c, n, params, elements);
 	if (class->read ? class->read(c, n, list) : add_bits(c, n, class->bits, class->name))
 		return -1;
 	list->dev[list->count].id = id;
@@ -230,6 +229,6 @@ int config_devices(struct config *c, const struct xml_node *devices)
 		if (read_device(c, n, &list))
 			return -1;
 	}
-	config_warn_unknown(c, devices, (const char *const[]){ "device", NULL });
+	config_warn_unknown(c, devices, (const char *const[]){ NULL }, (const char *const[]){ "device", NULL });
 	return 0;
 }

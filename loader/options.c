@@ -88,18 +88,21 @@ static bool read_ports(struct word v, uint32_t *bits)
 	return true;
 }
 
-/* Asked twice, the stronger level holds; asked for what we don't know, none but the default will do. */
+/*
+ * Asked twice, the stronger level holds; asked for what we don't know, none but the default will do. False if the
+ * operator should hear of it: the word says something else than what was said before, or nothing known.
+ */
 static bool read_integrity(struct options *o, struct seen *seen, struct word v)
 {
 	int level = find_name(v, integrity_names, ARRAY_SIZE(integrity_names));
-	bool known = level >= 0;
+	bool clear = level >= 0 && (!seen->integrity || level == (int)o->integrity);
 
-	if (!known)
+	if (level < 0)
 		level = INTEGRITY_CHECKSUM;
 	if (!seen->integrity || level > (int)o->integrity)
 		o->integrity = (enum integrity)level;
 	seen->integrity = true;
-	return known;
+	return clear;
 }
 
 static bool read_choice(struct word v, const char *const *names, int count, int *out)

@@ -10,7 +10,10 @@
 #define PORT_MAX 0xffffu
 #define GPA_MAX  ((1ull << 52) - 1)   /* APM 2 "Long-Mode Physical-Address" limit: 52 bits */
 
-/* What the PC's devices occupy, and what the guest-physical layout reserves (dev < 0: always). */
+/*
+ * What the PC's devices occupy, and what the guest-physical layout reserves (dev < 0: always). The bus would refuse an
+ * overlap as well, but only when the guest is built; a unit test compares this with the machine's own table.
+ */
 static const struct claim {
 	int dev;
 	bool mmio;
@@ -27,7 +30,9 @@ static const struct claim {
 	{ PLAN_COM1, false, 0x3f8, 0x3ff, "COM1" },
 	{ PLAN_COM2, false, 0x2f8, 0x2ff, "COM2" },
 	{ PLAN_DEBUG_PORT, false, 0xe9, 0xe9, "BOCHS_DEBUG" },
+	{ PLAN_DEBUG_PORT, false, 0x400, 0x403, "BOCHS_DEBUG" },
 	{ PLAN_RTC, false, 0x70, 0x71, "the clock" },
+	{ PLAN_PM, false, 0x600, 0x60b, "power management" },
 	{ PLAN_RESET, false, 0x92, 0x92, "the reset port" },
 	{ PLAN_PCI_CONFIG, false, 0xcf8, 0xcff, "PCI configuration" },
 	{ PLAN_LAPIC, true, 0xfee00000, 0xfee00fff, "LAPIC" },

@@ -26,3 +26,6 @@ unit-options-srcs := loader/options.c loader/escape.c
 
 unit += image_err
 unit-image_err-srcs := loader/error.c
+
+unit += plan_machine
+unit-plan_machine-srcs := loader/plan.c loader/error.c arch/x86/dev/table.c

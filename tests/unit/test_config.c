@@ -226,6 +226,9 @@ static void unknown(void **state)
 	(void)state;
 	taken(VM("<strange-one/>"));
 	logged("warn: configuration of guest g, line 2: unknown element strange-one in vm ignored");
+	taken("<vm class='PC' boot='k' telemetry='enable'>" MEMORY CORES FILES BOOT "</vm>");
+	logged("unknown attribute boot of vm ignored");
+	logged("line 1: telemetry ignored");
 	taken("<vm class='PC' note='x' opt_tag='y'>" MEMORY CORES FILES BOOT "</vm>");
 	logged("warn: configuration of guest (no name), line 1: unknown attribute note of vm ignored");
 	assert_null(strstr(log_text(), "opt_tag"));
