@@ -92,8 +92,8 @@ static bool is_foreign(const struct pair *p)
 	case ZYDIS_MNEMONIC_JKZD: case ZYDIS_MNEMONIC_JKNZD:
 		return true;                                          /* Knights Corner, on VEX opcodes */
 	case ZYDIS_MNEMONIC_XSTORE: case ZYDIS_MNEMONIC_XSHA1: case ZYDIS_MNEMONIC_XSHA256:
-	case ZYDIS_MNEMONIC_XCRYPT_ECB: case ZYDIS_MNEMONIC_XCRYPT_CBC: case ZYDIS_MNEMONIC_XCRYPT_CTR: case ZYDIS_MNEMONIC_XCRYPT_CFB:
-	case ZYDIS_MNEMONIC_XCRYPT_OFB: case ZYDIS_MNEMONIC_MONTMUL:
+	case ZYDIS_MNEMONIC_XCRYPT_ECB: case ZYDIS_MNEMONIC_XCRYPT_CBC: case ZYDIS_MNEMONIC_XCRYPT_CTR:
+	case ZYDIS_MNEMONIC_XCRYPT_CFB: case ZYDIS_MNEMONIC_XCRYPT_OFB: case ZYDIS_MNEMONIC_MONTMUL:
 		return true;                                          /* VIA PadLock */
 	default:
 		return p->z.encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX; /* Knights Corner */
@@ -104,7 +104,8 @@ static bool is_foreign(const struct pair *p)
 static bool is_prefixed_0f(uint8_t opcode)
 {
 	return (opcode >= 0x10 && opcode <= 0x17) || (opcode >= 0x28 && opcode <= 0x2f) ||
-	       (opcode >= 0x50 && opcode <= 0x7f) || opcode == 0xc2 || (opcode >= 0xc4 && opcode <= 0xc6) || opcode >= 0xd0;
+	       (opcode >= 0x50 && opcode <= 0x7f) || opcode == 0xc2 || (opcode >= 0xc4 && opcode <= 0xc6) ||
+	       opcode >= 0xd0;
 }
 
 /*

@@ -90,40 +90,32 @@ struct form {
 #define ANY 0
 #define BITS (RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF)
 
+/* The four modrm forms of an operation: to memory (LOCK allowed but for CMP), to a register. */
+#define ALU(o, lock, undefined) \
+	{ 0, (o), ANY, 0, lock, false, undefined }, { 0, (o) + 1, ANY, 0, lock, false, undefined }, \
+	{ 0, (o) + 2, ANY, 0, 0, false, undefined }, { 0, (o) + 3, ANY, 0, 0, false, undefined }
+#define PAIR(map, o, digits, imm, lock, undefined) \
+	{ map, (o), digits, (imm) ? 1 : 0, lock, false, undefined }, \
+	{ map, (o) + 1, digits, imm, lock, false, undefined }
+#define ARITH 0xad                        /* /digits of ADD, ADC, SBB, SUB, CMP; the others are logical */
+#define LOGIC 0x52
+
 static const struct form forms[] = {
-	{ 0, 0x00, ANY, 0, 1, false, 0 }, { 0, 0x01, ANY, 0, 1, false, 0 }, { 0, 0x02, ANY, 0, 0, false, 0 },
-	{ 0, 0x03, ANY, 0, 0, false, 0 }, { 0, 0x08, ANY, 0, 1, false, RFLAGS_AF },
-	{ 0, 0x09, ANY, 0, 1, false, RFLAGS_AF },
-	{ 0, 0x0a, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x0b, ANY, 0, 0, false, RFLAGS_AF },
-	{ 0, 0x10, ANY, 0, 1, false, 0 },
-	{ 0, 0x11, ANY, 0, 1, false, 0 }, { 0, 0x12, ANY, 0, 0, false, 0 }, { 0, 0x13, ANY, 0, 0, false, 0 },
-	{ 0, 0x18, ANY, 0, 1, false, 0 }, { 0, 0x19, ANY, 0, 1, false, 0 }, { 0, 0x1a, ANY, 0, 0, false, 0 },
-	{ 0, 0x1b, ANY, 0, 0, false, 0 }, { 0, 0x20, ANY, 0, 1, false, RFLAGS_AF },
-	{ 0, 0x21, ANY, 0, 1, false, RFLAGS_AF },
-	{ 0, 0x22, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x23, ANY, 0, 0, false, RFLAGS_AF },
-	{ 0, 0x28, ANY, 0, 1, false, 0 },
-	{ 0, 0x29, ANY, 0, 1, false, 0 }, { 0, 0x2a, ANY, 0, 0, false, 0 }, { 0, 0x2b, ANY, 0, 0, false, 0 },
-	{ 0, 0x30, ANY, 0, 1, false, RFLAGS_AF }, { 0, 0x31, ANY, 0, 1, false, RFLAGS_AF },
-	{ 0, 0x32, ANY, 0, 0, false, RFLAGS_AF },
-	{ 0, 0x33, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x38, ANY, 0, 0, false, 0 }, { 0, 0x39, ANY, 0, 0, false, 0 },
-	{ 0, 0x3a, ANY, 0, 0, false, 0 }, { 0, 0x3b, ANY, 0, 0, false, 0 }, { 0, 0x63, ANY, 0, 0, false, 0 },
-	{ 0, 0x80, 0x8d, 1, 0x7f, false, 0 }, { 0, 0x80, 0x52, 1, 0x7f, false, RFLAGS_AF },
-	{ 0, 0x81, 0xad, 2, 0x7f, false, 0 },
-	{ 0, 0x81, 0x52, 2, 0x7f, false, RFLAGS_AF }, { 0, 0x83, 0xad, 1, 0x7f, false, 0 },
-	{ 0, 0x83, 0x52, 1, 0x7f, false, RFLAGS_AF },
-	{ 0, 0x84, ANY, 0, 0, false, RFLAGS_AF }, { 0, 0x85, ANY, 0, 0, false, RFLAGS_AF },
-	{ 0, 0x86, ANY, 0, 1, false, 0 },
-	{ 0, 0x87, ANY, 0, 1, false, 0 }, { 0, 0x88, ANY, 0, 0, false, 0 }, { 0, 0x89, ANY, 0, 0, false, 0 },
-	{ 0, 0x8a, ANY, 0, 0, false, 0 }, { 0, 0x8b, ANY, 0, 0, false, 0 }, { 0, 0xc6, 0x01, 1, 0, false, 0 },
-	{ 0, 0xc7, 0x01, 2, 0, false, 0 }, { 0, 0xf6, 0x03, 1, 0, false, RFLAGS_AF },
-	{ 0, 0xf7, 0x03, 2, 0, false, RFLAGS_AF },
-	{ 0, 0xf6, 0x0c, 0, 0x0c, false, 0 }, { 0, 0xf7, 0x0c, 0, 0x0c, false, 0 }, { 0, 0xfe, 0x03, 0, 3, false, 0 },
-	{ 0, 0xff, 0x03, 0, 3, false, 0 }, { 0x0f, 0xa3, ANY, 0, 0, true, BITS }, { 0x0f, 0xab, ANY, 0, 1, true, BITS },
+	ALU(0x00, 1, 0), ALU(0x08, 1, RFLAGS_AF), ALU(0x10, 1, 0), ALU(0x18, 1, 0), ALU(0x20, 1, RFLAGS_AF),
+	ALU(0x28, 1, 0), ALU(0x30, 1, RFLAGS_AF), ALU(0x38, 0, 0),
+	PAIR(0, 0x80, ARITH, 2, 0x7f, 0), PAIR(0, 0x80, LOGIC, 2, 0x7f, RFLAGS_AF),
+	{ 0, 0x83, ARITH, 1, 0x7f, false, 0 }, { 0, 0x83, LOGIC, 1, 0x7f, false, RFLAGS_AF },
+	PAIR(0, 0x84, ANY, 0, 0, RFLAGS_AF),           /* TEST, XCHG, MOV */
+	PAIR(0, 0x86, ANY, 0, 1, 0), PAIR(0, 0x88, ANY, 0, 0, 0), PAIR(0, 0x8a, ANY, 0, 0, 0),
+	PAIR(0, 0xc6, 0x01, 2, 0, 0),
+	PAIR(0, 0xf6, 0x03, 2, 0, RFLAGS_AF),          /* TEST, NOT and NEG, INC and DEC */
+	PAIR(0, 0xf6, 0x0c, 0, 0x0c, 0), PAIR(0, 0xfe, 0x03, 0, 3, 0),
+	{ 0x0f, 0xa3, ANY, 0, 0, true, BITS }, { 0x0f, 0xab, ANY, 0, 1, true, BITS },
 	{ 0x0f, 0xb3, ANY, 0, 1, true, BITS }, { 0x0f, 0xbb, ANY, 0, 1, true, BITS },
 	{ 0x0f, 0xba, 0xf0, 1, 0xe0, false, BITS },
-	{ 0x0f, 0xb0, ANY, 0, 1, false, 0 }, { 0x0f, 0xb1, ANY, 0, 1, false, 0 }, { 0x0f, 0xc0, ANY, 0, 1, false, 0 },
-	{ 0x0f, 0xc1, ANY, 0, 1, false, 0 }, { 0x0f, 0xb6, ANY, 0, 0, false, 0 }, { 0x0f, 0xb7, ANY, 0, 0, false, 0 },
-	{ 0x0f, 0xbe, ANY, 0, 0, false, 0 }, { 0x0f, 0xbf, ANY, 0, 0, false, 0 },
+	PAIR(0x0f, 0xb0, ANY, 0, 1, 0), PAIR(0x0f, 0xc0, ANY, 0, 1, 0),  /* CMPXCHG, XADD */
+	PAIR(0x0f, 0xb6, ANY, 0, 0, 0), PAIR(0x0f, 0xbe, ANY, 0, 0, 0),  /* MOVZX, MOVSX, MOVSXD */
+	{ 0, 0x63, ANY, 0, 0, false, 0 },
 };
 
 static struct vm vm;

@@ -173,8 +173,8 @@ static bool has_hidden_memory(const struct insn *in)
 	if (in->map != MAP_1)
 		return false;
 	switch (o) {
-	case 0x06: case 0x07: case 0x0e: case 0x16: case 0x17: case 0x1e: case 0x1f: case 0x60: case 0x61: case 0x68: case 0x6a:
-	case 0x9a: case 0x9c: case 0x9d: case 0xc2: case 0xc3: case 0xd7: case 0xe8: case 0xff:
+	case 0x06: case 0x07: case 0x0e: case 0x16: case 0x17: case 0x1e: case 0x1f: case 0x60: case 0x61: case 0x68:
+	case 0x6a: case 0x9a: case 0x9c: case 0x9d: case 0xc2: case 0xc3: case 0xd7: case 0xe8: case 0xff:
 		return true;
 	default:
 		return (o >= 0x50 && o <= 0x5f) || (o >= 0xc8 && o <= 0xcf);
@@ -184,8 +184,8 @@ static bool has_hidden_memory(const struct insn *in)
 static bool execute(struct emu *m)
 {
 	switch (m->in.op) {
-	case INSN_ADD: case INSN_OR: case INSN_ADC: case INSN_SBB: case INSN_AND: case INSN_SUB: case INSN_XOR: case INSN_CMP:
-	case INSN_TEST:
+	case INSN_ADD: case INSN_OR: case INSN_ADC: case INSN_SBB: case INSN_AND: case INSN_SUB: case INSN_XOR:
+	case INSN_CMP: case INSN_TEST:
 		return exec_binary(m);
 	case INSN_MOV:
 		return exec_mov(m);

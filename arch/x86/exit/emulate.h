@@ -26,7 +26,8 @@ void pio_write(struct vcpu *v, uint16_t port, unsigned int size, uint64_t val);
  * Executes the instruction at CS:RIP, fetched once, whose memory operand is not RAM, or not all of it.
  * EXIT_AGAIN: done and RIP moved on; or, with RIP as it was: a REP with more to do, or an instruction without a memory
  * operand (the guest rewrote it: let it run). EXIT_FAULT: v->fault, nothing happened but the REP iterations before it.
- * EXIT_STOP: an instruction that Vouch does not emulate, in supervisor mode (in user mode: #UD), or a device stopped the VM.
+ * EXIT_STOP: an instruction that Vouch does not emulate, in supervisor mode (in user mode: #UD), or a device stopped
+ * the VM.
  * v->gpr, e->rip and e->rflags are up to date whatever is returned; a fault leaves e as it was.
  */
 enum exit_action emulate_mmio(struct vcpu *v, struct x86_env *e);
@@ -47,7 +48,8 @@ __must_check int insn_length_at(struct vcpu *v, const struct x86_env *e, struct 
  * The modrm operand of in, as insn_length_at() gave it, read as size bytes (1, 2, 4, 8) from a register or memory.
  * EXIT_NEXT with *val, or what to do instead. e->rip is still that of the instruction.
  */
-enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size, uint64_t *val);
+enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size,
+				      uint64_t *val);
 
 /* Steps RIP over len bytes, as wide as the code segment has it, and ends RF's effect. */
 void env_advance(struct x86_env *e, unsigned int len);

@@ -65,7 +65,7 @@ bool emu_unsupported(struct emu *m)
 	static const char digit[] = "0123456789abcdef";
 	char text[2 * INSN_MAX_LEN + 1];
 
-	/* A program must not be able to stop its own kernel's machine; an instruction a device can't take is #UD to it. */
+	/* A program must not be able to stop its own kernel's machine. */
 	if (m->e->cpl == 3)
 		return emu_fail(m, vcpu_ud(m->v));
 	for (unsigned int i = 0; i < INSN_MAX_LEN; i++) {
@@ -157,7 +157,8 @@ static bool canonical_span(uint64_t first, unsigned int size)
 	return sign_extend(first, 6) == first && sign_extend(last, 6) == last && last >= first;
 }
 
-bool seg_linear(struct emu *m, unsigned int seg, uint64_t offset, unsigned int size, unsigned int access, uint64_t *linear)
+bool seg_linear(struct emu *m, unsigned int seg, uint64_t offset, unsigned int size, unsigned int access,
+		uint64_t *linear)
 {
 	const struct x86_seg *s = &m->e->seg[seg];
 	bool typed = m->e->cr0 & CR0_PE && !(m->e->rflags & RFLAGS_VM);
@@ -257,7 +258,8 @@ void place_write(struct emu *m, const struct place *p, uint64_t val)
 		part_write(m, p->at[1], p->len[1], val >> (8 * p->len[0]));
 }
 
-enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size, uint64_t *val)
+enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size,
+				      uint64_t *val)
 {
 	struct emu m = { .v = v, .e = e, .mode = x86_env_mode(e), .in = *in };
 	struct place p;

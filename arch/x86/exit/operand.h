@@ -39,7 +39,8 @@ uint64_t emu_reg_read(const struct emu *m, unsigned int reg, unsigned int size);
 void emu_reg_write(struct emu *m, unsigned int reg, unsigned int size, uint64_t val);
 
 /* base + offset with the checks of this access (GVA_READ or GVA_WRITE); size is 1 to 8. */
-bool seg_linear(struct emu *m, unsigned int seg, uint64_t offset, unsigned int size, unsigned int access, uint64_t *linear);
+bool seg_linear(struct emu *m, unsigned int seg, uint64_t offset, unsigned int size, unsigned int access,
+		uint64_t *linear);
 bool emu_map(struct emu *m, unsigned int seg, uint64_t offset, unsigned int size, unsigned int access, struct place *p);
 /* The modrm operand, moved by delta bytes (bit strings). */
 bool emu_map_operand(struct emu *m, unsigned int size, int64_t delta, unsigned int access, struct place *p);

@@ -171,7 +171,7 @@ static int walk_down(struct walk *w, gpa_t *out, struct x86_fault *f)
 			return page_fault(w, 0, f);
 		if (entry & reserved_bits(w, level, leaf))
 			return page_fault(w, PF_P | PF_RSVD, f);
-		/* APM 2 "Legacy PAE Mode" (15.25.10): PDPTEs are read like other entries, but hold no rights and no A. */
+		/* APM 2 "Legacy PAE Mode" (15.25.10): PDPTEs are read like other entries, but have no rights, no A. */
 		if (w->paging != PAGING_PAE || level < 3) {
 			w->at[w->count] = at;
 			w->entry[w->count++] = entry;
@@ -211,7 +211,8 @@ static bool linear_is_64(const struct x86_env *e, unsigned int access)
 	return e->efer & EFER_LMA && (x86_env_mode(e) == MODE_64 || access & GVA_IMPLICIT_SUPERVISOR);
 }
 
-int gva_translate(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigned int access, gpa_t *out, struct x86_fault *f)
+int gva_translate(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigned int access, gpa_t *out,
+		  struct x86_fault *f)
 {
 	struct walk w = { .vm = v->vm, .e = e, .access = access };
 
@@ -338,7 +339,8 @@ int gva_fetch(struct vcpu *v, const struct x86_env *e, uint8_t buf[15], struct x
 	if (first < len) {
 		struct x86_fault ignored;
 
-		if (gva_translate(v, e, linear + first, GVA_FETCH, &at, &ignored) || gpa_read(v->vm, at, buf + first, len - first))
+		if (gva_translate(v, e, linear + first, GVA_FETCH, &at, &ignored) ||
+		    gpa_read(v->vm, at, buf + first, len - first))
 			return (int)first;
 	}
 	return (int)len;
