@@ -108,8 +108,8 @@ static void check_pic_slave(void)
 	outb(0x21, 0xfb);
 	outb(0xa1, 0xfe);
 	cmos_write(0x8a, 0x2a);
-	cmos_write(0x8b, 0x42);
 	cmos_read(0x8c);
+	cmos_write(0x8b, 0x42);
 	from = ticks;
 	ticks_within(1, 200000);
 	report(ticks == from + 1, "PIC: the RTC through the slave");

@@ -178,7 +178,7 @@ static void check_tsc(void)
 
 	msr = rdmsr(MSR_TSC);
 	after = rdtsc();
-	report_vouch(before <= msr && msr <= after, "the TSC MSR lies between two RDTSC");
+	report_vouch(before <= msr && msr <= after, "the TSC MSR lies between two RDTSC (%lx %lx %lx)", before, msr, after);
 	report(after > before, "RDTSC grows");
 	report(wrmsr_try(MSR_TSC, before + (1ull << 40)) == NO_FAULT, "the TSC can be written");
 	msr = rdtsc();

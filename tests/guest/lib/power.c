@@ -12,10 +12,10 @@ void stop_here(void)
 
 void pause_a_while(void)
 {
-	unsigned int i;
+	u64 from = rdtsc();
 
-	for (i = 0; i < 500000; i++)
-		inb(0x80);
+	while (rdtsc() - from < 1000000000)
+		asm volatile("pause");
 }
 
 void poweroff_acpi(void)
