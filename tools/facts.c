@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Gathers what `vouch inspect` shows: the container's verdict, SHA-256 of each file, the plan and the kernel's header. */
+/* Gathers what `vouch inspect` shows: the container's verdict, each file's SHA-256, the plan, the kernel's header. */
 #include "facts.h"
 
 #include "common/cli.h"

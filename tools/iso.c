@@ -37,7 +37,8 @@ static int warn_about_bad(char **images)
 		if (status == CLI_REFUSED)
 			cli_warn("%s: Vouch will refuse this image: %s", *images, o->err.text);
 		else if (status == CLI_GOOD && o->img.version == 0)
-			cli_warn("%s: holds no hashes (v0): Vouch refuses it unless --cmdline has integrity=none", *images);
+			cli_warn("%s: holds no hashes (v0): Vouch refuses it unless --cmdline has integrity=none",
+				 *images);
 		opened_close(o);
 		if (status == CLI_ENV)
 			return status;

@@ -140,8 +140,8 @@ static int start(const struct run *r, const char *iso)
 		show(argv);
 		status = cli_finish(CLI_GOOD);
 	} else {
-		fprintf(stderr, "vouch: starting QEMU (%s, %s CPU%s, %s); Ctrl-A X ends it\n", kvm ? "KVM" : "TCG", cpus,
-			r->cpus == 1 ? "" : "s", memory);
+		fprintf(stderr, "vouch: starting QEMU (%s, %s CPU%s, %s); Ctrl-A X ends it\n", kvm ? "KVM" : "TCG",
+			cpus, r->cpus == 1 ? "" : "s", memory);
 		status = spawn_attached(argv);
 	}
 	free(cpus);

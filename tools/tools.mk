@@ -3,7 +3,7 @@
 tools-common := $(addprefix tools/common/,bytes.c cleanup.c cli.c file.c log.c opened.c outfile.c progress.c spawn.c)
 tools-loader := $(addprefix loader/,bzimage.c config.c config_devices.c error.c escape.c image.c judge.c manifest.c \
 	plan.c verify.c xml.c xml_arena.c xml_tree.c)
-tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c xmlwrite.c)
+tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c xmlentity.c xmlwrite.c)
 
 tool-vouch-srcs := $(addprefix tools/,main.c build.c extract.c facts.c inspect.c inspect_json.c inspect_text.c iso.c \
 	json.c mkiso.c run.c verify.c common/sha256.c) $(tools-pack) $(tools-common) $(tools-loader)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Rewrites a guest configuration in one pass over expat's events: no tree, no recursion, so nesting costs nothing.
- * Well-formedness is expat's to judge; what is refused beyond it: an internal DTD subset (it could add attributes),
- * references to undeclared entities, and files sections that no loader would take.
+ * Well-formedness is expat's to judge, after xmlentity.c has made text of references to unknown entities. What is refused
+ * beyond it: an internal DTD subset (it could add attributes), and files sections that no loader would take.
  *
  * The whole text goes to expat in one call: the byte index of an event then is an index into our text, which the
  * processing instructions need, as expat normalises line ends that must stay.
@@ -11,6 +11,7 @@
 
 #include "common/cli.h"
 #include "utf16.h"
+#include "xmlentity.h"
 
 #include <expat.h>
 #include <stdarg.h>
@@ -35,10 +36,9 @@ struct field {
 
 struct state {
 	XML_Parser parser;
-	const struct bytes *text;     /* UTF-8 */
+	const struct xmlentity *input;
 	struct xmlwrite *out;
 	bool failed;
-	bool external_dtd;
 	unsigned int depth;           /* of open elements */
 	bool rooted;                  /* the root's start was seen */
 	bool files_seen, in_files;    /* the first files child of the root; we are in it */
@@ -54,6 +54,7 @@ struct state {
 static void fail(struct state *s, const char *fmt, ...) __printf(2, 3);
 static void fail(struct state *s, const char *fmt, ...)
 {
+	XML_Index at = XML_GetCurrentByteIndex(s->parser);
 	va_list args;
 
 	if (s->failed)
@@ -61,6 +62,8 @@ static void fail(struct state *s, const char *fmt, ...)
 	s->failed = true;
 	s->out->line = XML_GetCurrentLineNumber(s->parser);
 	s->out->column = XML_GetCurrentColumnNumber(s->parser) + 1;
+	if (at > 0)
+		s->out->column -= xmlentity_shift(s->input, (size_t)at);
 	va_start(args, fmt);
 	vsnprintf(s->out->error, sizeof(s->out->error), fmt, args);
 	va_end(args);
@@ -73,12 +76,12 @@ static const char *raw_event(const struct state *s, size_t *len)
 	XML_Index at = XML_GetCurrentByteIndex(s->parser);
 	int count = XML_GetCurrentByteCount(s->parser);
 
-	if (at < 0 || count < 0 || !span_ok((uint64_t)at, (uint64_t)count, s->text->len)) {
+	if (at < 0 || count < 0 || !span_ok((uint64_t)at, (uint64_t)count, s->input->text.len)) {
 		*len = 0;
 		return "";
 	}
 	*len = (size_t)count;
-	return s->text->data + at;
+	return s->input->text.data + at;
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -283,39 +286,6 @@ static void XMLCALL on_pi(void *user, const XML_Char *target, const XML_Char *da
 
 /* ------------------------------------------------------------------ elements and text */
 
-static bool is_predefined(const char *name, size_t len)
-{
-	static const char *const known[] = { "lt", "gt", "amp", "quot", "apos" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (strlen(known[i]) == len && memcmp(known[i], name, len) == 0)
-			return true;
-	return false;
-}
-
-/*
- * With an external DTD named, expat takes undeclared entities for declared there, and drops them from attribute
- * values without a word. The tag is well-formed here: after '&' comes a name and ';'.
- */
-static void check_references(struct state *s)
-{
-	size_t len;
-	const char *raw = raw_event(s, &len);
-	const char *end = raw + len;
-
-	for (const char *p = memchr(raw, '&', len); p; p = memchr(p, '&', (size_t)(end - p))) {
-		const char *name = p + 1;
-
-		p = memchr(name, ';', (size_t)(end - name));
-		if (!p)
-			return;
-		if (*name != '#' && !is_predefined(name, (size_t)(p - name))) {
-			fail(s, "undefined entity");
-			return;
-		}
-	}
-}
-
 static void root_start(struct state *s)
 {
 	s->rooted = true;
@@ -347,8 +317,6 @@ static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **
 	if (s->failed)
 		return;
 	s->depth++;
-	if (s->external_dtd)
-		check_references(s);
 	enter_element(s, name, attributes, index);
 	add_start(&s->out->xml, name, attributes, index[0] ? index : NULL);
 }
@@ -382,23 +350,14 @@ static void XMLCALL on_text(void *user, const XML_Char *text, int len)
 		bytes_add(s->capture, text, (size_t)len);
 }
 
-static void XMLCALL on_skipped_entity(void *user, const XML_Char *name, int is_parameter)
-{
-	(void)name;
-	(void)is_parameter;
-	fail(user, "undefined entity");
-}
-
 static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char *system, const XML_Char *public,
 			       int internal)
 {
-	struct state *s = user;
-
 	(void)name;
+	(void)system;
 	(void)public;
-	s->external_dtd = system != NULL;
 	if (internal)
-		fail(s, "DOCTYPE with an internal subset, which could change the document; remove it");
+		fail(user, "DOCTYPE with an internal subset, which could change the document; remove it");
 }
 
 /* ------------------------------------------------------------------ the run */
@@ -409,13 +368,12 @@ static void set_handlers(struct state *s)
 	XML_SetElementHandler(s->parser, on_start, on_end);
 	XML_SetCharacterDataHandler(s->parser, on_text);
 	XML_SetProcessingInstructionHandler(s->parser, on_pi);
-	XML_SetSkippedEntityHandler(s->parser, on_skipped_entity);
 	XML_SetStartDoctypeDeclHandler(s->parser, on_doctype);
 }
 
 static void parse(struct state *s)
 {
-	if (XML_Parse(s->parser, s->text->data, (int)s->text->len, 1) != XML_STATUS_OK)
+	if (XML_Parse(s->parser, s->input->text.data, (int)s->input->text.len, 1) != XML_STATUS_OK)
 		fail(s, "%s", XML_ErrorString(XML_GetErrorCode(s->parser)));
 	for (size_t i = 0; i < s->pi_count; i++)
 		bytes_add(&s->out->xml, s->pi[i].after.data, s->pi[i].after.len);
@@ -458,20 +416,24 @@ static bool has_nul(struct xmlwrite *x, const struct bytes *text)
 
 static bool run_utf8(struct xmlwrite *x, const struct bytes *text)
 {
-	/* The encoding is fixed here: what the document declares is ignored, as the original does. */
-	struct state s = { .text = text, .out = x };
+	struct xmlentity input;
+	struct state s = { .input = &input, .out = x };
 
 	if (has_nul(x, text))
 		return false;
-	s.parser = text->len <= INT32_MAX ? XML_ParserCreate("UTF-8") : NULL;
-	if (!s.parser) {
+	xmlentity_keep(&input, text);
+	/* The encoding is fixed here: what the document declares is ignored, as the original does. */
+	s.parser = input.text.len <= INT32_MAX ? XML_ParserCreate("UTF-8") : NULL;
+	if (s.parser) {
+		s.pi = cli_alloc(MAX_TARGETS * sizeof(*s.pi));
+		set_handlers(&s);
+		parse(&s);
+		release(&s);
+	} else {
 		snprintf(x->error, sizeof(x->error), "too large to parse");
-		return false;
+		s.failed = true;
 	}
-	s.pi = cli_alloc(MAX_TARGETS * sizeof(*s.pi));
-	set_handlers(&s);
-	parse(&s);
-	release(&s);
+	xmlentity_free(&input);
 	return !s.failed;
 }
 

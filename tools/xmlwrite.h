@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rewrites a guest configuration the way Palacios' image builder does (docs/image-format.md, "The rewritten XML"):
+ * Rewrites a guest configuration the way Palacios' image builder does (docs/image-builder.md):
  * the result stands in the image. Also lists the files it names. Reads no file and knows no image layout.
  */
 #ifndef VOUCH_TOOLS_XMLWRITE_H

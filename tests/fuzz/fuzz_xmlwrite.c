@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The XML writer of the image builders, given any bytes: what it writes it must take again, unchanged, and find the same
- * files in it.
+ * The XML writer of the image builders, given any bytes: what it writes it must take again, unchanged, and find the
+ * same files in it.
  */
 #include "tools/xmlwrite.h"
 

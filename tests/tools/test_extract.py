@@ -5,8 +5,8 @@ import os
 
 from support import ENV, GOOD, REFUSED, USAGE, VECTORS, ToolTest, image, read
 
-HOSTILE = ["../x", "/etc/x", "..", ".", "a/b", ".hidden", "%2e", "-rf", "sp ace", "new\nline", "\u00e9", "a\x7f", "%file-0",
-           "L" * 255, "/" * 255, "\\", "*", "~", "nul"]
+HOSTILE = ["../x", "/etc/x", "..", ".", "a/b", ".hidden", "%2e", "-rf", "sp ace", "new\nline", "\u00e9", "a\x7f",
+           "%file-0", "L" * 255, "/" * 255, "\\", "*", "~", "nul"]
 
 
 class Extract(ToolTest):

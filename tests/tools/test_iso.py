@@ -10,7 +10,8 @@ import unittest
 
 from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, image, read
 
-HAVE_GRUB = shutil.which("grub-mkrescue") and shutil.which("xorriso") and os.path.exists("/usr/lib/grub/i386-pc/boot.img")
+HAVE_GRUB = (shutil.which("grub-mkrescue") and shutil.which("xorriso") and
+             os.path.exists("/usr/lib/grub/i386-pc/boot.img"))
 
 
 class IsoTest(ToolTest):
@@ -157,7 +158,8 @@ class Run(IsoTest):
 
     def test_bad_images(self):
         self.expect(self.vouch("run", "-d", os.path.join(VECTORS, "invalid", "hash.img")), REFUSED, "does not match")
-        self.expect(self.vouch("run", "-d", os.path.join(VECTORS, "golden", "one-v1.img")), REFUSED, "one-v1.img: refused")
+        self.expect(self.vouch("run", "-d", os.path.join(VECTORS, "golden", "one-v1.img")), REFUSED,
+                    "one-v1.img: refused")
         self.expect(self.vouch("run", "-d", "gone.img"), ENV, "gone.img: cannot open")
 
 
@@ -172,7 +174,8 @@ class FakeQemu(IsoTest):
         return self.env(PATH=bin + ":" + os.environ["PATH"])
 
     def test_iso_exists_only_meanwhile(self):
-        env = self.start('while [ "$1" != -cdrom ]; do shift; done; cp "$2" "%s"; echo guest says hello\n' % self.path("seen"))
+        env = self.start('while [ "$1" != -cdrom ]; do shift; done; cp "$2" "%s"; echo guest says hello\n'
+                         % self.path("seen"))
         done = self.expect(self.vouch("run", "-H", self.elf, self.linux, env=env), GOOD, "Ctrl-A X")
         self.assertEqual(done.stdout, "guest says hello\n")
         self.assertIn(b"'end=poweroff'", read(self.path("seen")))

@@ -66,7 +66,8 @@ class Manual(ToolTest):
     @unittest.skipUnless(shutil.which("man"), "needs man")
     def test_clean(self):
         for page in PAGES.values():
-            done = subprocess.run(["man", "--warnings=all", "-l", page], env=dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="90"),
+            done = subprocess.run(["man", "--warnings=all", "-l", page],
+                                  env=dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="90"),
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn("EXIT STATUS", done.stdout)

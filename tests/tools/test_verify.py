@@ -91,8 +91,8 @@ class Common(ToolTest):
                 self.assertRegex(done.stdout, r"\A(vouch|build_vm) \d+\.\d+\.\d+\n\Z")
 
     def test_usage(self):
-        for argv in ([], ["nonsense"], [""], ["--nonsense"], *([c] for c in COMMANDS), *([c, "--nonsense"] for c in COMMANDS),
-                     ["inspect", "a", "b"]):
+        for argv in ([], ["nonsense"], [""], ["--nonsense"], *([c] for c in COMMANDS),
+                     *([c, "--nonsense"] for c in COMMANDS), ["inspect", "a", "b"]):
             done = self.expect(self.vouch(*argv), USAGE, "--help")
             self.assertEqual(done.stdout, "")
 

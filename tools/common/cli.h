@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Exit statuses, messages and numbers of the host programs. Messages go to stderr and can't carry control characters. */
+/* Exit statuses, messages and numbers of the host programs. Messages go to stderr, without control characters. */
 #ifndef VOUCH_TOOLS_CLI_H
 #define VOUCH_TOOLS_CLI_H
 

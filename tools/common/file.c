@@ -71,7 +71,8 @@ int file_read_at(const struct file *f, void *dst, size_t len, uint64_t off)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0) {
-			cli_error("%s: cannot read at offset %llu: %s", f->path, (unsigned long long)off, strerror(errno));
+			cli_error("%s: cannot read at offset %llu: %s", f->path, (unsigned long long)off,
+				  strerror(errno));
 			return CLI_ENV;
 		}
 		if (got == 0) {
