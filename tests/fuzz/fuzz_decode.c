@@ -32,7 +32,8 @@ static void check_fields(const struct insn *in)
 	check(in->len >= 1 && in->len <= INSN_MAX_LEN && in->op <= INSN_OTHER);
 	check(reg_ok(in->base) && reg_ok(in->index) && in->reg < REG_COUNT && in->rm < REG_COUNT);
 	check(in->seg < SEG_COUNT && in->scale < 4);
-	check(size_ok(in->opsize) && size_ok(in->adsize) && in->adsize > 1 && size_ok(in->size) && size_ok(in->src_size));
+	check(size_ok(in->opsize) && size_ok(in->adsize) && in->adsize > 1);
+	check(size_ok(in->size) && size_ok(in->src_size));
 	check(in->op != INSN_MOV_FROM_SEG || in->reg < SEG_COUNT);
 	check((in->op != INSN_MOV_FROM_CR && in->op != INSN_MOV_TO_CR) || in->reg <= 8);
 }

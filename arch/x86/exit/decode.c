@@ -402,8 +402,6 @@ static int decode_legacy(struct cursor *c, struct insn *in, uint8_t opcode, enum
 	if (attr & M)
 		take_modrm(c, in, mode, attr & CTL);
 	take_immediate(c, in, attr);
-	if (in->seg == INSN_NO_REG)
-		in->seg = SEG_DS;
 	if (in->map == MAP_0F && opcode == 0x01 && !in->mem)
 		in->op = op_0f01(in);
 	if (in->op == INSN_SMSW && in->mem)
@@ -489,6 +487,8 @@ int insn_decode(struct insn *out, const uint8_t *bytes, unsigned int n, enum x86
 		err = decode_vector(&c, out, opcode, mode);
 	else
 		err = decode_legacy(&c, out, opcode, mode);
+	if (out->seg == INSN_NO_REG)
+		out->seg = SEG_DS;
 	if (c.pos > c.n)
 		return c.n == INSN_MAX_LEN ? -EINVAL : -ENODATA;
 	out->len = (uint8_t)c.pos;
