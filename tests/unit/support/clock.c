@@ -66,7 +66,7 @@ uint64_t vclock_tsc_to_ns(const struct vclock *c, uint64_t tsc)
 
 uint64_t vclock_ns_to_tsc(const struct vclock *c, uint64_t ns)
 {
-	return (uint64_t)((unsigned __int128)ns * c->host_khz / 1000000);
+	return (uint64_t)(((unsigned __int128)ns * c->host_khz + 999999) / 1000000);   /* rounds up, as the real one */
 }
 
 void vtimers_init(struct vtimers *t, struct vclock *c)
