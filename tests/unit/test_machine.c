@@ -350,6 +350,23 @@ static void sci_is_a_level(void **state)
 	assert_int_equal(take(), -1);
 }
 
+static void rtc_reaches_pm(void **state)
+{
+	(void)state;
+	out(0x70, 1, 0x0b);
+	out(0x71, 1, 0x12);
+	assert_int_equal(in(0x600, 2), 0);
+	fake_clock_walk(&r.vm.timers, S);
+	assert_int_equal(in(0x600, 2), 0x400);
+	out(0x600, 2, 0x400);
+	out(0x71, 1, 0x12);                       /* the line is still up: no new event */
+	assert_int_equal(in(0x600, 2), 0);
+	out(0x70, 1, 0x0c);
+	(void)in(0x71, 1);
+	fake_clock_walk(&r.vm.timers, 2 * S);
+	assert_int_equal(in(0x600, 2), 0x400);
+}
+
 static void masked_lint0_keeps_the_pic_out(void **state)
 {
 	(void)state;
@@ -583,6 +600,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pit_through_the_ioapic_is_gsi_2, setup, teardown),
 		cmocka_unit_test_setup_teardown(isa_pins_meet_both_controllers, setup, teardown),
 		cmocka_unit_test_setup_teardown(sci_is_a_level, setup, teardown),
+		cmocka_unit_test_setup_teardown(rtc_reaches_pm, setup, teardown),
 		cmocka_unit_test_setup_teardown(masked_lint0_keeps_the_pic_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(works_without_an_apic, setup, teardown),
 		cmocka_unit_test_setup_teardown(works_without_a_pic, setup, teardown),

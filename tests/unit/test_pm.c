@@ -133,13 +133,26 @@ static void power_button(void **state)
 	assert_int_equal(r.stop.count, 0);        /* the button alone stops nobody */
 }
 
+static void rtc_alarm(void **state)
+{
+	(void)state;
+	pm_rtc_alarm(&r.p);
+	assert_int_equal(in(STS, 2), 0x400);
+	assert_false(r.sci.level);
+	out(EN, 2, 0x400);
+	assert_true(r.sci.level);
+	out(STS, 2, 0x400);
+	assert_false(r.sci.level);
+}
+
 static void enables_have_only_real_bits(void **state)
 {
 	(void)state;
 	out(EN, 2, 0xffff);
-	assert_int_equal(in(EN, 2), 0x0121);
+	assert_int_equal(in(EN, 2), 0x0521);
 	out(EN, 1, 0);
-	assert_int_equal(in(EN, 2), 0x0100);
+	assert_int_equal(in(EN, 2), 0x0500);
+	out(EN + 1, 1, 0);
 	out(STS, 4, 0x00210000);                  /* status and enable at once */
 	assert_int_equal(in(EN, 2), 0x0021);
 	assert_int_equal(in(STS, 4), 0x00210000);
@@ -211,6 +224,7 @@ int main(void)
 		cmocka_unit_test_setup(overflow_sets_status_without_a_timer, setup),
 		cmocka_unit_test_setup(overflow_interrupts, setup),
 		cmocka_unit_test_setup(power_button, setup),
+		cmocka_unit_test_setup(rtc_alarm, setup),
 		cmocka_unit_test_setup(enables_have_only_real_bits, setup),
 		cmocka_unit_test_setup(only_s5_sleeps, setup),
 		cmocka_unit_test_setup(s5_by_bytes_and_dwords, setup),

@@ -45,7 +45,6 @@ enum {
 #define FLAG_WBINVD     (1u << 0)
 #define FLAG_PROC_C1    (1u << 2)
 #define FLAG_SLP_BUTTON (1u << 5)  /* no fixed sleep button; the power button is a fixed one */
-#define FLAG_FIX_RTC    (1u << 6)  /* the RTC does not wake through PM1 */
 #define FLAG_TMR_32     (1u << 8)
 #define FLAG_RESET_REG  (1u << 10)
 
@@ -201,7 +200,7 @@ static void fadt_power(uint8_t *t)
 
 static uint8_t *build_fadt(struct writer *w, const struct acpi_config *cfg, uint32_t facs, uint32_t dsdt)
 {
-	uint32_t flags = FLAG_WBINVD | FLAG_PROC_C1 | FLAG_SLP_BUTTON | FLAG_FIX_RTC | FLAG_TMR_32;
+	uint32_t flags = FLAG_WBINVD | FLAG_PROC_C1 | FLAG_SLP_BUTTON | FLAG_TMR_32;
 	uint8_t *t = reserve(w, FADT_LEN, 16);
 
 	if (!t)

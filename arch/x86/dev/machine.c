@@ -38,6 +38,18 @@ static struct irq_line isa_line(struct machine *m, unsigned int irq)
 	return (struct irq_line){ .set = isa_set, .ctx = m, .pin = irq };
 }
 
+/* The RTC's line is also an ACPI event (ACPI "PM1 Status Registers", 4.8.3.1.1: RTC_STS). */
+static void rtc_set(void *ctx, unsigned int pin, bool level)
+{
+	struct machine *m = ctx;
+
+	isa_set(m, pin, level);
+	/* The event is the edge: a line that stays up does not undo what the guest cleared. */
+	if (level && !m->rtc_line && has(m, PLAN_PM))
+		pm_rtc_alarm(&m->pm);
+	m->rtc_line = level;
+}
+
 static void pic_output(void *ctx, bool level)
 {
 	struct machine *m = ctx;
@@ -165,7 +177,7 @@ static void create_devices(struct machine *m, uint64_t epoch)
 {
 	struct vm *vm = m->vm;
 	struct vm_control control = { .stop = vm_control_stop, .ctx = vm };
-	struct irq_line pit = isa_line(m, LAYOUT_PIT_IRQ), rtc = isa_line(m, LAYOUT_RTC_IRQ),
+	struct irq_line pit = isa_line(m, LAYOUT_PIT_IRQ), rtc = { .set = rtc_set, .ctx = m, .pin = LAYOUT_RTC_IRQ },
 			sci = isa_line(m, LAYOUT_SCI_IRQ), kbd = isa_line(m, LAYOUT_KBD_IRQ),
 			aux = isa_line(m, LAYOUT_AUX_IRQ), com1 = isa_line(m, LAYOUT_COM1_IRQ),
 			com2 = isa_line(m, LAYOUT_COM2_IRQ);

@@ -53,6 +53,7 @@ struct machine {
 	struct uart com1, com2;
 	struct machine_ignore lapic_page;
 	struct machine_ignore ignore[PLAN_IGNORE_MAX];
+	bool rtc_line;                /* level of the RTC's interrupt */
 	uint64_t ignored_ipis;        /* INIT, SIPI and SMI; see machine_create() */
 };
 

@@ -12,9 +12,10 @@
 #define PM1_TMR    0x0001u
 #define PM1_GBL    0x0020u
 #define PM1_PWRBTN 0x0100u
+#define PM1_RTC    0x0400u
 #define PM1_WAK    0x8000u
-#define PM1_EN_ALL (PM1_TMR | PM1_GBL | PM1_PWRBTN)
-#define PM1_STS_W1C (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_WAK)
+#define PM1_EN_ALL (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_RTC)
+#define PM1_STS_W1C (PM1_EN_ALL | PM1_WAK)
 
 /* PM1 control (ACPI "PM1 Control Grouping", 4.8.3.2). GBL_RLS and SLP_EN read as zero. */
 #define CNT_SCI_EN  0x0001u
@@ -147,5 +148,11 @@ void pm_reset(struct pm *p)
 void pm_power_button(struct pm *p)
 {
 	p->s.sts |= PM1_PWRBTN;
+	pm_update(p);
+}
+
+void pm_rtc_alarm(struct pm *p)
+{
+	p->s.sts |= PM1_RTC;
 	pm_update(p);
 }

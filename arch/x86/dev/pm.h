@@ -45,4 +45,7 @@ void pm_reset(struct pm *p);
 /* The button is pressed and let go; what comes of it is the guest's decision. */
 void pm_power_button(struct pm *p);
 
+/* The RTC asserts its interrupt: RTC_STS, which the guest may have as an SCI. */
+void pm_rtc_alarm(struct pm *p);
+
 #endif
