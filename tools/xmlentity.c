@@ -23,13 +23,14 @@ static bool starts_with(const char *p, const char *end, const char *what)
 static size_t zone_len(const char *p, const char *end)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(zones); i++) {
-		const char *close;
+		const char *q;
 
 		if (!starts_with(p, end, zones[i].open))
 			continue;
-		close = p + strlen(zones[i].open);
-		close = memmem(close, (size_t)(end - close), zones[i].close, strlen(zones[i].close));
-		return (size_t)((close ? close + strlen(zones[i].close) : end) - p);
+		q = p + strlen(zones[i].open);
+		while (q < end && !starts_with(q, end, zones[i].close))
+			q++;
+		return (size_t)((q < end ? q + strlen(zones[i].close) : end) - p);
 	}
 	return 0;
 }
