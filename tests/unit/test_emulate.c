@@ -269,6 +269,59 @@ static void test_page_faults(void **state)
 	faults(EXC_PF, true, 0, LIN_CODE + 0x1000);
 }
 
+/* Each family of instructions takes its operand's fault before it does anything. */
+static void test_every_family_faults(void **state)
+{
+	static const struct { char code[8]; uint32_t error; } t[] = {
+		{ "\x89\x03", PF_W }, { "\x8b\x03", 0 }, { "\x0f\xbe\x03", 0 }, { "\x01\x03", PF_W }, { "\x03\x03", 0 },
+		{ "\x39\x03", 0 }, { "\xf7\x13", PF_W }, { "\xff\x03", PF_W }, { "\x0f\xa3\x03", 0 },
+		{ "\x0f\xab\x03", PF_W }, { "\x87\x03", PF_W }, { "\x0f\xc1\x03", PF_W }, { "\x0f\xb1\x03", PF_W },
+		{ "\xff\x33", 0 },
+		{ "\x8f\x03", PF_W }, { "\xc7\x03\1\0\0\0", PF_W }, { "\x8c\x1b", PF_W }, { "\x0f\xc3\x03", PF_W },
+		{ "\xa4", 0 }, { "\xa6", 0 }, { "\xaa", PF_W }, { "\xac", 0 }, { "\xae", 0 }, { "\xf3\xa4", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		start_64();
+		put_code(t[i].code, 6);
+		v.gpr[REG_RSP] = LIN_PAGE(0) + 0x100;
+		v.gpr[REG_RBX] = v.gpr[REG_RSI] = v.gpr[REG_RDI] = LIN_PAGE(4);
+		v.gpr[REG_RCX] = 2;
+		faults(EXC_PF, true, t[i].error, LIN_PAGE(4));
+		e.cpl = 3;
+		faults(EXC_PF, true, t[i].error | PF_U, LIN_PAGE(4));
+	}
+	CODE("\xa4");                                  /* the destination's fault, before the source is read */
+	v.gpr[REG_RSI] = LIN_PAGE(1);
+	faults(EXC_PF, true, PF_W | PF_U, LIN_PAGE(4));
+}
+
+static void meddle(gpa_t at)
+{
+	guest_put(at.v, guest_get(at.v, 8) ^ 1ull << 52, 8);
+}
+
+/* Another CPU keeps changing the tables under the walk: the guest is entered again, nothing has happened. */
+static void test_tables_change(void **state)
+{
+	(void)state;
+	start_64();
+	CODE("\x89\x03");
+	v.gpr[REG_RBX] = LIN_PAGE(1);
+	guestmem.before_cas = meddle;
+	runs(0);
+	assert_int_equal(guestmem.accesses, 0);
+	guestmem.before_cas = NULL;                    /* this run marks the code; then only the operand is unmarked */
+	v.gpr[REG_RBX] = LIN_PAGE(0);
+	runs(2);
+	e.rip = LIN_CODE;
+	v.gpr[REG_RBX] = LIN_PAGE(1);
+	guestmem.before_cas = meddle;
+	runs(0);
+	assert_int_equal(guestmem.accesses, 0);
+}
+
 static void test_segments(void **state)
 {
 	(void)state;
@@ -607,6 +660,15 @@ static void test_refusals(void **state)
 	CODE("\x50");                                  /* push: its stack would be MMIO; no end if the guest went on */
 	refused("50cc");
 	start_64();
+	CODE("\xe8\0\0\0\0");                          /* call; push %fs */
+	refused("e8000000");
+	start_64();
+	CODE("\x0f\xa0");
+	refused("0fa0");
+	start_64();
+	CODE("\x0f\x31");                              /* rdtsc has nothing to do with memory */
+	runs(0);
+	start_64();
 	CODE("\x90");                                  /* no memory in sight: the guest rewrote it */
 	runs(0);
 	CODE("\x89\xc0");
@@ -687,7 +749,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_device_accesses), cmocka_unit_test(test_addressing),
 		cmocka_unit_test(test_crossing),
-		cmocka_unit_test(test_page_faults), cmocka_unit_test(test_segments), cmocka_unit_test(test_locked),
+		cmocka_unit_test(test_page_faults), cmocka_unit_test(test_every_family_faults),
+		cmocka_unit_test(test_tables_change), cmocka_unit_test(test_segments), cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_lost_race), cmocka_unit_test(test_stack), cmocka_unit_test(test_bit_strings),
 		cmocka_unit_test(test_rep_chunks), cmocka_unit_test(test_string_widths),
 		cmocka_unit_test(test_string_io),

@@ -165,7 +165,10 @@ static uint64_t take_signed(struct cursor *c, unsigned int size)
 	return v;
 }
 
-/* The last prefix of a kind counts. REX only counts right before the opcode. Returns the byte after them all. */
+/*
+ * The last prefix of a kind counts. REX only counts right before the opcode. Returns the byte after them all: at the
+ * end of the bytes, which are at most 15, take() gives 0 and that is no prefix.
+ */
 static uint8_t take_prefixes(struct cursor *c, struct insn *in, enum x86_mode mode, bool *adsize_prefix)
 {
 	for (;;) {
@@ -198,8 +201,6 @@ static uint8_t take_prefixes(struct cursor *c, struct insn *in, enum x86_mode mo
 			continue;
 		}
 		in->rex = 0;
-		if (c->pos > INSN_MAX_LEN || c->pos > c->n)
-			return 0;
 	}
 }
 
