@@ -5,6 +5,16 @@
 
 #include <vouch/types.h>
 
+#ifdef VOUCH_HOST_TEST
+/* Host tests bring a machine of their own: tests/unit/support/ports.h. */
+uint8_t port_in8(uint16_t port);
+uint16_t port_in16(uint16_t port);
+uint32_t port_in32(uint16_t port);
+void port_out8(uint16_t port, uint8_t v);
+void port_out16(uint16_t port, uint16_t v);
+void port_out32(uint16_t port, uint32_t v);
+uint64_t tsc_read(void);
+#else
 static inline uint8_t port_in8(uint16_t port)
 {
 	uint8_t v;
@@ -43,6 +53,16 @@ static inline void port_out32(uint16_t port, uint32_t v)
 {
 	__asm__ volatile("outl %0, %w1" : : "a"(v), "Nd"(port));
 }
+
+static inline uint64_t tsc_read(void)
+{
+	uint32_t lo, hi;
+
+	/* LFENCE: the counter must not be read before what stands in front of it is done. */
+	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (uint64_t)hi << 32 | lo;
+}
+#endif
 
 static inline uint64_t msr_read(uint32_t msr)
 {
@@ -111,15 +131,6 @@ static inline void xcr0_write(uint64_t v)
 static inline void tlb_flush_page(const void *p)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(p) : "memory");
-}
-
-static inline uint64_t tsc_read(void)
-{
-	uint32_t lo, hi;
-
-	/* LFENCE: the counter must not be read before what stands in front of it is done. */
-	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-	return (uint64_t)hi << 32 | lo;
 }
 
 static inline void cpu_relax(void)

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: BSD-2-Clause
+unit += hostmap
+unit-hostmap-srcs := arch/x86/mm/hostmap.c core/page.c tests/unit/support/lock.c tests/unit/support/panic.c
+unit-hostmap-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
+
+unit += host_uart
+unit-host_uart-srcs := arch/x86/cpu/uart.c tests/unit/support/ports.c
+
+unit += host_tsc
+unit-host_tsc-srcs := arch/x86/cpu/tsc.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
+	tests/unit/support/panic_catch.c
