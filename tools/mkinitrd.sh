@@ -31,6 +31,7 @@ mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev 2>/dev/null
 mount -t tmpfs none /tmp
+hostname guest
 cd /root
 echo "Hello from the guest: Linux $(uname -r) on $(nproc) CPU(s). Type a command; 'poweroff -f' ends it."
 # The shell is restarted when it ends; setsid and cttyhack give it a terminal of its own, hence job control.
