@@ -9,3 +9,10 @@ unit-host_uart-srcs := arch/x86/cpu/uart.c tests/unit/support/ports.c
 unit += host_tsc
 unit-host_tsc-srcs := arch/x86/cpu/tsc.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
 	tests/unit/support/panic_catch.c
+
+unit += pci
+unit-pci-srcs := arch/x86/cpu/pci.c arch/x86/cpu/usb.c tests/unit/support/ports.c tests/unit/support/log.c
+
+unit += power
+unit-power-srcs := arch/x86/cpu/power.c arch/x86/cpu/apic.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
+	tests/unit/support/panic.c
