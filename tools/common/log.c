@@ -13,7 +13,9 @@
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	static const char *const kind[] = { "error", "warning", "note" };
+	static const char *const kind[] = {
+		[LOG_VERDICT] = "verdict", [LOG_ERROR] = "error", [LOG_WARN] = "warning", [LOG_INFO] = "note",
+	};
 	va_list args;
 
 	if (level > LOG_INFO)
