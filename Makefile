@@ -245,7 +245,7 @@ run:
 	+$(quiet)$(MAKE) --no-print-directory -j$(JOBS) all build/guest/demo.img
 	$(quiet)$(B)/vouch run build/guest/demo.img
 
-boot-test: all guest-files | have-test
+boot-test: all guest-files $(guest) | have-test
 	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg $(if $(TEST),--only '$(TEST)')
 
 guest-test: all $(guest) | have-test
