@@ -6,6 +6,7 @@ import random
 import resource
 import signal
 import stat
+import unittest
 
 from support import (BUILD_VM, ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, read, vectors)
 
@@ -98,8 +99,10 @@ class Xml(ToolTest):
     def test_unknown_entities_stay_as_text(self):
         # The same with a DTD that nobody reads: expat alone would drop them from attributes without a word.
         for doctype in ("", "<!DOCTYPE vm>\n", "<!DOCTYPE vm SYSTEM 'x.dtd'>\n", "<!DOCTYPE vm SYSTEM '&u;'>"):
-            for xml in ("<vm>&nbsp; &amp; &a.b-c_d:9; &\u00e9;</vm>", "<vm a='&x;&lt;&amp;&#65;&#x42;&y;'>&gt;&apos;</vm>",
-                        "<vm><!-- &x; --><![CDATA[&x;]]>&x;<?pi &x;?></vm>", "<vm>&x;<![CDATA[<!--]]>&x;<!--<![CDATA[-->&x;</vm>",
+            for xml in ("<vm>&nbsp; &amp; &a.b-c_d:9; &\u00e9;</vm>",
+                        "<vm a='&x;&lt;&amp;&#65;&#x42;&y;'>&gt;&apos;</vm>",
+                        "<vm><!-- &x; --><![CDATA[&x;]]>&x;<?pi &x;?></vm>",
+                        "<vm>&x;<![CDATA[<!--]]>&x;<!--<![CDATA[-->&x;</vm>",
                         "<vm>&amp;x; &lt;&x;</vm>"):
                 with self.subTest(xml=doctype + xml):
                     self.put("c.xml", doctype + xml)
@@ -114,8 +117,8 @@ class Xml(ToolTest):
         self.refuse("<vm>&x;\n</wm>", "line 2, column 3: mismatched tag")
 
     def test_what_is_no_reference(self):
-        for xml in ("<vm>&;</vm>", "<vm>&9;</vm>", "<vm>&x</vm>", "<vm>& x;</vm>", "<vm>&#x110000;</vm>", "<vm>&#x;</vm>",
-                    "<vm a='&x'/>", "&x;<vm/>", "<vm/>&x;", "<vm &x;='1'/>"):
+        for xml in ("<vm>&;</vm>", "<vm>&9;</vm>", "<vm>&x</vm>", "<vm>& x;</vm>", "<vm>&#x110000;</vm>",
+                    "<vm>&#x;</vm>", "<vm a='&x'/>", "&x;<vm/>", "<vm/>&x;", "<vm &x;='1'/>"):
             self.refuse(xml, "line 1, column ")
 
     def test_doctype(self):
@@ -300,6 +303,13 @@ class Trouble(ToolTest):
                 self.expect(self.run_tool(*builder, name, "-o", "out"), ENV, name)
         self.no_leftovers("c.xml", "folder", "fifo")
 
+    @unittest.skipIf(os.geteuid() == 0, "root may read everything")
+    def test_permission(self):
+        self.config("a")
+        os.chmod(self.put("a", "A"), 0)
+        self.both(ENV, "a: cannot open: Permission denied")
+        self.no_leftovers("a", "c.xml")
+
     def test_missing_file_shows_before_anything_is_copied(self):
         self.big("big")
         self.config("big", "gone")
@@ -319,7 +329,7 @@ class Trouble(ToolTest):
             self.big("big")
             self.put("second", "2")
             self.put("out", "old")
-            done = self.build_paused([*builder, "c.xml", "-o", "out"], meddle)
+            done = self.build_paused([*builder, "c.xml", "-o", "out"], BIG, meddle)
             self.expect(done, status, text)
             self.assertEqual(read(self.path("out")), b"old")
             self.assertFalse([n for n in os.listdir(self.dir) if n.startswith(".vouch")])
@@ -347,7 +357,7 @@ class Trouble(ToolTest):
         self.config("big", "second")
         for builder in BUILDERS.values():
             self.put("second", "2")
-            self.expect(self.build_paused([*builder, "c.xml", "-o", "out"], vanish), ENV, "second: cannot open")
+            self.expect(self.build_paused([*builder, "c.xml", "-o", "out"], BIG, vanish), ENV, "second: cannot open")
         self.no_leftovers("big", "c.xml")
 
     def test_replaced_file(self):
@@ -361,7 +371,7 @@ class Trouble(ToolTest):
         self.config("big")
         for builder in BUILDERS.values():
             for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                done = self.build_paused([*builder, "c.xml", "-o", "out"], lambda p: p.send_signal(sig))
+                done = self.build_paused([*builder, "c.xml", "-o", "out"], BIG, lambda p: p.send_signal(sig))
                 self.assertEqual(done.returncode, -sig)
                 self.no_leftovers("big", "c.xml")
 

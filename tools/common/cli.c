@@ -134,7 +134,7 @@ bool cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 	for (; *text != '\0'; text++) {
 		unsigned int digit = (unsigned int)(unsigned char)*text - '0';
 
-		if (digit > 9 || v > (max - digit) / 10)
+		if (digit > 9 || v > (UINT64_MAX - digit) / 10)
 			return false;
 		v = v * 10 + digit;
 	}

@@ -141,10 +141,19 @@ static void release(struct outfile *o)
 	*o = (struct outfile){ .fd = -1 };
 }
 
+/* Some file systems know no RENAME_NOREPLACE; a hard link does not replace either. */
+static int rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL || link(from, to) != 0)
+		return -1;
+	return unlink(from);
+}
+
 int outfile_commit(struct outfile *o, bool noreplace)
 {
-	bool ok = fsync(o->fd) == 0 &&
-		  renameat2(AT_FDCWD, o->temp, AT_FDCWD, o->path, noreplace ? RENAME_NOREPLACE : 0) == 0;
+	bool ok = fsync(o->fd) == 0 && (noreplace ? rename_new(o->temp, o->path) : rename(o->temp, o->path)) == 0;
 	int status = CLI_GOOD;
 
 	if (ok) {
