@@ -215,8 +215,8 @@ fuzz: $(fuzz-bins)
 headers-check: $(hv-ready) $(gen)
 	$(quiet)tools/check-headers.sh '$(CC)' '$(filter-out -MMD -MP,$(hv-flags))' '$(filter-out -MMD -MP,$(unit-flags))'
 
-no-globals-check: $(hv-objs)
-	$(quiet)tools/check-globals.sh $(hv-objs)
+no-globals-check: $(B)/vouch.elf
+	$(quiet)NM=$(NM) tools/check-globals.sh $< $(hv-objs)
 
 .PHONY: debug-build clang-build
 debug-build:

@@ -25,7 +25,7 @@ check man                              man-db
 check /usr/lib/x86_64-linux-gnu/libasan.so.8   libasan8
 check /usr/lib/x86_64-linux-gnu/libubsan.so.1  libubsan1
 test  clang                            clang
-test  /usr/lib/llvm-14/lib/libFuzzer.a libfuzzer-14-dev
+test  /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-14-dev
 test  qemu-system-x86_64               qemu-system-x86
 test  /usr/share/seabios/bios-256k.bin seabios
 test  grub-mkrescue                    grub-common
@@ -38,7 +38,7 @@ test  gzip                             gzip
 
 present() {
 	case $1 in
-	/*) [ -e "$1" ] ;;
+	/*) [ -n "$(find $1 -maxdepth 0 2>/dev/null)" ] ;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
 }
