@@ -125,11 +125,9 @@ static uint16_t visible_count(const struct pit_channel *c, uint64_t now)
  * that the PIC still finds the request when it acknowledges.
  */
 
-/* Tick of the next rising edge of OUT after now, at or after the tick least; UINT64_MAX if there is none. */
-static uint64_t next_edge(const struct pit_channel *c, uint64_t now, uint64_t least)
+/* Tick of the next rising edge of OUT after now; UINT64_MAX if there is none. */
+static uint64_t next_edge(const struct pit_channel *c, uint64_t now)
 {
-	uint64_t e, cycles;
-
 	if (!c->count || !c->counting)
 		return UINT64_MAX;
 	if (!periodic(c)) {
@@ -137,21 +135,34 @@ static uint64_t next_edge(const struct pit_channel *c, uint64_t now, uint64_t le
 
 		return c->mode == 1 || at <= now ? UINT64_MAX : at;
 	}
-	e = elapsed(c, max_u64(now, least ? least - 1 : 0));
-	cycles = e / c->count + 1;
-	return c->origin + cycles * c->count;
+	/* A count that waits takes over at an edge, so this one is still the old count's. */
+	return c->origin + (elapsed(c, now) / c->count + 1) * c->count;
 }
 
-static void arm(struct pit *p, uint64_t now, uint64_t least)
+/* Adds the edges that are over by now to what is owed. After settle(): beyond irq_tick the count in effect is right. */
+static void collect_edges(struct pit *p, uint64_t now)
 {
-	struct pit_channel *c = &p->s.ch[0];
-	uint64_t edge = next_edge(c, now, least);
+	const struct pit_channel *c = &p->s.ch[0];
+	uint64_t edges = 1;
 
-	/* A count that waits starts its cycles where the old one's end. */
-	if (c->next_count && edge > c->next_at)
-		edge = max_u64(c->next_at, max_u64(now + 1, least));
-	p->s.irq_tick = edge;
-	vtimer_arm(&p->timer, ticks_deadline(edge, PIT_HZ));
+	if (p->s.irq_tick > now)
+		return;
+	if (periodic(c) && c->count) {
+		edges += (now - p->s.irq_tick) / c->count;
+		p->s.owed = (uint32_t)min_u64(p->s.owed + edges, max_u64(PIT_HZ / c->count, 1));
+	} else {
+		p->s.owed = 1;
+	}
+	p->s.irq_tick = next_edge(c, now);
+}
+
+/* Arms the timer for an owed interrupt, else for the next edge; floor: ticks that must lie between. */
+static void arm(struct pit *p, uint64_t now, uint64_t floor)
+{
+	uint64_t gap = max_u64(p->s.ch[0].count / 4, floor);
+	uint64_t at = p->s.owed ? now + gap : max_u64(p->s.irq_tick, now + floor);
+
+	vtimer_arm(&p->timer, ticks_deadline(at, PIT_HZ));
 }
 
 static void pit_fire(void *ctx)
@@ -160,18 +171,23 @@ static void pit_fire(void *ctx)
 	uint64_t now = pit_now(p);
 
 	settle(&p->s.ch[0], now);
-	irq_line_set(&p->irq, false);
-	irq_line_set(&p->irq, true);
-	/* Edges that passed while nobody ran are lost, as they are on a PC with interrupts off: no storm follows. */
-	arm(p, now, now + ticks_at(PIT_FLOOR_NS, PIT_HZ));
+	collect_edges(p, now);
+	if (p->s.owed) {
+		p->s.owed--;
+		irq_line_set(&p->irq, false);
+		irq_line_set(&p->irq, true);
+	}
+	arm(p, now, ticks_at(PIT_FLOOR_NS, PIT_HZ));
 }
 
-/* After anything that may have moved channel 0's OUT. */
+/* After channel 0 was programmed: its OUT may have moved, its edges are elsewhere. */
 static void pit_update(struct pit *p, unsigned int channel, uint64_t now)
 {
 	if (channel != 0)
 		return;
 	irq_line_set(&p->irq, out_level(&p->s.ch[0], now));
+	p->s.owed = 0;
+	p->s.irq_tick = next_edge(&p->s.ch[0], now);
 	arm(p, now, 0);
 }
 
@@ -453,5 +469,6 @@ void pit_reset(struct pit *p)
 		p->s.ch[i].gate = i != 2;
 	}
 	irq_line_set(&p->irq, false);
-	arm(p, pit_now(p), 0);
+	p->s.irq_tick = UINT64_MAX;
+	vtimer_disarm(&p->timer);
 }

@@ -13,7 +13,10 @@
 
 #define PIT_HZ       1193182ull
 #define PIT_PORTS    4u
-/* Interrupts of channel 0 never come closer than this, whatever the guest programs; the counts it reads are exact. */
+/*
+ * Interrupts of channel 0 never come closer than this, whatever the guest programs; the counts it reads are exact. What
+ * a guest missed of a periodic interrupt while it was not run, up to a second's worth, it gets at four times the rate.
+ */
 #define PIT_FLOOR_NS 100000ull
 
 /* The first ten members are those of Xen's PIT record, the others say when. */
@@ -39,7 +42,8 @@ struct pit_channel {
 struct pit_state {
 	struct pit_channel ch[3];
 	uint8_t port61;               /* bits 0 to 3, as written */
-	uint64_t irq_tick;            /* channel 0: the edge that the timer waits for */
+	uint64_t irq_tick;            /* channel 0: the next edge of OUT, or UINT64_MAX */
+	uint32_t owed;                /* edges that are over and did not interrupt yet */
 };
 
 struct pit {
