@@ -7,7 +7,7 @@ set -eu
 elf=$1
 shift
 
-# newlib: its reentrancy structure, the lists of a malloc that never gets memory, errno. expat: two tuning knobs.
+# newlib: its reentrancy structure, the lists of a malloc that is never called, errno. expat: two tuning knobs.
 allowed="_impure_ptr impure_data __malloc_sbrk_start __malloc_free_list errno g_reparseDeferralEnabledDefault g_parseAttempts"
 
 bad=$(for o in "$@"; do
