@@ -33,7 +33,9 @@ TAIL = 40
 
 
 class Failure(Exception):
-    pass
+    def __init__(self, why, passed=0, failed=1):
+        super().__init__(why)
+        self.passed, self.failed = passed, failed
 
 
 def short(text, limit=160):
@@ -212,7 +214,8 @@ class Test:
             raise Failure("no SUMMARY line")
         passed, failed = sum(int(s[0]) for s in sums), sum(int(s[1]) for s in sums)
         if bad or failed:
-            raise Failure("%d checks of the guest failed" % max(failed, len(bad)))
+            failed = max(failed, len(bad))
+            raise Failure("%d checks of the guest failed" % failed, passed, failed)
         if not passed or good > passed:
             raise Failure("the guest's sum (%d) disagrees with its lines (%d)" % (passed, good))
         return passed
@@ -239,15 +242,16 @@ class Test:
         begin = time.monotonic()
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
-        machine, why, count = None, None, 0
+        machine, why, passed, failed = None, None, 0, 0
         try:
             path = self.make_iso()
             machine = Machine(path, self.cfg.get("cpu", "EPYC"), self.cfg.get("memory", "512"),
                               shlex.split(self.cfg.get("qemu", "")), self.folder, self.name)
             limit = time.monotonic() + float(self.cfg.get("timeout", "120")) * PATIENCE
-            count = self.judge(machine, limit)
+            passed = self.judge(machine, limit)
         except (Failure, MachineError, iso.IsoError, OSError, subprocess.SubprocessError, re.error, ValueError) as e:
             why = str(e) or type(e).__name__
+            passed, failed = getattr(e, "passed", 0), getattr(e, "failed", 1)
         finally:
             if machine:
                 machine.kill()
@@ -255,9 +259,9 @@ class Test:
         shutil.rmtree(self.folder, ignore_errors=True)
         seconds = time.monotonic() - begin
         if why is None:
-            return count, 0, "PASS %s (%d s)" % (self.name, seconds)
+            return passed, 0, "PASS %s (%d s)" % (self.name, seconds)
         tail = "\n".join("  | " + line for line in self.tail())
-        return 0, 1, "FAIL %s: %s (%d s; transcript: %s)\n%s" % (self.name, why, seconds, self.log, tail)
+        return passed, failed, "FAIL %s: %s (%d s; transcript: %s)\n%s" % (self.name, why, seconds, self.log, tail)
 
     def keep(self, machine):
         with open(self.log, "w", encoding="utf-8") as f:
