@@ -77,6 +77,9 @@ static inline void msr_write(uint32_t msr, uint64_t v)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
+/* False, and *v untouched, where this CPU (or the emulator it is) has no such MSR: for those no CPUID bit promises. */
+bool msr_read_safe(uint32_t msr, uint64_t *v);
+
 struct cpuid_regs {
 	uint32_t eax, ebx, ecx, edx;
 };
