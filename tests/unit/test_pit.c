@@ -200,6 +200,7 @@ static void mode3_is_square(void **state)
 	for (unsigned int i = 0; i < 21; i++) {
 		at_tick(100 + i);
 		assert_int_equal(out_of(2), i % 7 < 4);
+		assert_int_equal(count_of(2), 6 - 2 * (i % 7 < 4 ? i % 7 : i % 7 - 4));
 	}
 }
 
@@ -384,6 +385,8 @@ static void mode4_strobes(void **state)
 	assert_true(out_of(0));
 	at_tick(100);
 	assert_false(out_of(0));
+	fake_clock_walk(&r.timers, ticks_deadline(100, PIT_HZ));
+	assert_int_equal(r.irq.rises, 0);               /* it is the strobe's end that rises */
 	fake_clock_walk(&r.timers, ticks_deadline(101, PIT_HZ));
 	assert_true(out_of(0));
 	assert_int_equal(r.irq.rises, 1);

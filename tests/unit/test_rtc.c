@@ -145,6 +145,34 @@ static void created_when_the_guest_already_runs(void **state)
 	assert_shows(EPOCH + 1);
 }
 
+static void takes_any_date(void **state)
+{
+	uint64_t x = 88172645463325252ull;
+
+	(void)state;
+	for (unsigned int i = 0; i < 20000; i++) {
+		struct tm tm;
+		time_t t;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		t = (time_t)(x % RTC_EPOCH_MAX);
+		assert_non_null(gmtime_r(&t, &tm));
+		out(B, SET | H24);
+		out(SEC, bcd((unsigned int)tm.tm_sec));
+		out(MIN, bcd((unsigned int)tm.tm_min));
+		out(HOUR, bcd((unsigned int)tm.tm_hour));
+		out(DAY, bcd((unsigned int)tm.tm_mday));
+		out(MONTH, bcd((unsigned int)tm.tm_mon + 1));
+		out(YEAR, bcd((unsigned int)tm.tm_year % 100));
+		out(CENT, bcd((unsigned int)(tm.tm_year + 1900) / 100));
+		out(B, H24);
+		assert_shows((uint64_t)t);
+		assert_int_equal(r.d.s.offset, t);
+	}
+}
+
 static void hours_and_binary(void **state)
 {
 	(void)state;
@@ -531,6 +559,7 @@ int main(void)
 		cmocka_unit_test_setup(shows_any_date, setup),
 		cmocka_unit_test_setup(time_goes_on, setup),
 		cmocka_unit_test_setup(created_when_the_guest_already_runs, setup),
+		cmocka_unit_test_setup(takes_any_date, setup),
 		cmocka_unit_test_setup(hours_and_binary, setup),
 		cmocka_unit_test_setup(set_freezes_and_takes_over, setup),
 		cmocka_unit_test_setup(linux_sets_the_time, setup),

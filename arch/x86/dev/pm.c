@@ -78,13 +78,11 @@ static uint64_t pm_read(void *dev, uint64_t off, unsigned int size)
 	return val;
 }
 
-static void write_control(struct pm *p, uint16_t val, bool high_byte)
+static void write_control(struct pm *p, uint16_t val)
 {
 	p->s.cnt = (uint16_t)((val & CNT_KEEP) | CNT_SCI_EN);
-	if (!high_byte || !(val & CNT_SLP_EN))
-		return;
 	/* Only S5 is offered in the tables; another type is not a sleep state and nothing happens. */
-	if (CNT_SLP_TYP(val) == PM_SLP_S5)
+	if ((val & CNT_SLP_EN) && CNT_SLP_TYP(val) == PM_SLP_S5)
 		p->control.stop(p->control.ctx, STOP_POWEROFF, "powered off (ACPI S5)");
 }
 
@@ -119,9 +117,9 @@ static void pm_write(void *dev, uint64_t off, unsigned int size, uint64_t val)
 	pm_update(p);
 	for (unsigned int i = 0; i < size; i++)
 		write_byte(p, off + i, (uint8_t)(val >> (8 * i)), &cnt);
-	/* SLP_EN acts once, on the whole register, and only when its own byte was written. */
+	/* SLP_EN acts once, on the whole register; it is never kept, so a write beside it does not find it. */
 	if (off < PM_CNT_OFF + 2 && off + size > PM_CNT_OFF)
-		write_control(p, cnt, off + size > PM_CNT_OFF + 1);
+		write_control(p, cnt);
 	pm_update(p);
 }
 
