@@ -341,7 +341,7 @@ class Trouble(ToolTest):
         self.meddled(grow, ENV, "big: changed while")
 
     def test_shrinking_file(self):
-        self.meddled(lambda _: os.truncate(self.path("big"), 4096), ENV, "big: became shorter")
+        self.meddled(lambda _: os.truncate(self.path("big"), 4096), ENV, "while it was being read")
 
     def test_file_rewritten_in_place(self):
         def rewrite(_):
