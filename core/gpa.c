@@ -27,6 +27,22 @@ static bool range_ok(const struct vm *vm, gpa_t a, size_t len, bool write)
 	return true;
 }
 
+/* Naturally aligned 4 and 8 bytes, page-table entries first of all, come in one load: another vCPU cannot tear them. */
+static void copy_in(void *to, const void *from, size_t n)
+{
+	if (n == 8 && !((uintptr_t)from & 7)) {
+		uint64_t v = __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED);
+
+		memcpy(to, &v, sizeof(v));
+	} else if (n == 4 && !((uintptr_t)from & 3)) {
+		uint32_t v = __atomic_load_n((const uint32_t *)from, __ATOMIC_RELAXED);
+
+		memcpy(to, &v, sizeof(v));
+	} else {
+		memcpy(to, from, n);
+	}
+}
+
 int gpa_read(struct vm *vm, gpa_t a, void *buf, size_t len)
 {
 	uint8_t *to = buf;
@@ -37,7 +53,7 @@ int gpa_read(struct vm *vm, gpa_t a, void *buf, size_t len)
 	while (len && nested_lookup(vm->nested, a, &hit)) {
 		size_t n = min_u64(len, hit.left);
 
-		memcpy(to, hpa_to_ptr(hit.hpa), n);
+		copy_in(to, hpa_to_ptr(hit.hpa), n);
 		to += n;
 		a = gpa_add(a, n);
 		len -= n;

@@ -163,22 +163,31 @@ struct cpuid_view policy_cpuid(uint32_t leaf, uint32_t sub, uint64_t cr4, uint32
 	return r;
 }
 
+/* Each CR4 bit goes with the CPUID bit that shows its feature. */
 uint64_t policy_cr4(void)
 {
 	struct cpuid_view one = policy_cpuid(1, 0, 0, 0), seven = policy_cpuid(7, 0, 0, 0);
-	uint64_t cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE |
-		       CR4_OSFXSR | CR4_OSXMMEXCPT;
+	const struct { uint64_t cr4; uint32_t shown; } rows[] = {
+		{ CR4_VME | CR4_PVI, one.edx & BIT(1) },
+		{ CR4_DE, one.edx & BIT(2) },
+		{ CR4_PSE, one.edx & BIT(3) },
+		{ CR4_TSD, one.edx & BIT(4) },
+		{ CR4_PAE, one.edx & BIT(6) },
+		{ CR4_MCE, one.edx & BIT(7) },
+		{ CR4_PGE, one.edx & BIT(13) },
+		{ CR4_OSFXSR, one.edx & BIT(24) },
+		{ CR4_OSXMMEXCPT, one.edx & BIT(25) },
+		{ CR4_OSXSAVE, one.ecx & F1_ECX_XSAVE },
+		{ CR4_FSGSBASE, seven.ebx & F7_EBX_FSGSBASE },
+		{ CR4_SMEP, seven.ebx & F7_EBX_SMEP },
+		{ CR4_SMAP, seven.ebx & F7_EBX_SMAP },
+		{ CR4_UMIP, seven.ecx & F7_ECX_UMIP },
+	};
+	uint64_t cr4 = CR4_PCE;                 /* RDPMC's own exit gives #GP whatever this says */
 
-	if (one.ecx & F1_ECX_XSAVE)
-		cr4 |= CR4_OSXSAVE;
-	if (seven.ebx & F7_EBX_FSGSBASE)
-		cr4 |= CR4_FSGSBASE;
-	if (seven.ebx & F7_EBX_SMEP)
-		cr4 |= CR4_SMEP;
-	if (seven.ebx & F7_EBX_SMAP)
-		cr4 |= CR4_SMAP;
-	if (seven.ecx & F7_ECX_UMIP)
-		cr4 |= CR4_UMIP;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].shown)
+			cr4 |= rows[i].cr4;
 	return cr4;
 }
 

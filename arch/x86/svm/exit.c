@@ -50,8 +50,8 @@ static void set_next_rip(struct vcpu *v, const struct x86_env *e, const struct i
 	v->hw->misfits = 0;
 }
 
-/* Makes next_rip known before the handler does anything that must not be done twice. */
-static enum exit_action find_next(struct vcpu *v, enum insn_op op)
+/* Makes next_rip known before the handler does anything that must not be done twice. op and its twin alt share a code. */
+static enum exit_action find_next_of(struct vcpu *v, enum insn_op op, enum insn_op alt)
 {
 	const struct svm_cpu *s = this_cpu()->hvm;
 	enum exit_action a;
@@ -65,10 +65,15 @@ static enum exit_action find_next(struct vcpu *v, enum insn_op op)
 	a = decode_exit(v, &e, &in);
 	if (a != EXIT_NEXT)
 		return a;
-	if (in.op != op)
+	if (in.op != op && in.op != alt)
 		return misfit(v);
 	set_next_rip(v, &e, &in);
 	return EXIT_NEXT;
+}
+
+static enum exit_action find_next(struct vcpu *v, enum insn_op op)
+{
+	return find_next_of(v, op, op);
 }
 
 static enum exit_action do_pio(struct vcpu *v)
@@ -167,8 +172,8 @@ static enum exit_action dispatch(struct vcpu *v)
 	case SVM_EXIT_IRET:      svm_event_iret(v); return EXIT_AGAIN;
 	case SVM_EXIT_VMMCALL:   STEPPING(INSN_VMMCALL, exit_hypercall(v));
 	case SVM_EXIT_XSETBV:    STEPPING(INSN_XSETBV, exit_xsetbv(v));
-	case SVM_EXIT_WBINVD:    STEPPING(INSN_WBINVD, EXIT_NEXT);   /* no device reads memory behind the caches */
-	case SVM_EXIT_INVD:      STEPPING(INSN_INVD, EXIT_NEXT);
+	case SVM_EXIT_INVD:      /* nothing to do: no device reads memory behind the caches; QEMU gives both one code */
+	case SVM_EXIT_WBINVD:    return find_next_of(v, INSN_WBINVD, INSN_INVD);
 	case SVM_EXIT_RDPMC:     return vcpu_gp0(v);
 	case SVM_EXIT_INVLPGA:
 	case SVM_EXIT_VMRUN:
