@@ -144,6 +144,8 @@ static void table_is_sound(void **state)
 	/* All ignored ranges fit beside all devices. */
 	assert_true(machine_table_rows + 1 + PLAN_IGNORE_MAX <= BUS_MAX_RANGES);
 	assert_int_equal(machine_size(), sizeof(struct machine));
+	/* The PM timer must come in one piece: between two the clock moves. */
+	assert_true(bus_find(&r.vm.pio, LAYOUT_PM_BASE + PM_TMR_OFF)->sizes & 4);
 }
 
 static void plan_decides_who_is_there(void **state)
@@ -379,6 +381,22 @@ static void masked_lint0_keeps_the_pic_out(void **state)
 	assert_int_equal(take(), 0x24);
 }
 
+/* An ExtINT message opens the way to the PIC for one interrupt. */
+static void extint_by_message(void **state)
+{
+	(void)state;
+	lapic_mmio_write(r.cpu.lapic, 0xf0, 4, 0x1ff);
+	lapic_mmio_write(r.cpu.lapic, 0x350, 4, 0x10700);
+	pic_init(1u << 4 | 1u << 3);
+	ioapic_route(4, 0x0700);
+	out(0x3f9, 1, 2);
+	assert_int_equal(take(), 0x24);
+	pic_eoi();
+	out(0x2f9, 1, 2);                         /* the PIC asks again, nobody told the CPU */
+	assert_true(pic_pending(&r.vm.machine->pic));
+	assert_int_equal(take(), -1);
+}
+
 static void works_without_an_apic(void **state)
 {
 	uint64_t base;
@@ -525,6 +543,10 @@ static void reset_is_power_on(void **state)
 	out(0x602, 2, 0x101);
 	out(0x64, 1, 0x60);
 	out(0x61, 1, 3);
+	out(0x70, 1, 0x0b);
+	out(0x71, 1, 0x72);
+	out(0x92, 1, 0);
+	out(0xcf9, 1, 2);
 	machine_power_button(&r.vm);
 	(void)machine_console_input(&r.vm, (const uint8_t *)"abc", 3);
 	assert_true(machine_irq_pending(&r.cpu));
@@ -533,6 +555,7 @@ static void reset_is_power_on(void **state)
 	assert_memory_equal(&r.vm.machine->pit.s, &fresh.pit.s, sizeof(fresh.pit.s));
 	assert_memory_equal(&r.vm.machine->pm.s, &fresh.pm.s, sizeof(fresh.pm.s));
 	assert_memory_equal(&r.vm.machine->rtc.s, &fresh.rtc.s, sizeof(fresh.rtc.s));
+	assert_memory_equal(&r.vm.machine->reset, &fresh.reset, sizeof(fresh.reset));
 	assert_memory_equal(&r.vm.machine->com1.s, &fresh.com1.s, sizeof(fresh.com1.s));
 	assert_memory_equal(&r.vm.machine->i8042.s, &fresh.i8042.s, sizeof(fresh.i8042.s));
 	assert_memory_equal(&r.vm.machine->pic.chip, &fresh.pic.chip, sizeof(fresh.pic.chip));
@@ -602,6 +625,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sci_is_a_level, setup, teardown),
 		cmocka_unit_test_setup_teardown(rtc_reaches_pm, setup, teardown),
 		cmocka_unit_test_setup_teardown(masked_lint0_keeps_the_pic_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(extint_by_message, setup, teardown),
 		cmocka_unit_test_setup_teardown(works_without_an_apic, setup, teardown),
 		cmocka_unit_test_setup_teardown(works_without_a_pic, setup, teardown),
 		cmocka_unit_test_setup_teardown(ipis, setup, teardown),
