@@ -169,21 +169,37 @@ static char *temporary(void)
 	return NULL;
 }
 
+/* The ISO has lost its name before QEMU starts: however QEMU or we end, it does not stay. QEMU inherits fd. */
+static int start_nameless(const struct run *r, int fd)
+{
+	char *path = cli_asprintf("/proc/self/fd/%d", fd);
+	int status = start(r, path);
+
+	free(path);
+	close(fd);
+	return status;
+}
+
 static int boot(struct run *r)
 {
 	char *iso = temporary();
-	int status;
+	int status, fd = -1;
 
 	if (!iso)
 		return CLI_ENV;
 	r->iso.out = iso;
 	status = mkiso_run(&r->iso);
-	if (status == CLI_GOOD)
-		status = start(r, iso);
+	if (status == CLI_GOOD) {
+		fd = open(iso, O_RDONLY);
+		if (fd < 0) {
+			cli_error("%s: cannot open: %s", iso, strerror(errno));
+			status = CLI_ENV;
+		}
+	}
 	unlink(iso);
 	cleanup_forget(iso);
 	free(iso);
-	return status;
+	return status == CLI_GOOD ? start_nameless(r, fd) : status;
 }
 
 /* ------------------------------------------------------------------ the command line */

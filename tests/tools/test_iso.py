@@ -173,13 +173,20 @@ class FakeQemu(IsoTest):
         bin = self.fake(qemu_system_x86_64=script)
         return self.env(PATH=bin + ":" + os.environ["PATH"])
 
-    def test_iso_exists_only_meanwhile(self):
+    def test_iso_is_given_and_does_not_stay(self):
         env = self.start('while [ "$1" != -cdrom ]; do shift; done; cp "$2" "%s"; echo guest says hello\n'
                          % self.path("seen"))
         done = self.expect(self.vouch("run", "-H", self.elf, self.linux, env=env), GOOD, "Ctrl-A X")
         self.assertEqual(done.stdout, "guest says hello\n")
         self.assertIn(b"'end=poweroff'", read(self.path("seen")))
         self.assertIn(read(self.linux), read(self.path("seen")))
+        self.assertEqual(os.listdir(self.tmp), [])
+
+    def test_not_even_kill_leaves_anything(self):
+        env = self.start('ls "%s" >"%s"; kill -9 $PPID; exec sleep 60\n' % (self.tmp, self.path("seen")))
+        done = self.vouch("run", "-H", self.elf, self.linux, env=env)
+        self.assertEqual(done.returncode, -signal.SIGKILL)
+        self.assertEqual(read(self.path("seen")), b"")
         self.assertEqual(os.listdir(self.tmp), [])
 
     def test_status(self):
