@@ -5,6 +5,8 @@
 
 #include <vouch/types.h>
 
+#define PLATFORM_IOAPICS 16
+
 struct platform {
 	uint64_t tsc_khz;             /* calibrated against the PM timer, or the PIT */
 	bool tsc_invariant;           /* CPUID 80000007 EDX bit 8 */
@@ -14,6 +16,8 @@ struct platform {
 	bool tsc_deadline;
 	uint64_t ioapic_hpa;          /* first IOAPIC, 0 = none */
 	uint32_t ioapic_gsi_base;
+	uint64_t ioapics[PLATFORM_IOAPICS]; /* all of them, the first one too */
+	unsigned int ioapic_count;
 	uint32_t com_gsi[2];          /* after MADT overrides */
 	uint32_t com_flags[2];        /* MADT polarity and trigger flags */
 	unsigned int cpu_count;       /* enabled in MADT */

@@ -167,6 +167,9 @@ static void reads_what_vouch_needs(void **ctx)
 	assert_int_equal(plat.lapic_hpa, 0xfee00000u);
 	assert_int_equal(plat.ioapic_hpa, 0xfec00000u);
 	assert_int_equal(plat.ioapic_gsi_base, 0);
+	assert_int_equal(plat.ioapic_count, 2);
+	assert_int_equal(plat.ioapics[0], 0xfec10000u);
+	assert_int_equal(plat.ioapics[1], 0xfec00000u);
 	assert_int_equal(plat.com_gsi[0], 20);
 	assert_int_equal(plat.com_flags[0], 0x0f);
 	assert_int_equal(plat.com_gsi[1], 3);
@@ -305,6 +308,50 @@ static void ports_must_be_ports(void **ctx)
 	assert_false(plat.has_reset);
 }
 
+static void wide_addresses_win(void **ctx)
+{
+	(void)ctx;
+	mem[FADT_AT + 208] = 1;
+	put32(mem + FADT_AT + 212, 0x808);
+	mem[FADT_AT + 172] = 0;		/* memory: Vouch does not do that */
+	put32(mem + FADT_AT + 176, 0xfed00000u);
+	seal(FADT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.pm_tmr, 0x808);
+	assert_int_equal(plat.pm1a_evt, 0x600);
+	assert_int_equal(plat.pm1a_cnt, 0);
+	assert_false(plat.has_s5);
+	fresh(NULL);
+	mem[FADT_AT + 208] = 1;
+	put32(mem + FADT_AT + 212, 0x808);
+	put32(mem + FADT_AT + 216, 1);	/* no port */
+	seal(FADT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.pm_tmr, 0);
+}
+
+static void more_ioapics_than_places(void **ctx)
+{
+	unsigned int i;
+
+	(void)ctx;
+	for (i = 0; i < 20; i++) {
+		uint8_t *e = mem + MADT_AT + 44 + 12 * i;
+
+		memset(e, 0, 12);
+		e[0] = 1;
+		e[1] = 12;
+		put32(e + 4, 0xfec00000u + i * 0x1000);
+		put32(e + 8, (19 - i) * 24);
+	}
+	header(MADT_AT, "APIC", 44 + 12 * 20);
+	seal(MADT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.ioapic_count, PLATFORM_IOAPICS);
+	assert_int_equal(plat.ioapic_gsi_base, 0);
+	assert_non_null(strstr(log_text(), "stays as the firmware left it"));
+}
+
 static void finds_s5_in_an_ssdt(void **ctx)
 {
 	(void)ctx;
@@ -396,6 +443,8 @@ int main(void)
 		cmocka_unit_test_setup(stops_at_a_bad_madt_entry, fresh),
 		cmocka_unit_test_setup(cuts_of_madt_and_fadt_are_harmless, fresh),
 		cmocka_unit_test_setup(ports_must_be_ports, fresh),
+		cmocka_unit_test_setup(wide_addresses_win, fresh),
+		cmocka_unit_test_setup(more_ioapics_than_places, fresh),
 		cmocka_unit_test_setup(finds_s5_in_an_ssdt, fresh),
 		cmocka_unit_test_setup(too_many_tables_end, fresh),
 		cmocka_unit_test(forms_of_s5),

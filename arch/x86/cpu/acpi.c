@@ -88,6 +88,10 @@ static void madt_ioapic(struct platform *p, const uint8_t *e)
 {
 	uint32_t base = get32(e + 8);
 
+	if (p->ioapic_count < PLATFORM_IOAPICS)
+		p->ioapics[p->ioapic_count++] = get32(e + 4);
+	else
+		log_warn("more than %d IOAPICs: one stays as the firmware left it", PLATFORM_IOAPICS);
 	/* The one with the lowest interrupts has the ISA ones. */
 	if (p->ioapic_hpa && base >= p->ioapic_gsi_base)
 		return;
@@ -154,6 +158,19 @@ static uint16_t fadt_port(struct table t, uint32_t off)
 	return v <= 0xffff ? (uint16_t)v : 0;
 }
 
+/*
+ * The port of a register block: its generic address (space, width, offset, access size, address) at wide if that is
+ * an I/O port, else the old field. Memory-mapped blocks are not supported: 0.
+ */
+static uint16_t fadt_block(struct table t, uint32_t old, uint32_t wide)
+{
+	uint64_t a = t.len >= wide + 12 ? get64(t.at + wide + 4) : 0;
+
+	if (!a)
+		return fadt_port(t, old);
+	return t.at[wide] == 1 && a <= 0xffff ? (uint16_t)a : 0;
+}
+
 static void fadt_reset(struct platform *p, struct table t, uint32_t flags)
 {
 	/* Flags bit 10: RESET_REG is there. A generic address: space, width, offset, access size, address. */
@@ -176,10 +193,10 @@ static uint64_t fadt_parse(struct platform *p, struct table t)
 	p->smi_cmd = fadt_port(t, 48);
 	p->acpi_enable = t.len > 52 ? t.at[52] : 0;
 	if (!p->hw_reduced) {
-		p->pm1a_evt = fadt_port(t, 56);
-		p->pm1a_cnt = fadt_port(t, 64);
-		p->pm1b_cnt = fadt_port(t, 68);
-		p->pm_tmr = fadt_port(t, 76);
+		p->pm1a_evt = fadt_block(t, 56, 148);
+		p->pm1a_cnt = fadt_block(t, 64, 172);
+		p->pm1b_cnt = fadt_block(t, 68, 184);
+		p->pm_tmr = fadt_block(t, 76, 208);
 	}
 	fadt_reset(p, t, flags);
 	if (t.len >= 148)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* This machine's own interrupt controllers: LAPIC of this CPU, first IOAPIC, the PICs (masked for good). */
+/* This machine's own interrupt controllers: LAPIC of this CPU, IOAPICs, the PICs (masked for good). */
 #ifndef ARCH_X86_CPU_APIC_H
 #define ARCH_X86_CPU_APIC_H
 
@@ -11,7 +11,7 @@ struct host;
  * and platform.tsc_khz; fills lapic_khz or tsc_deadline. */
 void lapic_init(struct host *h);
 void host_lapic_eoi(void);
-/* Masks everything on the IOAPIC, then routes the receive interrupts of the console's ports to this CPU. */
+/* Masks everything on all IOAPICs, then routes the receive interrupts of the console's ports to this CPU. */
 void ioapic_init(struct host *h);
 
 #endif

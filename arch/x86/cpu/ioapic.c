@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* This machine's first IOAPIC: everything masked but the console's serial ports. */
+/* This machine's IOAPICs: everything masked but the console's serial ports, on the one that has them. */
 #include "apic.h"
 
 #include <vouch/host.h>
@@ -43,29 +43,56 @@ static void pin_route(volatile uint32_t *io, uint32_t pin, uint32_t vector, uint
 	ioapic_write(io, IOAPIC_REDIR + 2 * pin, low);
 }
 
-void ioapic_init(struct host *h)
+static uint32_t pins_of(volatile uint32_t *io)
+{
+	return (ioapic_read(io, IOAPIC_VERSION) >> 16 & 0xff) + 1;
+}
+
+/* Maps the IOAPIC at a and masks all its pins; NULL if it cannot be mapped. */
+static volatile uint32_t *ioapic_quiet(uint64_t a)
+{
+	volatile uint32_t *io = mmio_map(hpa(a), PAGE_SIZE);
+	uint32_t pin;
+
+	for (pin = 0; io && pin < pins_of(io); pin++)
+		ioapic_write(io, IOAPIC_REDIR + 2 * pin, REDIR_MASKED);
+	return io;
+}
+
+static void ports_route(struct host *h, volatile uint32_t *io)
 {
 	struct platform *p = &h->platform;
-	volatile uint32_t *io = p->ioapic_hpa ? mmio_map(hpa(p->ioapic_hpa), PAGE_SIZE) : NULL;
-	uint32_t pins, pin, port;
+	uint32_t port, pin;
 
-	if (!io) {
-		log_warn("no IOAPIC: console input is polled");
-		return;
-	}
-	pins = (ioapic_read(io, IOAPIC_VERSION) >> 16 & 0xff) + 1;
-	for (pin = 0; pin < pins; pin++)
-		ioapic_write(io, IOAPIC_REDIR + 2 * pin, REDIR_MASKED);
 	for (port = 0; port < SERIAL_PORTS; port++) {
 		pin = p->com_gsi[port] - p->ioapic_gsi_base;
 		if (!(h->console.console_ports & 1u << port))
 			continue;
-		if (p->com_gsi[port] < p->ioapic_gsi_base || pin >= pins)
+		if (p->com_gsi[port] < p->ioapic_gsi_base || pin >= pins_of(io))
 			log_warn("interrupt %u of COM%u is not on the IOAPIC: its input is polled", p->com_gsi[port],
 				 port + 1);
 		else
 			pin_route(io, pin, VEC_COM1 + port, p->com_flags[port]);
 	}
+}
+
+void ioapic_init(struct host *h)
+{
+	struct platform *p = &h->platform;
+	volatile uint32_t *first = NULL;
+	unsigned int i;
+
+	for (i = 0; i < p->ioapic_count; i++) {
+		volatile uint32_t *io = ioapic_quiet(p->ioapics[i]);
+
+		if (p->ioapics[i] == p->ioapic_hpa)
+			first = io;
+	}
+	if (!first) {
+		log_warn("no IOAPIC: console input is polled");
+		return;
+	}
+	ports_route(h, first);
 	/* A byte that came before its pin was routed holds the line up, and no edge would ever follow. */
 	console_poll(&h->console);
 }
