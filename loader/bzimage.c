@@ -7,6 +7,7 @@
 #include <vouch/vm.h>
 
 #include "error.h"
+#include "le.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -36,30 +37,6 @@
 #define BZ_PROTOCOL_MIN   0x020cu
 #define BZ_ALIGNMENT_MAX  (1u << 30)
 
-static uint16_t get16(const uint8_t *head, uint32_t off)
-{
-	uint16_t v;
-
-	memcpy(&v, head + off, sizeof(v));
-	return v;
-}
-
-static uint32_t get32(const uint8_t *head, uint32_t off)
-{
-	uint32_t v;
-
-	memcpy(&v, head + off, sizeof(v));
-	return v;
-}
-
-static uint64_t get64(const uint8_t *head, uint32_t off)
-{
-	uint64_t v;
-
-	memcpy(&v, head + off, sizeof(v));
-	return v;
-}
-
 /* Is it a bzImage whose header has all the fields that parse_fields() reads? */
 static int check_header(const uint8_t *head, uint64_t file_size, struct image_error *err)
 {
@@ -67,11 +44,11 @@ static int check_header(const uint8_t *head, uint64_t file_size, struct image_er
 
 	if (file_size < BZ_HEADER_MIN)
 		return image_fail(err, IMG_ERR_BZ_SHORT, file_size, "%" PRIu64 " bytes", file_size);
-	if (get16(head, BZ_BOOT_FLAG) != 0xaa55)
+	if (le16(head + BZ_BOOT_FLAG) != 0xaa55)
 		return image_fail(err, IMG_ERR_BZ_MAGIC, BZ_BOOT_FLAG, "no boot flag 0xaa55");
 	if (memcmp(head + BZ_MAGIC, "HdrS", 4))
 		return image_fail(err, IMG_ERR_BZ_MAGIC, BZ_MAGIC, "no \"HdrS\"");
-	version = get16(head, BZ_VERSION);
+	version = le16(head + BZ_VERSION);
 	if (version < BZ_PROTOCOL_MIN)
 		return image_fail(err, IMG_ERR_BZ_PROTOCOL, BZ_VERSION, "%u.%u, 2.12 is the least (Linux 3.8)",
 				  version >> 8, version & 0xffu);
@@ -86,7 +63,7 @@ static int check_header(const uint8_t *head, uint64_t file_size, struct image_er
 static int check_sizes(struct bzimage *bz, const uint8_t *head, uint64_t file_size, struct image_error *err)
 {
 	uint32_t sects = head[BZ_SETUP_SECTS] ? head[BZ_SETUP_SECTS] : BZ_DEFAULT_SECTS;
-	uint64_t code = (uint64_t)get32(head, BZ_SYSSIZE) * 16;
+	uint64_t code = (uint64_t)le32(head + BZ_SYSSIZE) * 16;
 
 	bz->setup_bytes = (sects + 1) * BZ_SECTOR;
 	bz->header_end = BZ_MAGIC + head[BZ_JUMP + 1];
@@ -102,9 +79,9 @@ static int check_sizes(struct bzimage *bz, const uint8_t *head, uint64_t file_si
 		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_SYSSIZE,
 				  "%" PRIu64 " bytes of code, the file holds %" PRIu32,
 				  code, bz->payload_bytes);
-	if (!span_ok(get32(head, BZ_PAYLOAD_OFFSET), get32(head, BZ_PAYLOAD_LENGTH), bz->payload_bytes))
+	if (!span_ok(le32(head + BZ_PAYLOAD_OFFSET), le32(head + BZ_PAYLOAD_LENGTH), bz->payload_bytes))
 		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_PAYLOAD_OFFSET, "the payload leaves the file");
-	bz->init_size = get32(head, BZ_INIT_SIZE);
+	bz->init_size = le32(head + BZ_INIT_SIZE);
 	if (!bz->init_size)
 		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_INIT_SIZE, "init_size is 0");
 	return 0;
@@ -132,13 +109,13 @@ int bzimage_parse(struct bzimage *bz, const uint8_t *head, uint64_t file_size, s
 	memset(err, 0, sizeof(*err));
 	if (check_header(head, file_size, err) || check_sizes(bz, head, file_size, err))
 		return -1;
-	bz->protocol = get16(head, BZ_VERSION);
-	bz->initrd_max = get32(head, BZ_INITRD_MAX);
-	bz->alignment = get32(head, BZ_ALIGNMENT);
+	bz->protocol = le16(head + BZ_VERSION);
+	bz->initrd_max = le32(head + BZ_INITRD_MAX);
+	bz->alignment = le32(head + BZ_ALIGNMENT);
 	bz->relocatable = head[BZ_RELOCATABLE] != 0;
-	bz->xloadflags = get16(head, BZ_XLOADFLAGS);
-	bz->cmdline_max = get32(head, BZ_CMDLINE_SIZE);
-	bz->pref_address = get64(head, BZ_PREF_ADDRESS);
+	bz->xloadflags = le16(head + BZ_XLOADFLAGS);
+	bz->cmdline_max = le32(head + BZ_CMDLINE_SIZE);
+	bz->pref_address = le64(head + BZ_PREF_ADDRESS);
 	return check_address(bz, err);
 }
 

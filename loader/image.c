@@ -6,27 +6,12 @@
 #include <vouch/image_parse.h>
 
 #include "error.h"
+#include "le.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define GAP_CHUNK 512u
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 static int source_copy(const struct image_source *src, uint64_t off, void *dst, size_t len, struct image_error *err)
 {
@@ -61,7 +46,7 @@ static int read_fixed(struct image *img, const struct image_source *src, struct 
 	img->version = (uint32_t)head[5] << 16 | (uint32_t)head[6] << 8 | head[7];
 	if (img->version > 1)
 		return image_fail(err, IMG_ERR_VERSION, 5, "version %" PRIu32 ", known are 0 and 1", img->version);
-	img->xml_len = get32(head + 8);
+	img->xml_len = le32(head + 8);
 	return 0;
 }
 
@@ -101,7 +86,7 @@ static int read_count(struct image *img, const struct image_source *src, struct 
 	if (bad < IMAGE_PAD_LEN)
 		return image_fail(err, IMG_ERR_PAD_XML, off + bad, "byte 0x%02x", buf[bad]);
 	off += IMAGE_PAD_LEN;
-	count = get64(buf + IMAGE_PAD_LEN);
+	count = le64(buf + IMAGE_PAD_LEN);
 	if (count > IMAGE_MAX_FILES)
 		return image_fail(err, IMG_ERR_FILE_COUNT, off, "%" PRIu64 ", at most %u", count,
 				  (unsigned int)IMAGE_MAX_FILES);
@@ -144,10 +129,10 @@ static int read_table(struct image *img, const struct image_source *src, struct 
 		if (source_copy(src, off, buf, hdr_len, err))
 			return -1;
 		memset(f, 0, sizeof(*f));
-		f->index = get32(buf);
-		f->size = get32(buf + 4);
-		f->offset = get64(buf + 8);
-		f->hash = img->version ? get64(buf + 16) : 0;
+		f->index = le32(buf);
+		f->size = le32(buf + 4);
+		f->offset = le64(buf + 8);
+		f->hash = img->version ? le64(buf + 16) : 0;
 		if (check_header(img, i, off, src->size, err))
 			return -1;
 	}

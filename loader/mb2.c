@@ -5,6 +5,8 @@
  */
 #include <vouch/boot_info.h>
 
+#include "le.h"
+
 #include <string.h>
 
 #define MB2_HEAD      8u              /* u32 total_size, u32 reserved */
@@ -35,22 +37,6 @@ static const char *const err_text[] = {
 const char *mb2_err_text(enum mb2_err e)
 {
 	return (unsigned int)e < ARRAY_SIZE(err_text) ? err_text[e] : "unknown error";
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
 }
 
 /* The string that fills the rest of a tag; it must hold its own NUL and fit dst with it. */
@@ -87,8 +73,8 @@ static enum mb2_err read_module(struct boot_info *out, const uint8_t *tag, uint3
 		return MB2_BAD_TAG;
 	if (out->module_count == BOOT_MODULES_MAX)
 		return MB2_TOO_MANY_MODULES;
-	start = get32(tag + 8);
-	end = get32(tag + 12);
+	start = le32(tag + 8);
+	end = le32(tag + 12);
 	if (end < start)
 		return MB2_BAD_MODULE;
 	m->start = hpa(start);
@@ -99,7 +85,7 @@ static enum mb2_err read_module(struct boot_info *out, const uint8_t *tag, uint3
 
 static enum mb2_err add_memory(struct boot_info *out, const uint8_t *entry)
 {
-	struct boot_mem m = { hpa(get64(entry)), get64(entry + 8), get32(entry + 16) };
+	struct boot_mem m = { hpa(le64(entry)), le64(entry + 8), le32(entry + 16) };
 
 	if (!m.len)
 		return MB2_OK;
@@ -118,7 +104,7 @@ static enum mb2_err read_mmap(struct boot_info *out, const uint8_t *tag, uint32_
 
 	if (size < MB2_MMAP_HEAD || out->mem_count)
 		return MB2_BAD_TAG;
-	step = get32(tag + 8);
+	step = le32(tag + 8);
 	if (step < MB2_MMAP_LEN || step % MB2_ALIGN || (size - MB2_MMAP_HEAD) % step)
 		return MB2_BAD_TAG;
 	for (uint32_t at = MB2_MMAP_HEAD; at < size; at += step) {
@@ -147,14 +133,14 @@ static enum mb2_err read_load_base(struct boot_info *out, const uint8_t *tag, ui
 {
 	if (size < MB2_TAG_HEAD + 4)
 		return MB2_BAD_TAG;
-	out->load_base = hpa(get32(tag + MB2_TAG_HEAD));
+	out->load_base = hpa(le32(tag + MB2_TAG_HEAD));
 	return MB2_OK;
 }
 
 /* size is at least MB2_TAG_HEAD and lies within the information. Unknown tags are skipped, as specified. */
 static enum mb2_err read_tag(struct boot_info *out, const uint8_t *tag, uint32_t size, uint32_t off)
 {
-	switch (get32(tag)) {
+	switch (le32(tag)) {
 	case MB2_CMDLINE:
 		return copy_string(out->cmdline, sizeof(out->cmdline), tag + MB2_TAG_HEAD, size - MB2_TAG_HEAD);
 	case MB2_LOADER:
@@ -177,13 +163,13 @@ static enum mb2_err read_tag(struct boot_info *out, const uint8_t *tag, uint32_t
 static enum mb2_err walk(struct boot_info *out, const uint8_t *tags, uint32_t total, uint32_t *at)
 {
 	for (uint64_t off = MB2_HEAD; span_ok(off, MB2_TAG_HEAD, total);) {
-		uint32_t size = get32(tags + off + 4);
+		uint32_t size = le32(tags + off + 4);
 		enum mb2_err e;
 
 		*at = (uint32_t)off;
 		if (size < MB2_TAG_HEAD || !span_ok(off, size, total))
 			return MB2_BAD_TAG;
-		if (get32(tags + off) == MB2_END)
+		if (le32(tags + off) == MB2_END)
 			return MB2_OK;
 		e = read_tag(out, tags + off, size, (uint32_t)off);
 		if (e != MB2_OK)
@@ -205,7 +191,7 @@ enum mb2_err mb2_parse(struct boot_info *out, const uint8_t *tags, uint64_t len,
 	*at = 0;
 	if (len < MB2_HEAD)
 		return MB2_BAD_SIZE;
-	total = get32(tags);
+	total = le32(tags);
 	if (total < MB2_HEAD || total > len)
 		return MB2_BAD_SIZE;
 	out->info_len = total;

@@ -211,7 +211,7 @@ static void XMLCALL on_pi(void *ctx, const XML_Char *target, const XML_Char *dat
 	(void)data;
 	lib_assert();
 	if (!p->failed)
-		stop(p, IMG_ERR_XML_PI, "the builder should have removed it");
+		stop(p, IMG_ERR_XML_PI, "remove it from the configuration and build the image again");
 }
 
 static void XMLCALL on_declaration(void *ctx, const XML_Char *version, const XML_Char *encoding, int standalone)
