@@ -125,8 +125,9 @@ static void check_pic_slave(void)
 
 static void check_hlt(void)
 {
-	u64 tsc;
 	u32 before = ticks;
+	unsigned int try;
+	u64 tsc;
 
 	pic_init(PIC_BASE, 0xfffe);
 	pit_mode(0, 2, PIT_HZ / 100);
@@ -136,11 +137,16 @@ static void check_hlt(void)
 	asm volatile("sti; hlt; 1: cli; lea 1b(%%rip), %0" : "=r"(tsc) :: "memory");
 	report(ticks == before + 2, "HLT: woken by each tick");
 	report(last_rip == tsc, "HLT: the handler returns behind it");
-	tsc = rdtsc();
-	sti_hlt_cli();
-	sti_hlt_cli();
-	tsc = rdtsc() - tsc;
-	report(tsc > tsc_khz() * 5 && tsc < tsc_khz() * 40, "HLT: two ticks of 10 ms take that long (%lu us)",
+	/* A loaded host delivers ticks late and the next ones early, so there are a few tries. */
+	for (try = 0; try < 8; try++) {
+		tsc = rdtsc();
+		sti_hlt_cli();
+		sti_hlt_cli();
+		tsc = rdtsc() - tsc;
+		if (tsc > tsc_khz() * 8 && tsc < tsc_khz() * 30)
+			break;
+	}
+	report(tsc > tsc_khz() * 8 && tsc < tsc_khz() * 30, "HLT: two ticks of 10 ms take that long (%lu us)",
 	       tsc * 1000 / tsc_khz());
 	outb(0x21, 0xff);
 	lapic_write(APIC_LVT0, 0x10700);
