@@ -180,7 +180,7 @@ static void test_pae(void **state)
 
 static void test_pae_reserved(void **state)
 {
-	static const unsigned int pdpte[] = { 1, 2, 5, 6, 7, 8, 40, 51, 52, 62, 63 };
+	static const unsigned int pdpte[] = { 1, 2, 6, 7, 8, 40, 51, 52, 62, 63 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(pdpte); i++) {
@@ -188,6 +188,9 @@ static void test_pae_reserved(void **state)
 		guest_put(T3 + 0x28, T2 | PTE_P | 1ull << pdpte[i], 8);
 		bad(0x40603000, GVA_READ, PF_P | PF_RSVD);
 	}
+	start_pae(EFER_NXE);
+	guest_put(T3 + 0x28, T2 | PTE_P | PTE_A, 8);                    /* as QEMU leaves it */
+	good(0x40603000, GVA_READ, 0x9000);
 	for (unsigned int bit = 40; bit <= 62; bit++) {
 		start_pae(EFER_NXE);
 		guest_put(T2 + 24, T1 | RIGHTS | 1ull << bit, 8);

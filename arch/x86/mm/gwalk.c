@@ -104,8 +104,9 @@ static uint64_t reserved_bits(const struct walk *w, unsigned int level, bool lea
 		r |= PTE_NX;
 	if (w->paging == PAGING_PAE) {
 		r |= bits(62, 52);
+		/* A is reserved in a PDPTE, but QEMU's walker sets it there: a guest that hardware runs must not fault. */
 		if (level == 3)
-			r |= PTE_NX | bits(8, 5) | bits(2, 1);
+			r |= PTE_NX | bits(8, 6) | bits(2, 1);
 	} else if (level == 4) {
 		r |= PTE_PS;
 	}
