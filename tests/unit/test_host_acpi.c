@@ -278,6 +278,35 @@ static void stops_at_a_bad_madt_entry(void **ctx)
 	assert_int_equal(plat.cpu_count, 2);
 }
 
+static void the_last_entry_may_be_short(void **ctx)
+{
+	static const uint8_t kinds[] = { 0, 1, 2, 5, 9 };
+	unsigned int i;
+
+	(void)ctx;
+	for (i = 0; i < sizeof(kinds); i++) {
+		fresh(NULL);
+		header(MADT_AT, "APIC", 46);
+		mem[MADT_AT + 44] = kinds[i];
+		mem[MADT_AT + 45] = 2;
+		seal(MADT_AT);
+		assert_true(parse_with(rsdp, 36));
+		assert_string_equal(log_text(), "");
+		assert_int_equal(plat.cpu_count, 0);
+		assert_int_equal(plat.ioapic_count, 0);
+	}
+}
+
+static void half_an_entry_is_none(void **ctx)
+{
+	(void)ctx;
+	header(XSDT_AT, "XSDT", 36 + 8 + 4);
+	seal(XSDT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_true(plat.has_acpi);
+	assert_int_equal(plat.cpu_count, 0);
+}
+
 static void cuts_of_madt_and_fadt_are_harmless(void **ctx)
 {
 	uint32_t len;
@@ -441,6 +470,8 @@ int main(void)
 		cmocka_unit_test_setup(refuses_bad_roots, fresh),
 		cmocka_unit_test_setup(leaves_out_tables_that_lie, fresh),
 		cmocka_unit_test_setup(stops_at_a_bad_madt_entry, fresh),
+		cmocka_unit_test_setup(the_last_entry_may_be_short, fresh),
+		cmocka_unit_test_setup(half_an_entry_is_none, fresh),
 		cmocka_unit_test_setup(cuts_of_madt_and_fadt_are_harmless, fresh),
 		cmocka_unit_test_setup(ports_must_be_ports, fresh),
 		cmocka_unit_test_setup(wide_addresses_win, fresh),

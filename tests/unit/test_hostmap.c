@@ -149,11 +149,13 @@ static void no_right_is_both_writable_and_executable(void **ctx)
 
 static void ram_and_tables_are_in_the_direct_map(void **ctx)
 {
-	struct boot_info b = { .mem_count = 7, .mem = {
+	struct boot_info b = { .mem_count = 8, .mem = {
 		{ hpa(0), 0x9fc00, BOOT_MEM_RAM }, { hpa(0x9fc00), 0x400, BOOT_MEM_RESERVED },
 		{ hpa(0x100000), 7 * MIB + 0x800, BOOT_MEM_RAM }, { hpa(16 * MIB + 0x10), 0x10, BOOT_MEM_ACPI },
 		{ hpa(17 * MIB), PAGE_SIZE, BOOT_MEM_NVS }, { hpa(18 * MIB), MIB, BOOT_MEM_BAD },
-		{ hpa(UINT64_MAX - 0xfff), 0x1000, BOOT_MEM_RAM } } };
+		{ hpa(UINT64_MAX - 0xfff), 0x1000, BOOT_MEM_RAM },
+		/* No such address; its low 48 bits would be those of 20 MiB. */
+		{ hpa((1ull << 53) + 20 * MIB), MIB, BOOT_MEM_RAM } } };
 
 	(void)ctx;
 	assert_true(hostmap_add_memory(&map, &b));
@@ -167,6 +169,7 @@ static void ram_and_tables_are_in_the_direct_map(void **ctx)
 	maps_nothing(DIRECT_MAP_BASE + 16 * MIB + PAGE_SIZE);
 	maps_to(DIRECT_MAP_BASE + 17 * MIB, 17 * MIB, MAP_RW);
 	maps_nothing(DIRECT_MAP_BASE + 18 * MIB);
+	maps_nothing(DIRECT_MAP_BASE + 20 * MIB);
 }
 
 static void an_entry_that_wraps_ends_at_the_top(void **ctx)

@@ -64,9 +64,13 @@ static void takes_only_whole_pages(void **ctx)
 	page_add(&pages, hpa(0x9000), 0);
 	page_add(&pages, hpa(UINT64_MAX - 0x2000), 0x2000);
 	page_add(&pages, hpa(RAM), PAGE_SIZE);	/* beyond state[] */
+	page_add(&pages, hpa(UINT64_MAX - 0x10), 0x5000);	/* aligned inward, it would begin at 0 */
 	assert_int_equal(pages.total_frames, 2);
 	assert_true(page_get(&pages, 1, &a));
 	assert_int_equal(a.v, 0x2000);
+	/* Three pages at a place that is aligned for four. */
+	page_add(&pages, hpa(0x4000), 0x3000);
+	assert_int_equal(pages.total_frames, 5);
 }
 
 static void aligns_every_order(void **ctx)
@@ -314,6 +318,18 @@ static void overlapping_ram_is_given_once(void **ctx)
 	assert_int_equal(pages.total_frames, frames_of(6 * MIB));
 }
 
+static void reserved_in_any_order(void **ctx)
+{
+	(void)ctx;
+	mem(4 * MIB, 8 * MIB, BOOT_MEM_RAM);
+	/* Each span begins where the one after it in the list ends. */
+	memory_reserve(&reserved, 6 * MIB, MIB);
+	memory_reserve(&reserved, 5 * MIB, MIB);
+	memory_reserve(&reserved, 4 * MIB, MIB);
+	memory_add(&pages, &boot, &reserved, 0, MEMORY_TOP);
+	assert_int_equal(pages.total_frames, frames_of(5 * MIB));
+}
+
 static void two_passes_give_all_once(void **ctx)
 {
 	(void)ctx;
@@ -377,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup(gives_out_what_nobody_claims, fresh_boot),
 		cmocka_unit_test_setup(reserved_wins_over_ram, fresh_boot),
 		cmocka_unit_test_setup(overlapping_ram_is_given_once, fresh_boot),
+		cmocka_unit_test_setup(reserved_in_any_order, fresh_boot),
 		cmocka_unit_test_setup(two_passes_give_all_once, fresh_boot),
 		cmocka_unit_test_setup(entries_that_wrap_do_no_harm, fresh_boot),
 		cmocka_unit_test_setup(finds_the_lowest_place, fresh_boot),
