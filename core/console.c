@@ -45,42 +45,43 @@ void console_write(struct console *c, const uint8_t *bytes, size_t n)
 	lock_drop(&c->lock);
 }
 
-size_t console_read(struct console *c, uint8_t *bytes, size_t n)
+/* Drains the ports as far as there is room: what stays in a chip holds its sender back, or is the chip's to lose. */
+static void console_fill(struct console *c)
 {
-	size_t got = 0;
+	unsigned int port;
 
-	lock_take(&c->lock);
-	while (got < n && c->rx_tail != c->rx_head)
-		bytes[got++] = c->rx[c->rx_tail++ % CONSOLE_RX_SIZE];
-	lock_drop(&c->lock);
-	return got;
-}
-
-static void console_take(struct console *c, uint8_t byte)
-{
-	if (c->rx_head - c->rx_tail == CONSOLE_RX_SIZE) {
-		c->rx_dropped++;
-		return;
-	}
-	c->rx[c->rx_head++ % CONSOLE_RX_SIZE] = byte;
-}
-
-void console_poll(struct console *c)
-{
-	unsigned int port, i;
-
-	lock_take(&c->lock);
 	for (port = 0; port < SERIAL_PORTS; port++) {
 		if (!(c->console_ports & 1u << port))
 			continue;
-		/* Bounded: a port that is stuck at "data ready" gets no more than a buffer's worth of attention. */
-		for (i = 0; i < CONSOLE_RX_SIZE; i++) {
+		while (c->rx_head - c->rx_tail < CONSOLE_RX_SIZE) {
 			int byte = serial_read(port);
 
 			if (byte < 0)
 				break;
-			console_take(c, (uint8_t)byte);
+			c->rx[c->rx_head++ % CONSOLE_RX_SIZE] = (uint8_t)byte;
 		}
 	}
+}
+
+size_t console_read(struct console *c, uint8_t *bytes, size_t n)
+{
+	size_t got = 0;
+	bool full;
+
+	lock_take(&c->lock);
+	full = c->rx_head - c->rx_tail == CONSOLE_RX_SIZE;
+	while (got < n && c->rx_tail != c->rx_head)
+		bytes[got++] = c->rx[c->rx_tail++ % CONSOLE_RX_SIZE];
+	/* Nobody interrupts for bytes that were left in the chip. */
+	if (full && got)
+		console_fill(c);
+	lock_drop(&c->lock);
+	return got;
+}
+
+void console_poll(struct console *c)
+{
+	lock_take(&c->lock);
+	console_fill(c);
 	lock_drop(&c->lock);
 }

@@ -19,6 +19,8 @@ static void feed_console(struct vm *vm)
 		vm->input_len -= took;
 		for (size_t i = 0; i < vm->input_len; i++)
 			vm->input[i] = vm->input[took + i];
+		if (vm->input_len == 0)
+			vm->input_len = console_read(&vm->host->console, vm->input, sizeof(vm->input));
 	}
 }
 

@@ -154,7 +154,6 @@ int vm_equip(struct vm *vm, struct image_error *err)
 		fail(err, IMG_ERR_PLAN_DEVICES, "its devices cannot be set up as configured (see above)");
 		return -1;
 	}
-	machine_reset(vm);
 	return build_rom(vm);
 }
 

@@ -20,8 +20,7 @@ struct console {
 	unsigned int stage;           /* number of the last stage line */
 	bool guest_midline;           /* guest output did not end in a newline: a log line starts with one */
 	uint32_t rx_head, rx_tail;    /* free running */
-	uint8_t rx[CONSOLE_RX_SIZE];  /* input from console ports; overrun drops the newest, counted */
-	uint64_t rx_dropped;
+	uint8_t rx[CONSOLE_RX_SIZE];  /* input from console ports; what finds no room stays in its port's chip */
 };
 
 /* Sets up the ports that o asks for (115200 8N1); before that, lines go to COM1. */

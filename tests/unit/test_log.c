@@ -202,9 +202,11 @@ static void input(void *arg)
 	port[0].in = many;
 	console_poll(&host.console);
 	console_poll(&host.console);
-	assert_int_equal(host.console.rx_dropped, 10);
-	assert_int_equal(console_read(&host.console, got, sizeof(got)), CONSOLE_RX_SIZE);
+	assert_int_equal(strlen(port[0].in), 10);       /* no room: left in the chip, and fetched by the next read */
+	assert_int_equal(console_read(&host.console, got, CONSOLE_RX_SIZE), CONSOLE_RX_SIZE);
 	assert_int_equal(got[0], 'b');
+	assert_int_equal(console_read(&host.console, got, sizeof(got)), 10);
+	assert_int_equal(console_read(&host.console, got, sizeof(got)), 0);
 }
 
 static void input_is_kept_in_order(void **ctx)

@@ -176,6 +176,22 @@ static void cpuid_shows_a_hypervisor_and_no_virtualization(void **ctx)
 	assert_int_equal(policy_cpuid(0xb, 0, 0, 7).edx, 7);
 }
 
+static void a_guest_without_apic_sees_none(void **ctx)
+{
+	struct vcpu *v = fresh();
+
+	(void)ctx;
+	v->gpr[REG_RAX] = 1;
+	exit_cpuid(v);
+	assert_false(v->gpr[REG_RDX] & 1u << 9);
+	assert_false(v->gpr[REG_RCX] & (1u << 21 | 1u << 24));
+	seam.vm.plan.devices = PLAN_STANDARD;
+	v->gpr[REG_RAX] = 1;
+	exit_cpuid(v);
+	assert_true(v->gpr[REG_RDX] & 1u << 9);
+	assert_true(v->gpr[REG_RCX] & 1u << 24);
+}
+
 static void osxsave_follows_cr4(void **ctx)
 {
 	(void)ctx;
@@ -419,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unknown_leaves_are_zero),
 		cmocka_unit_test(cpuid_shows_a_hypervisor_and_no_virtualization),
+		cmocka_unit_test(a_guest_without_apic_sees_none),
 		cmocka_unit_test(osxsave_follows_cr4),
 		cmocka_unit_test(cpuid_exit_fills_four_clean_registers),
 		cmocka_unit_test(unknown_msrs_fault),

@@ -27,6 +27,7 @@
 #define F1_ECX_HYPERVISOR   BIT(31)
 /* FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 */
 #define F1_EDX 0x078bfbffu
+#define F1_EDX_APIC BIT(9)
 /* Leaf 7: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
 #define F7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29))
 #define F7_EBX_FSGSBASE BIT(0)
@@ -216,11 +217,24 @@ bool policy_has_1g_pages(void)
 	return policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_PAGE1GB;
 }
 
+/* A guest configured without a local APIC sees none. */
+static void hide_apic(struct cpuid_view *r, uint32_t leaf)
+{
+	if (leaf == 1) {
+		r->ecx &= ~(F1_ECX_X2APIC | F1_ECX_TSC_DEADLINE);
+		r->edx &= ~F1_EDX_APIC;
+	} else if (leaf == 0xb) {
+		*r = (struct cpuid_view){ 0 };
+	}
+}
+
 enum exit_action exit_cpuid(struct vcpu *v)
 {
 	struct cpuid_view r = policy_cpuid((uint32_t)v->gpr[REG_RAX], (uint32_t)v->gpr[REG_RCX], vcpu_reg(v, HVM_CR4),
 					   v->id);
 
+	if (!(v->vm->plan.devices & 1u << PLAN_LAPIC))
+		hide_apic(&r, (uint32_t)v->gpr[REG_RAX]);
 	v->gpr[REG_RAX] = r.eax;
 	v->gpr[REG_RBX] = r.ebx;
 	v->gpr[REG_RCX] = r.ecx;
