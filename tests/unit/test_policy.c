@@ -192,6 +192,29 @@ static void a_guest_without_apic_sees_none(void **ctx)
 	assert_true(v->gpr[REG_RCX] & 1u << 24);
 }
 
+/* Linux gives XSAVE up where the sizes do not agree with the features: "XSAVE consistency problem". */
+static void xsave_sizes_go_with_its_features(void **ctx)
+{
+	struct cpuid_view zero = policy_cpuid(0xd, 0, 0, 0), one = policy_cpuid(0xd, 1, 0, 0),
+			  avx = policy_cpuid(0xd, 2, 0, 0);
+
+	(void)ctx;
+	if (!zero.eax)
+		skip();
+	assert_int_equal(zero.eax & ~7u, 0);
+	assert_int_equal(zero.ecx, zero.eax & 4 ? avx.ebx + avx.eax : 576);
+	assert_int_equal(one.eax & 8, 0);               /* XSAVES */
+	if (one.eax & 2)                                /* XSAVEC: EBX is what it writes */
+		assert_true(one.ebx >= 576);
+}
+
+static void addresses_are_no_wider_than_guests_walk(void **ctx)
+{
+	(void)ctx;
+	assert_in_range(policy_cpuid(0x80000008, 0, 0, 0).eax >> 8, 1, 48);
+	assert_int_equal(policy_cpuid(7, 0, 0, 0).ecx & 1u << 16, 0);   /* LA57 */
+}
+
 static void osxsave_follows_cr4(void **ctx)
 {
 	(void)ctx;
@@ -437,6 +460,8 @@ int main(void)
 		cmocka_unit_test(cpuid_shows_a_hypervisor_and_no_virtualization),
 		cmocka_unit_test(a_guest_without_apic_sees_none),
 		cmocka_unit_test(osxsave_follows_cr4),
+		cmocka_unit_test(xsave_sizes_go_with_its_features),
+		cmocka_unit_test(addresses_are_no_wider_than_guests_walk),
 		cmocka_unit_test(cpuid_exit_fills_four_clean_registers),
 		cmocka_unit_test(unknown_msrs_fault),
 		cmocka_unit_test(efer_takes_what_cpuid_shows),

@@ -48,6 +48,8 @@
 #define FE7_EDX_INVARIANT_TSC BIT(8)
 
 #define XCR0_ALLOWED 7ull       /* x87, SSE, AVX */
+#define XSAVE_BASE   (512u + 64u)       /* legacy region and header: what x87 and SSE state take */
+#define LINEAR_BITS  48u        /* without LA57, which no guest sees, whatever the host has */
 
 #define LEAF_VOUCH   0x40000000u
 #define LEAF_KVM     0x40000100u
@@ -69,7 +71,7 @@ static const struct cpuid_row table[] = {
 	{ 0x00000007, 0, 0, 0, F7_EBX, F7_ECX, F7_EDX },
 	{ 0x0000000b, 0, 1, 0, 0, 0, 0 },
 	{ 0x0000000d, 0, 0, (uint32_t)XCR0_ALLOWED, ALL, ALL, 0 },
-	{ 0x0000000d, 1, 1, FD1_EAX, 0, 0, 0 },
+	{ 0x0000000d, 1, 1, FD1_EAX, ALL, 0, 0 },
 	{ 0x0000000d, 2, 2, ALL, ALL, ALL, 0 },
 	{ LEAF_VOUCH, 0, ALL, 0, 0, 0, 0 },
 	{ LEAF_VOUCH + 1, 0, ALL, 0, 0, 0, 0 },
@@ -111,6 +113,14 @@ static void topology(struct cpuid_view *r, uint32_t sub, uint32_t apic_id)
 	r->edx = apic_id;
 }
 
+/* The largest XSAVE image of the states that a guest may enable, not of all that the host has. */
+static uint32_t xsave_max(uint32_t xcr0)
+{
+	struct cpuid_regs avx = cpuid_leaf(0xd, 2);
+
+	return xcr0 & 4 ? avx.ebx + avx.eax : XSAVE_BASE;
+}
+
 /* What Vouch itself provides or limits, on top of the masked host words. */
 static void adjust(struct cpuid_view *r, uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t apic_id)
 {
@@ -130,6 +140,10 @@ static void adjust(struct cpuid_view *r, uint32_t leaf, uint32_t sub, uint64_t c
 	case 0x0000000b:
 		topology(r, sub, apic_id);
 		return;
+	case 0x0000000d:
+		if (sub == 0 && r->eax)
+			r->ecx = xsave_max(r->eax);
+		return;
 	case LEAF_VOUCH:
 		signature(r, LEAF_VOUCH + 1, "VouchVouchVM");
 		return;
@@ -144,6 +158,10 @@ static void adjust(struct cpuid_view *r, uint32_t leaf, uint32_t sub, uint64_t c
 		return;
 	case 0x80000000:
 		r->eax = 0x80000008;
+		return;
+	case 0x80000008:
+		if ((r->eax >> 8 & 0xff) > LINEAR_BITS)
+			r->eax = (r->eax & 0xff) | LINEAR_BITS << 8;
 		return;
 	}
 }
