@@ -53,6 +53,7 @@ static void fresh(void)
 	v.hw = &hw;
 	hw.vmcb = &vmcb;
 	vmcb.rflags = RFLAGS_IF | RFLAGS_FIXED;
+	vmcb.cr0 = CR0_PE;
 	irq = -1;
 	acks = 0;
 }
@@ -203,6 +204,21 @@ static void a_fault_in_a_double_fault_is_the_end(void **ctx)
 	}
 }
 
+static void real_mode_has_no_error_codes(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	vmcb.cr0 = 0;
+	v.fault = (struct x86_fault){ .vector = EXC_GP, .has_error = true, .error = 8 };
+	svm_event_fault(&v);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_EXC, EXC_GP));
+	vmcb.cr0 = CR0_PE;
+	svm_event_fault(&v);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_EXC, EXC_GP) | SVM_EVENT_HAS_ERROR | 8ull << 32);
+}
+
 static void nmis_come_one_at_a_time(void **ctx)
 {
 	(void)ctx;
@@ -308,6 +324,7 @@ int main(void)
 		cmocka_unit_test(stale_bits_without_valid_mean_nothing),
 		cmocka_unit_test(faults_during_delivery_combine),
 		cmocka_unit_test(a_fault_in_a_double_fault_is_the_end),
+		cmocka_unit_test(real_mode_has_no_error_codes),
 		cmocka_unit_test(nmis_come_one_at_a_time),
 		cmocka_unit_test(an_iret_that_moved_on_unmasks),
 		cmocka_unit_test(nmis_wait_for_the_shadow_only),

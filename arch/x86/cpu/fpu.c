@@ -18,7 +18,8 @@ static const struct {
 
 void fpu_reset(void)
 {
-	__asm__ volatile("fxrstor %0" : : "m"(initial));
+	/* AMD CPUs restore the x87 error pointers only with an exception pending: FNINIT, not FXRSTOR, clears them. */
+	__asm__ volatile("fninit; fxrstor %0" : : "m"(initial));
 	if (!(cr4_read() & CR4_OSXSAVE))
 		return;
 	xcr0_write(cpuid_leaf(0xd, 0).eax | (uint64_t)cpuid_leaf(0xd, 0).edx << 32);

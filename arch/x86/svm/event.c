@@ -77,8 +77,12 @@ void svm_event_fault(struct vcpu *v)
 
 static void inject(struct vcpu *v, const struct svm_event *e)
 {
-	v->hw->vmcb->event_inj = e->vector | (uint64_t)e->type << 8 | (e->has_error ? SVM_EVENT_HAS_ERROR : 0) |
-				 SVM_EVENT_VALID | (uint64_t)e->error << 32;
+	struct vmcb *c = v->hw->vmcb;
+	/* Real mode has no error codes, whatever the handler said: not every CPU leaves one out by itself. */
+	bool has_error = e->has_error && (c->cr0 & CR0_PE);
+
+	c->event_inj = e->vector | (uint64_t)e->type << 8 | (has_error ? SVM_EVENT_HAS_ERROR : 0) | SVM_EVENT_VALID |
+		       (has_error ? (uint64_t)e->error << 32 : 0);
 }
 
 static void window_set(struct vmcb *c, bool open)
