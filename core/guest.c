@@ -248,6 +248,18 @@ static enum stop_kind run_once(struct host *h, unsigned int module)
 	return kind;
 }
 
+/* For whoever looks for lost pages: the same after each guest as before the first one. */
+static void report_pages(struct host *h)
+{
+	uint64_t left, total;
+
+	lock_take(&h->pages.lock);
+	left = h->pages.free_frames;
+	total = h->pages.total_frames;
+	lock_drop(&h->pages.lock);
+	log_debug("pages: %lu free of %lu", left, total);
+}
+
 /* A module whose first word Vouch does not know may be meant to restrict it: the whole boot is refused. */
 static bool modules_known(const struct host *h)
 {
@@ -266,11 +278,17 @@ static bool modules_known(const struct host *h)
 
 void guests_run(struct host *h)
 {
+	enum stop_kind kind;
+
 	if (!modules_known(h))
 		return;
+	report_pages(h);
 	if (h->boot.module_count == 0)
 		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
-	for (unsigned int i = 0; i < h->boot.module_count; i++)
-		while (run_once(h, i) == STOP_RESET)
-			;
+	for (unsigned int i = 0; i < h->boot.module_count; i++) {
+		do {
+			kind = run_once(h, i);
+			report_pages(h);
+		} while (kind == STOP_RESET);
+	}
 }

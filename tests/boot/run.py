@@ -84,7 +84,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?" or len(mark) != 1:
+        if mark not in "=>%~!:?*" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -115,7 +115,7 @@ class Moments:
 def run_script(machine, script, forbidden, limit):
     """Plays the script; returns the position in the transcript behind the last match."""
     at = 0
-    moments = Moments(machine)
+    moments, same = Moments(machine), {}
 
     def check_forbidden(text):
         for regex in forbidden:
@@ -123,22 +123,34 @@ def run_script(machine, script, forbidden, limit):
             if m:
                 raise Failure("forbidden line: %s" % short(m.group(0)))
 
+    def await_match(regex):
+        pattern = re.compile(regex, re.M)
+
+        def seen(text):
+            check_forbidden(text)
+            # A line that is still on its way has no end yet.
+            return pattern.search(text[:text.rfind("\n") + 1] if regex.endswith("$") else text, at)
+
+        match = machine.wait_text(seen, limit)
+        if not match:
+            why = "QEMU ended" if machine.ended else "time is up"
+            raise Failure("%s before: %s" % (why, regex))
+        return match
+
     for mark, rest in steps(script):
         if mark in "=:":
             name, regex = (None, rest) if mark == "=" else rest.split(" ", 1)
-            pattern = re.compile(regex, re.M)
-
-            def seen(text, pattern=pattern, at=at):
-                check_forbidden(text)
-                return pattern.search(text, at)
-
-            match = machine.wait_text(seen, limit)
-            if not match:
-                why = "QEMU ended" if machine.ended else "time is up"
-                raise Failure("%s before: %s" % (why, regex))
+            match = await_match(regex)
             at = match.end()
             if name:
                 moments.take(name, match.group(1))
+        elif mark == "*":
+            name, count, regex = rest.split(" ", 2)
+            for n in range(int(count)):
+                match = await_match(regex)
+                at = match.end()
+                if same.setdefault(name, match.group(1)) != match.group(1):
+                    raise Failure("%s was %s and is %s (number %d)" % (name, same[name], match.group(1), n + 1))
         elif mark == ">":
             machine.send(rest.encode("utf-8").decode("unicode_escape").encode("latin-1") + b"\n")
         elif mark == "!":
