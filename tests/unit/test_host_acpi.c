@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ACPI tables, good and hostile. Every table is handed out in memory of exactly its length: a byte too far is a crash. */
+/* ACPI tables, good and hostile. Every table is handed out in memory of exactly its length: a byte too far crashes. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

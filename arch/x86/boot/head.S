@@ -4,6 +4,8 @@
  * before that jump is position independent: GRUB may put the image at any 2 MiB boundary below 4 GiB, and EBP holds
  * where. The tables built here map 4 GiB read-write-execute; arch/x86/mm/paging.c replaces them.
  */
+#include "start.h"
+
 #define MB2_MAGIC	0xe85250d6
 #define MB2_LOADED	0x36d76289
 #define CODE32		0x08
@@ -172,5 +174,21 @@ boot_gdt_end:
 	.globl boot_message
 boot_message:
 	.asciz "vouch: error: this processor has no long mode or no NX: a 64-bit x86 processor is needed\r\n"
+
+/* The boot CPU's own memory: all of Vouch's writable data that has names. The loader zeroes it. */
+	.section .boot.bss, "aw", @nobits
+	.balign 0x10000
+	.globl boot_area
+boot_area:				/* struct pcpu, guard pages, stacks: cpu.h */
+	.skip 0x10000
+	.globl boot_tables
+boot_tables:
+	.skip 8 * 0x1000
+	.globl boot_arch
+boot_arch:
+	.skip BOOT_ARCH_SIZE
+	.globl boot_host
+boot_host:
+	.skip BOOT_HOST_SIZE
 
 	.section .note.GNU-stack, "", @progbits

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From the loader's hand-over to vouch_main(): the boot CPU's own memory, its tables, a console on COM1, and the
- * loader's information copied out. Memory of the boot CPU is the only writable data that has names.
+ * loader's information copied out.
  */
 #include <vouch/assert.h>
 #include <vouch/host.h>
@@ -16,14 +16,12 @@
 /* GRUB's is some kilobytes; more than this is not one. */
 #define MB2_INFO_MAX (16u << 20)
 
-#define BOOT_BSS __attribute__((section(".boot.bss,\"aw\",@nobits#")))
+/* The boot CPU's own memory, set aside by head.S. */
+extern struct pcpu_arch boot_arch;
+extern struct host boot_host;
 
-/* head.S and vouch.lds know these by name. The area comes first: it is aligned to its size. */
-BOOT_BSS __attribute__((aligned(CPU_AREA_SIZE))) uint8_t boot_area[CPU_AREA_SIZE];
-BOOT_BSS __attribute__((aligned(PAGE_SIZE))) uint64_t boot_tables[8][512];
-static BOOT_BSS __attribute__((aligned(PAGE_SIZE))) struct pcpu_arch boot_arch;
-static BOOT_BSS struct host boot_host;
-
+_Static_assert(sizeof(struct pcpu_arch) <= BOOT_ARCH_SIZE, "head.S keeps too little for struct pcpu_arch");
+_Static_assert(sizeof(struct host) <= BOOT_HOST_SIZE, "head.S keeps too little for struct host");
 _Static_assert(sizeof(struct pcpu) <= AREA_GUARD_LOW, "struct pcpu has one page");
 
 static void boot_info_read(struct boot_info *b, uint32_t info, uint64_t load_base)

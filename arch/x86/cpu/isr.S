@@ -60,8 +60,8 @@ isr_common:
 	.size isr_common, . - isr_common
 
 /*
- * bool msr_read_safe(uint32_t msr, uint64_t *v), see asm.h. The one instruction whose #GP is an answer: isr_entry() knows
- * its address and goes on at the other label.
+ * bool msr_read_safe(uint32_t msr, uint64_t *v), see asm.h. The one instruction whose #GP is an answer: isr_entry()
+ * knows its address and goes on at the other label.
  */
 	.globl msr_read_safe
 	.type msr_read_safe, @function
