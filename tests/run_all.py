@@ -53,7 +53,8 @@ def main():
         ("fuzz", make + ["-k", "fuzz", "FUZZ_SECONDS=" + a.fuzz_seconds]),
         ("guest tests", make + ["guest-test"]),
         ("boot tests", make + ["boot-test"]),
-        ("boots of the clang build", make + ["CC=clang", "boot-test", "TEST=shell,flipped-bits,triple-fault,load-high"]),
+        ("boots of the clang build",
+         make + ["CC=clang", "boot-test", "TEST=shell,flipped-bits,triple-fault,load-high"]),
         ("boots of the debug build", make + ["DEBUG=1", "boot-test", "TEST=shell,reset,bad-beside-good"]),
     ]
     sums = [run_part(name, argv) for name, argv in parts]

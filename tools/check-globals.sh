@@ -1,20 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Usage: tools/check-globals.sh ELF OBJECT... Refuses writable data in Vouch's own objects outside the sections .boot* and
-# .percpu*: its state lives in structures that are handed around, never in globals. What libraries bring into the linked
-# binary is listed here, so that more of it is noticed.
+# Usage: tools/check-globals.sh ELF OBJECT... Refuses writable data in Vouch's own objects outside the sections .boot*
+# and .percpu*: its state lives in structures that are handed around, never in globals. What libraries bring into the
+# linked binary is listed here, so that more of it is noticed.
 set -eu
 elf=$1
 shift
 
 # newlib: its reentrancy structure, the lists of a malloc that is never called, errno. expat: two tuning knobs.
-allowed="_impure_ptr impure_data __malloc_sbrk_start __malloc_free_list errno g_reparseDeferralEnabledDefault g_parseAttempts"
+allowed="_impure_ptr impure_data __malloc_sbrk_start __malloc_free_list errno
+	g_reparseDeferralEnabledDefault g_parseAttempts"
 
 bad=$(for o in "$@"; do
 	LC_ALL=C readelf -SW "$o" | sed -n 's/^ *\[ *[0-9]*\] *//p' | awk -v o="$o" '
 		$7 ~ /W/ && $5 !~ /^0+$/ && $1 !~ /^\.(boot|percpu)/ { print o ": " $1 " holds " $5 " bytes" }'
 done
-	${NM:-nm} -n "$elf" | awk -v list="$allowed" '
+	${NM:-nm} -n "$elf" | awk -v list="$(echo $allowed)" '
 		BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) ok[a[i]] = 1 }
 		$3 == "image_rodata_end" { on = seen = 1; next }
 		$3 == "boot_host" { on = 0 }

@@ -8,7 +8,8 @@ n=0 bad=0
 check() {
 	n=$((n + 1))
 	printf '#include "%s"\n#include "%s"\n' "$2" "$2" |
-		$cc $1 -Wno-unused-function -fsyntax-only -x c - || { bad=$((bad + 1)); echo "headers-check: $2 does not compile alone" >&2; }
+		$cc $1 -Wno-unused-function -fsyntax-only -x c - ||
+		{ bad=$((bad + 1)); echo "headers-check: $2 does not compile alone" >&2; }
 }
 
 for h in $(find include arch core loader -name '*.h' | sort); do check "$hv" "$h"; done

@@ -6,7 +6,8 @@ import shutil
 import struct
 import subprocess
 
-MODULES = "multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt fat relocator video biosdisk"
+MODULES = "multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt fat relocator video " \
+          "biosdisk"
 MB2_MAGIC = 0xE85250D6
 TAG_END, TAG_RELOCATABLE = 0, 10
 

@@ -25,8 +25,8 @@ class Machine:
             if os.path.exists(path):
                 os.unlink(path)
         argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-vga", "none",
-                "-display", "none", "-no-reboot", "-cdrom", iso, "-serial", "stdio", "-serial", "file:" + self.com2_path,
-                "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + extra
+                "-display", "none", "-no-reboot", "-cdrom", iso,
+                "-serial", "stdio", "-serial", "file:" + self.com2_path, "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + extra
         self.errors = open(os.path.join(folder, "qemu-stderr"), "w+b")
         self.raw = bytearray()
         self.changed = threading.Condition()
