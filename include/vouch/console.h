@@ -19,6 +19,7 @@ struct console {
 	enum log_level level;
 	unsigned int stage;           /* number of the last stage line */
 	bool guest_midline;           /* guest output did not end in a newline: a log line starts with one */
+	bool polled;                  /* a port's input comes without an interrupt: somebody must look now and then */
 	uint32_t rx_head, rx_tail;    /* free running */
 	uint8_t rx[CONSOLE_RX_SIZE];  /* input from console ports; what finds no room stays in its port's chip */
 };
@@ -30,7 +31,7 @@ void console_init(struct console *c, const struct options *o);
 void console_write(struct console *c, const uint8_t *bytes, size_t n);
 /* Takes at most n bytes of input; returns how many. */
 size_t console_read(struct console *c, uint8_t *bytes, size_t n);
-/* Drains the ports' receivers into rx; called by the serial interrupt and by the idle loop. */
+/* Drains the ports' receivers into rx; called by the serial interrupt and, if polled, by vcpu_service(). */
 void console_poll(struct console *c);
 
 #endif

@@ -46,6 +46,7 @@ struct vcpu {
 	uint64_t unknown_msrs;        /* accesses to MSRs that the policy does not know */
 	uint32_t last_unknown_msr;
 
+	uint64_t poll_ns;             /* guest time of the next look at a console that is polled */
 	uint64_t armed_ns, armed_tsc; /* deadline the host timer stands on, in guest ns and as host TSC */
 	uint64_t exits;               /* all exits so far */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */

@@ -59,6 +59,12 @@ static volatile uint32_t *ioapic_quiet(uint64_t a)
 	return io;
 }
 
+static void no_interrupt(struct host *h, uint32_t gsi, uint32_t port)
+{
+	h->console.polled = true;
+	log_warn("interrupt %u of COM%u is not on the IOAPIC: its input is polled", gsi, port + 1);
+}
+
 static void ports_route(struct host *h, volatile uint32_t *io)
 {
 	struct platform *p = &h->platform;
@@ -69,8 +75,7 @@ static void ports_route(struct host *h, volatile uint32_t *io)
 		if (!(h->console.console_ports & 1u << port))
 			continue;
 		if (p->com_gsi[port] < p->ioapic_gsi_base || pin >= pins_of(io))
-			log_warn("interrupt %u of COM%u is not on the IOAPIC: its input is polled", p->com_gsi[port],
-				 port + 1);
+			no_interrupt(h, p->com_gsi[port], port);
 		else
 			pin_route(io, pin, VEC_COM1 + port, p->com_flags[port]);
 	}
@@ -89,6 +94,7 @@ void ioapic_init(struct host *h)
 			first = io;
 	}
 	if (!first) {
+		h->console.polled = true;
 		log_warn("no IOAPIC: console input is polled");
 		return;
 	}
