@@ -216,7 +216,7 @@ headers-check: $(hv-ready) $(gen)
 	$(quiet)tools/check-headers.sh '$(CC)' '$(filter-out -MMD -MP,$(hv-flags))' '$(filter-out -MMD -MP,$(unit-flags))'
 
 no-globals-check: $(B)/vouch.elf
-	$(quiet)NM=$(NM) tools/check-globals.sh $< $(hv-objs)
+	$(quiet)tools/check-globals.sh $< $(hv-objs)
 
 .PHONY: debug-build clang-build
 debug-build:

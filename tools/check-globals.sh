@@ -15,12 +15,11 @@ bad=$(for o in "$@"; do
 	LC_ALL=C readelf -SW "$o" | sed -n 's/^ *\[ *[0-9]*\] *//p' | awk -v o="$o" '
 		$7 ~ /W/ && $5 !~ /^0+$/ && $1 !~ /^\.(boot|percpu)/ { print o ": " $1 " holds " $5 " bytes" }'
 done
-	${NM:-nm} -n "$elf" | awk -v list="$(echo $allowed)" '
+	LC_ALL=C objdump -t "$elf" | awk -F '\t' -v list="$(echo $allowed)" '
 		BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) ok[a[i]] = 1 }
-		$3 == "image_rodata_end" { on = seen = 1; next }
-		$3 == "boot_host" { on = 0 }
-		on && !($3 in ok) { print "linked: " $3 }
-		END { if (!seen) print "linked: no image_rodata_end to start from" }')
+		NF == 2 { symbols++; n = split($2, word, " "); name = word[n] }
+		NF == 2 && $1 ~ / \.(data|bss)$/ && name !~ /^(\.|image_)/ && !(name in ok) { print "linked: " name }
+		END { if (symbols < 100) print "linked: no symbols to look at" }')
 if [ -n "$bad" ]; then
 	echo "writable globals:" >&2
 	echo "$bad" >&2
