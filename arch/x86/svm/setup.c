@@ -44,10 +44,13 @@ static struct svm_features read_features(void)
 
 const char *svm_probe(void)
 {
+	uint64_t vm_cr = 0;
+
 	if (cpuid_read(0x80000000, 0).eax < 0x8000000a || !(cpuid_read(0x80000001, 0).ecx & CPUID_SVM_ECX))
 		return "this CPU has no AMD-V (SVM): use a machine that has, or give the virtual CPU the feature 'svm'";
-	if (msr_read(MSR_VM_CR) & VM_CR_SVMDIS)
-		return msr_read(MSR_VM_CR) & VM_CR_LOCK ?
+	/* Not every emulator has the MSR: without it nothing can be switched off. */
+	if (msr_read_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS))
+		return vm_cr & VM_CR_LOCK ?
 			"firmware has switched AMD-V off and locked it (VM_CR.SVMDIS): enable 'SVM Mode' in the BIOS set-up" :
 			"AMD-V is switched off (VM_CR.SVMDIS): enable 'SVM Mode' in the BIOS set-up";
 	if (!(cpuid_read(0x8000000a, 0).edx & SVM_EDX_NPT))
