@@ -16,6 +16,7 @@
 #include <vouch/manifest.h>
 
 #include "arch/x86/dev/acpi.h"
+#include "arch/x86/exit/report.h"
 #include "arch/x86/guest/linux.h"
 #include "core/block.h"
 #include "core/gpa_build.h"
@@ -244,6 +245,7 @@ static enum stop_kind run_once(struct host *h, unsigned int module)
 	log_verdict("guest %s stopped: %s", vm->name, vm->stop.text);
 	if (kind == STOP_TRIPLE_FAULT || kind == STOP_UNHANDLED)
 		vm_report(vm);
+	vm_report_exits(vm);
 	vm_destroy(vm);
 	return kind;
 }

@@ -23,7 +23,6 @@
 #include "core/ram.h"
 
 #define LOG_BUDGET 100u
-#define REPORT_EXITS 8u
 
 void vm_log(struct vm *vm, const char *fmt, ...)
 {
@@ -189,40 +188,4 @@ void vm_run(struct vm *vm, const struct vcpu_start *start)
 	vm->host->hvm->vcpu_run(v);
 	host_timer_arm(UINT64_MAX);
 	vclock_stop(&vm->clock);
-}
-
-/* The bytes at RIP, as far as they can be fetched now. */
-static void report_code(struct vcpu *v)
-{
-	char text[3 * 15 + 1] = "";
-	struct x86_fault f;
-	struct x86_env e;
-	uint8_t code[15];
-	int n;
-
-	v->vm->host->hvm->env_load(v, &e);
-	n = gva_fetch(v, &e, code, &f);
-	for (int i = 0; i < n; i++)
-		snprintf(text + 3 * i, sizeof(text) - 3 * (size_t)i, " %02x", code[i]);
-	log_error("  code at %lx:%s", e.rip, n > 0 ? text : " cannot be fetched");
-}
-
-void vm_report(const struct vm *vm)
-{
-	struct vcpu *v = vm->vcpu[0];
-
-	log_error("guest %s after %lu exits:", vm->name, v->exits);
-	vm->host->hvm->vcpu_dump(v);
-	report_code(v);
-	for (uint64_t i = v->exits > REPORT_EXITS ? v->exits - REPORT_EXITS : 0; i < v->exits; i++) {
-		const struct exit_record *r = &v->ring[i % EXIT_RING];
-
-		log_error("  exit %lu: code %lx info1 %lx info2 %lx rip %lx", i,
-			  r->code, r->info1, r->info2,
-			  r->rip);
-	}
-	log_error("  unclaimed: port reads %lu writes %lu, mmio reads %lu writes %lu; unknown MSRs %lu, last %x",
-		  vm->pio.unclaimed_reads, vm->pio.unclaimed_writes,
-		  vm->mmio.unclaimed_reads, vm->mmio.unclaimed_writes,
-		  v->unknown_msrs, v->last_unknown_msr);
 }

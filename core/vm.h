@@ -20,7 +20,4 @@ void vm_destroy(struct vm *vm);
 /* Runs the vCPU until the VM stops. */
 void vm_run(struct vm *vm, const struct vcpu_start *start);
 
-/* After a death: registers and the last exits. */
-void vm_report(const struct vm *vm);
-
 #endif

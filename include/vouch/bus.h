@@ -8,6 +8,7 @@
 #define VOUCH_BUS_H
 
 #include <vouch/types.h>
+#include <vouch/unhandled.h>
 
 #define BUS_MAX_RANGES 96  /* PLAN_IGNORE_MAX and the devices */
 
@@ -37,6 +38,7 @@ struct bus {
 	uint64_t unclaimed_reads;
 	uint64_t unclaimed_writes;
 	uint64_t last_unclaimed;  /* address of the last access nobody claimed */
+	struct unhandled unclaimed;
 };
 
 void bus_init(struct bus *b, const char *name, uint64_t limit);

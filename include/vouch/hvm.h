@@ -6,6 +6,7 @@
 #include <vouch/types.h>
 #include <vouch/x86.h>
 
+struct exit_record;
 struct vcpu;
 struct pcpu;
 struct nested_format;
@@ -29,7 +30,10 @@ struct hvm_ops {
 	void (*vcpu_destroy)(struct vcpu *v);
 	void (*vcpu_reset)(struct vcpu *v, const struct vcpu_start *s);
 	void (*vcpu_run)(struct vcpu *v);                   /* returns when v->vm->stop.kind != STOP_NONE */
-	void (*vcpu_dump)(const struct vcpu *v);            /* to the log, at error level */
+	void (*vcpu_dump)(const struct vcpu *v);            /* what the neutral report lacks, in a few lines of the log */
+	/* An exit by name with what it was about, in words or briefly (16 characters or so). Always terminates dst. */
+	void (*exit_text)(const struct exit_record *r, bool brief, char *dst, size_t size);
+	void (*kind_text)(unsigned int kind, char *dst, size_t size);  /* the name of what v->exit_count[kind] counts */
 	void (*env_load)(const struct vcpu *v, struct x86_env *e);
 	void (*env_store)(struct vcpu *v, const struct x86_env *e);  /* the written-back members; ends an interrupt shadow */
 	uint64_t (*reg_get)(const struct vcpu *v, enum hvm_reg r);

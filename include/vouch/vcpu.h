@@ -4,6 +4,7 @@
 #define VOUCH_VCPU_H
 
 #include <vouch/types.h>
+#include <vouch/unhandled.h>
 #include <vouch/x86.h>
 
 struct vm;
@@ -20,10 +21,11 @@ enum exit_action {
 };
 
 #define EXIT_RING 32
+#define EXIT_KINDS 176
 
 /* One past exit, for the report when a guest dies. */
 struct exit_record {
-	uint64_t code, info1, info2, rip;
+	uint64_t code, info1, info2, rip;     /* the vendor's words; hvm_ops.exit_text() knows them */
 };
 
 struct vcpu {
@@ -45,11 +47,13 @@ struct vcpu {
 	uint64_t tsc_adjust;          /* this vCPU's TSC minus the VM's clock, by its own writes */
 	uint64_t unknown_msrs;        /* accesses to MSRs that the policy does not know */
 	uint32_t last_unknown_msr;
+	struct unhandled recent_msrs; /* the same, the latest ones */
 
 	uint64_t poll_ns;             /* guest time of the next look at a console that is polled */
 	uint64_t armed_ns, armed_tsc; /* deadline the host timer stands on, in guest ns and as host TSC */
 	uint64_t exits;               /* all exits so far */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */
+	uint64_t exit_count[EXIT_KINDS];     /* by the vendor's own numbering: hvm_ops.kind_text() */
 };
 
 /*

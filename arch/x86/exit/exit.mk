@@ -1,1 +1,1 @@
-hv-srcs += $(addprefix arch/x86/exit/,cpuid.c cr.c gpa.c kvmclock.c msr.c pio.c)
+hv-srcs += $(addprefix arch/x86/exit/,cpuid.c cr.c gpa.c insn_text.c kvmclock.c msr.c pio.c report.c)

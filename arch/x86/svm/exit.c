@@ -205,11 +205,23 @@ static void step_over(struct vcpu *v)
 	svm_event_trap(v);
 }
 
-void svm_handle_exit(struct vcpu *v)
+/* EXITINFO2 says nothing of these two: the report shows which MSR or leaf it was. */
+static void record_exit(struct vcpu *v)
 {
 	const struct vmcb *c = v->hw->vmcb;
+	struct exit_record *r = &v->ring[v->exits++ % EXIT_RING];
 
-	v->ring[v->exits++ % EXIT_RING] = (struct exit_record){ c->exit_code, c->info1, c->info2, c->rip };
+	*r = (struct exit_record){ c->exit_code, c->info1, c->info2, c->rip };
+	if (c->exit_code == SVM_EXIT_MSR)
+		r->info2 = (uint32_t)v->gpr[REG_RCX];
+	else if (c->exit_code == SVM_EXIT_CPUID)
+		r->info2 = (uint32_t)v->gpr[REG_RAX];
+	v->exit_count[svm_exit_kind(c->exit_code)]++;
+}
+
+void svm_handle_exit(struct vcpu *v)
+{
+	record_exit(v);
 	svm_event_collect(v);
 	switch (dispatch(v)) {
 	case EXIT_NEXT:

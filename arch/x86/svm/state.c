@@ -2,6 +2,8 @@
 /* Guest state between the VMCB and the neutral structures, and the VMCB in words. */
 #include "arch/x86/svm/svm.h"
 
+#include <stdio.h>
+
 #include <vouch/assert.h>
 #include <vouch/log.h>
 #include <vouch/pcpu.h>
@@ -89,35 +91,30 @@ void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
 	panic("svm_reg_set: register %d", (int)r);
 }
 
-static void dump_seg(const char *name, const struct vmcb_seg *s)
+static bool event_text(uint64_t info, char *dst, size_t size)
 {
-	log_error("  %-4s %04x attr %03x limit %08x base %016lx", name, s->sel, s->attr, s->limit,
-		  s->base);
+	static const char *const types[8] = { [SVM_EVENT_INTR] = "interrupt", [SVM_EVENT_NMI] = "NMI",
+					      [SVM_EVENT_EXC] = "exception", [SVM_EVENT_SOFT] = "INT" };
+	const char *type = types[SVM_EVENT_TYPE(info)];
+
+	if (info & SVM_EVENT_HAS_ERROR)
+		snprintf(dst, size, "%s %u, error %x", type ? type : "?", SVM_EVENT_VECTOR(info), SVM_EVENT_ERROR(info));
+	else
+		snprintf(dst, size, "%s %u", type ? type : "?", SVM_EVENT_VECTOR(info));
+	return info & SVM_EVENT_VALID;
 }
 
 void svm_dump(const struct vcpu *v)
 {
 	const struct vmcb *c = v->hw->vmcb;
-	const uint64_t *g = v->gpr;
+	char cut[48], last[48];
+	bool was_cut = event_text(c->exit_int_info, cut, sizeof(cut)), had = event_text(c->event_inj, last, sizeof(last));
 
-	log_error("  exit %lx info1 %lx info2 %lx intinfo %lx inject %lx", c->exit_code,
-		  c->info1, c->info2, c->exit_int_info,
-		  c->event_inj);
 	if (svm_exit_is_invalid(c->exit_code))
-		log_error("  VMRUN refused the state; an emulator may show its host's registers below");
-	log_error("  rip %016lx rsp %016lx rflags %08lx cpl %u", c->rip,
-		  c->rsp, c->rflags, c->cpl);
-	log_error("  cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %lx", c->cr0,
-		  c->cr2, c->cr3, c->cr4,
-		  c->efer);
-	for (unsigned int i = 0; i < REG_COUNT; i += 4)
-		log_error("  r%-2u %016lx r%-2u %016lx r%-2u %016lx r%-2u %016lx", i, g[i],
-			  i + 1, g[i + 1], i + 2, g[i + 2], i + 3,
-			  g[i + 3]);
-	dump_seg("cs", &c->cs);
-	dump_seg("ss", &c->ss);
-	dump_seg("ds", &c->ds);
-	dump_seg("tr", &c->tr);
-	dump_seg("gdtr", &c->gdtr);
-	dump_seg("idtr", &c->idtr);
+		log_verdict("  an emulator may show its host's registers here: VMRUN refused the state");
+	log_verdict("  TR %04x %lx+%x LDT %04x GDT %lx+%x IDT %lx+%x", c->tr.sel, c->tr.base, c->tr.limit, c->ldtr.sel,
+		    c->gdtr.base, c->gdtr.limit, c->idtr.base, c->idtr.limit);
+	if (was_cut || had)
+		log_verdict("  last injected: %s; under way at the exit: %s", had ? last : "nothing",
+			    was_cut ? cut : "nothing");
 }

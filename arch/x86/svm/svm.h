@@ -76,6 +76,11 @@ void svm_event_iret(struct vcpu *v);                 /* IRET exit */
 bool svm_event_stepped(struct vcpu *v);              /* #DB exit: true if it was our own single step */
 void svm_event_trap(struct vcpu *v);                 /* an instruction was completed for the guest: honour TF */
 
+/* names.c */
+unsigned int svm_exit_kind(uint64_t code);           /* below EXIT_KINDS */
+void svm_exit_text(const struct exit_record *r, bool brief, char *dst, size_t size);
+void svm_kind_text(unsigned int kind, char *dst, size_t size);
+
 /* exit.c */
 void svm_handle_exit(struct vcpu *v);
 

@@ -1,1 +1,1 @@
-hv-srcs += $(addprefix arch/x86/svm/,entry.S event.c exit.c run.c setup.c state.c vmcb.c)
+hv-srcs += $(addprefix arch/x86/svm/,entry.S event.c exit.c names.c run.c setup.c state.c vmcb.c)

@@ -2,6 +2,7 @@
 /* A vendor part that is only an array of registers. */
 #include "tests/unit/support/seam.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct seam seam;
@@ -37,8 +38,26 @@ static void reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
 	seam.reg[r] = val;
 }
 
+static void dump(const struct vcpu *v)
+{
+	(void)v;
+}
+
+static void exit_text(const struct exit_record *r, bool brief, char *dst, size_t size)
+{
+	snprintf(dst, size, "exit %lu%s", r->code, brief ? "" : " in words");
+}
+
+static void kind_text(unsigned int kind, char *dst, size_t size)
+{
+	snprintf(dst, size, "kind %u", kind);
+}
+
 static const struct hvm_ops seam_ops = {
 	.name = "seam",
+	.vcpu_dump = dump,
+	.exit_text = exit_text,
+	.kind_text = kind_text,
 	.env_load = env_load,
 	.env_store = env_store,
 	.reg_get = reg_get,
