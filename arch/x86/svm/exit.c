@@ -95,6 +95,15 @@ static enum exit_action do_npf(struct vcpu *v)
 	const struct vmcb *c = v->hw->vmcb;
 	struct gpa_exit x = { .gpa = gpa(c->info2), .write = c->info1 & PF_W, .fetch = c->info1 & PF_I };
 
+	/*
+	 * The CPU itself was after it, for a stack frame or a descriptor: the instruction at RIP has no part in that, and
+	 * to deliver the event again would come here again, for ever.
+	 */
+	if (c->exit_int_info & SVM_EVENT_VALID) {
+		vm_stop(v->vm, STOP_UNHANDLED, "vector %u cannot be delivered: GPA 0x%lx is no plain memory",
+			SVM_EVENT_VECTOR(c->exit_int_info), x.gpa.v);
+		return EXIT_STOP;
+	}
 	return exit_gpa(v, &x);
 }
 
