@@ -91,6 +91,7 @@ static struct vcpu *fresh(void)
 	memset(&written, 0, sizeof(written));
 	ram_is_there = true;
 	seam.vm.clock.host_khz = 2000000;
+	seam.vm.plan.devices = PLAN_STANDARD;
 	msr_reset(&seam.vcpu);
 	return &seam.vcpu;
 }
@@ -179,8 +180,14 @@ static void cpuid_shows_a_hypervisor_and_no_virtualization(void **ctx)
 static void a_guest_without_apic_sees_none(void **ctx)
 {
 	struct vcpu *v = fresh();
+	uint64_t val;
 
 	(void)ctx;
+	seam.vm.plan.devices = 0;
+	assert_gp0(v, msr_read_of(v, MSR_APIC_BASE, &val));
+	assert_gp0(v, msr_write_of(v, MSR_APIC_BASE, APIC_DEFAULT_BASE | APIC_BASE_ENABLE));
+	assert_gp0(v, msr_write_of(v, MSR_TSC_DEADLINE, 1));
+	assert_gp0(v, msr_read_of(v, MSR_TSC_DEADLINE, &val));
 	v->gpr[REG_RAX] = 1;
 	exit_cpuid(v);
 	assert_false(v->gpr[REG_RDX] & 1u << 9);

@@ -74,20 +74,26 @@ static int write_tsc(struct vcpu *v, uint32_t msr, uint64_t val)
 	return 0;
 }
 
+/* CPUID shows none of the APIC's MSRs to a guest configured without one: it must not be able to switch it on. */
+static bool has_apic(const struct vcpu *v)
+{
+	return v->vm->plan.devices >> PLAN_LAPIC & 1;
+}
+
 static int read_apic(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-	return lapic_msr_read(v->lapic, msr, val) ? -1 : 0;
+	return !has_apic(v) || lapic_msr_read(v->lapic, msr, val) ? -1 : 0;
 }
 
 static int write_apic(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	return lapic_msr_write(v->lapic, msr, val) ? -1 : 0;
+	return !has_apic(v) || lapic_msr_write(v->lapic, msr, val) ? -1 : 0;
 }
 
 /* Zero means disarmed, so a deadline that the adjustment would turn into zero is moved by one tick. */
 static int read_deadline(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-	if (lapic_msr_read(v->lapic, msr, val))
+	if (!has_apic(v) || lapic_msr_read(v->lapic, msr, val))
 		return -1;
 	if (*val)
 		*val += v->tsc_adjust;
@@ -98,6 +104,8 @@ static int write_deadline(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	uint64_t clock_tsc = val - v->tsc_adjust;
 
+	if (!has_apic(v))
+		return -1;
 	return lapic_msr_write(v->lapic, msr, val && !clock_tsc ? 1 : val ? clock_tsc : 0) ? -1 : 0;
 }
 
