@@ -247,7 +247,7 @@ static void cpuid_exit_fills_four_clean_registers(void **ctx)
 /* Every MSR number that a guest could find by trying: denied unless it is in this list. */
 static void unknown_msrs_fault(void **ctx)
 {
-	static const uint32_t some[] = { 0, 1, 0x17, 0x3a, 0x3b, 0x48, 0x49, 0x79, 0xc1, 0x122, 0x186, 0x1a0, 0x1d9, 0x210,
+	static const uint32_t some[] = { 0, 1, 0x17, 0x3a, 0x3b, 0x48, 0x49, 0x79, 0xc1, 0x122, 0x186, 0x1a0, 0x1da, 0x210,
 					 0x251, 0x25a, 0x270, 0x300, 0x38f, 0x400, 0x480, 0x570, 0x7ff, 0x900, 0xda0,
 					 0x40000000, 0x4b564d02, 0xc0000104, 0xc0010000, 0xc0010020, 0xc0010114, 0xc0010117,
 					 0xc0011020, 0xffffffff };
@@ -278,6 +278,19 @@ static void efer_takes_what_cpuid_shows(void **ctx)
 	seam.reg[HVM_EFER] = 0;
 	assert_int_equal(msr_write_of(v, MSR_EFER, EFER_LME | EFER_LMA), EXIT_NEXT);
 	assert_int_equal(seam.reg[HVM_EFER], EFER_LME);
+}
+
+static void debugctl_takes_single_steps_only(void **ctx)
+{
+	struct vcpu *v = fresh();
+	uint64_t val;
+
+	(void)ctx;
+	assert_int_equal(msr_write_of(v, 0x1d9, 2), EXIT_NEXT);
+	assert_int_equal(msr_read_of(v, 0x1d9, &val), EXIT_NEXT);
+	assert_int_equal(val, 0);
+	assert_gp0(v, msr_write_of(v, 0x1d9, 1));
+	assert_gp0(v, msr_write_of(v, 0x1d9, 1ull << 32));
 }
 
 static void memory_type_msrs_check_their_types(void **ctx)
@@ -472,6 +485,7 @@ int main(void)
 		cmocka_unit_test(cpuid_exit_fills_four_clean_registers),
 		cmocka_unit_test(unknown_msrs_fault),
 		cmocka_unit_test(efer_takes_what_cpuid_shows),
+		cmocka_unit_test(debugctl_takes_single_steps_only),
 		cmocka_unit_test(memory_type_msrs_check_their_types),
 		cmocka_unit_test(fixed_ranges_do_not_share_their_place),
 		cmocka_unit_test(a_written_tsc_moves_deadlines_too),

@@ -102,8 +102,9 @@ __noreturn void panic_regs(const struct cpu_regs *r);
 /* NMIs this CPU has taken. */
 uint64_t cpu_nmi_count(void);
 
-/* sti, hlt, cli: waits for one host event. For boot time; needs GIF = 1. */
-void host_idle_once(void);
+/* isr.S: sleeps until a host event was taken; IF is 0 before, 1 after. An event that came first is not slept on. */
+void cpu_idle(void);
+extern const char cpu_idle_hlt[];   /* its HLT: isr_entry() steps over it */
 
 /* Name and offset of a code address in the image, or NULL. */
 const char *symbol_find(uint64_t addr, uint64_t *offset);

@@ -47,12 +47,6 @@ uint64_t cpu_nmi_count(void)
 	return this_cpu()->arch->nmi_count;
 }
 
-void host_idle_once(void)
-{
-	/* The shadow of STI covers HLT: an interrupt cannot slip in between. */
-	__asm__ volatile("sti; hlt; cli" : : : "memory");
-}
-
 /* An NMI can land inside any of our code: no lock, no FPU, no FS; it says so and goes back. */
 static void nmi_entry(const struct cpu_regs *r)
 {
@@ -89,7 +83,8 @@ static bool fault_expected(struct cpu_regs *r)
 	return true;
 }
 
-void isr_entry(struct cpu_regs *r)
+/* The vectors that come back to where they came from. */
+static void isr_dispatch(struct cpu_regs *r)
 {
 	struct pcpu *p = this_cpu();
 
@@ -116,4 +111,12 @@ void isr_entry(struct cpu_regs *r)
 			panic_regs(r);
 		unexpected_entry(r);
 	}
+}
+
+void isr_entry(struct cpu_regs *r)
+{
+	isr_dispatch(r);
+	/* What came between STI and HLT (an NMI, and whatever its IRET let in) has been seen to: do not sleep on it. */
+	if (r->rip == (uint64_t)(uintptr_t)cpu_idle_hlt)
+		r->rip++;
 }

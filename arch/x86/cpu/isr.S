@@ -59,6 +59,17 @@ isr_common:
 	iretq
 	.size isr_common, . - isr_common
 
+	/* STI's shadow keeps interrupts out until HLT has begun, but not NMIs: isr_entry() knows cpu_idle_hlt. */
+	.globl cpu_idle
+	.globl cpu_idle_hlt
+	.type cpu_idle, @function
+cpu_idle:
+	sti
+cpu_idle_hlt:
+	hlt
+	ret
+	.size cpu_idle, . - cpu_idle
+
 /*
  * bool msr_read_safe(uint32_t msr, uint64_t *v), see asm.h. The one instruction whose #GP is an answer: isr_entry()
  * knows its address and goes on at the other label.

@@ -11,6 +11,8 @@
 
 #define MSR_MCG_CAP     0x179u
 #define MSR_MCG_STATUS  0x17au
+#define MSR_DEBUGCTL    0x1d9u
+#define DEBUGCTL_BTF    2ull
 #define MSR_AMD_SYSCFG  0xc0010010u
 #define MSR_AMD_HWCR    0xc0010015u
 #define MSR_AMD_NB_CFG  0xc001001fu
@@ -48,6 +50,14 @@ static int write_ignored(struct vcpu *v, uint32_t msr, uint64_t val)
 	(void)msr;
 	(void)val;
 	return 0;
+}
+
+/* No branch records; a debugger's wish for single steps by branch is taken, and it gets every step instead. */
+static int write_debugctl(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	(void)v;
+	(void)msr;
+	return val & ~DEBUGCTL_BTF ? -1 : 0;
 }
 
 static int write_zero_only(struct vcpu *v, uint32_t msr, uint64_t val)
@@ -248,6 +258,7 @@ static const struct msr_row table[] = {
 	{ MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, NULL },
 	{ MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL },         /* no bank of machine-check registers */
 	{ MSR_MCG_STATUS, MSR_MCG_STATUS, read_zero, write_zero_only },
+	{ MSR_DEBUGCTL, MSR_DEBUGCTL, read_zero, write_debugctl },
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * MTRR_VAR_COUNT - 1, read_mtrr_var, write_mtrr_var },
 	{ MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, read_mtrr_fix, write_mtrr_fix },
 	{ MSR_MTRR_FIX16K_80, MSR_MTRR_FIX16K_A0, read_mtrr_fix, write_mtrr_fix },

@@ -81,16 +81,14 @@ svm_host_window:
 	.size svm_host_window, . - svm_host_window
 
 /*
- * void svm_host_idle(void): with IF at 0 STGI lets no interrupt in, and STI holds them until HLT has begun: one that
- * came before wakes the HLT at once. Taken as in the window; IF is 1 and GIF 0 on return.
+ * void svm_host_idle(void): with IF at 0 STGI lets no interrupt in; cpu_idle() takes them. IF is 1 and GIF 0 on return.
  */
 	.globl svm_host_idle
 	.type svm_host_idle, @function
 svm_host_idle:
 	cli
 	stgi
-	sti
-	hlt
+	call	cpu_idle
 	clgi
 	ret
 	.size svm_host_idle, . - svm_host_idle
