@@ -14,6 +14,7 @@
 #include <vouch/lib.h>
 #include <vouch/log.h>
 #include <vouch/manifest.h>
+#include <vouch/platform.h>
 
 #include "arch/x86/dev/acpi.h"
 #include "arch/x86/exit/report.h"
@@ -84,10 +85,15 @@ struct file_copy {
 static int copy_piece(void *ctx, void *dst, size_t n)
 {
 	struct file_copy *c = ctx;
+	struct timing *t = &c->l->host->timing;
+	uint64_t begin = host_tsc(), copied;
 
 	if (c->l->src.copy(c->l->src.ctx, c->file->offset + c->done, dst, n))
 		return -1;
+	copied = host_tsc();
 	v1_hash_update(&c->hash, dst, n);
+	t->copy += copied - begin;
+	t->hash += host_tsc() - copied;
 	c->done += n;
 	return 0;
 }
@@ -230,16 +236,40 @@ static struct vm *launch_vm(struct host *h, unsigned int module, struct vcpu_sta
 	return vm;
 }
 
+static uint64_t free_frames(struct host *h)
+{
+	uint64_t n;
+
+	lock_take(&h->pages.lock);
+	n = h->pages.free_frames;
+	lock_drop(&h->pages.lock);
+	return n;
+}
+
+/* What the start cost, and what the guest takes; frames were free before it. */
+static void report_start(struct host *h, const struct vm *vm, uint64_t frames)
+{
+	const struct timing *t = &h->timing;
+	uint64_t now = host_tsc(), all = now - t->since;
+
+	log_debug("timing: %s copy %lu hash %lu zero %lu wait %lu rest %lu of %lu ticks, guest TSC %lu", vm->name, t->copy,
+		  t->hash, t->zero, t->wait, all - t->copy - t->hash - t->zero - t->wait, all, vclock_tsc(&vm->clock));
+	log_debug("memory: %s has %lu KiB, and %lu KiB for what Vouch keeps of it", vm->name, vm->ram_bytes >> 10,
+		  ((frames - free_frames(h)) << PAGE_SHIFT >> 10) - (vm->ram_bytes >> 10));
+}
+
 /* Starts the guest, runs it, and says why it stopped. */
 static enum stop_kind run_once(struct host *h, unsigned int module)
 {
 	struct vcpu_start start;
+	uint64_t frames = free_frames(h);
 	struct vm *vm = launch_vm(h, module, &start);
 	enum stop_kind kind;
 
 	if (!vm)
 		return STOP_HOST;
 	log_verdict("guest %s entered", vm->name);
+	report_start(h, vm, frames);
 	vm_run(vm, &start);
 	kind = vm->stop.kind;
 	log_verdict("guest %s stopped: %s", vm->name, vm->stop.text);
@@ -253,13 +283,7 @@ static enum stop_kind run_once(struct host *h, unsigned int module)
 /* For whoever looks for lost pages: the same after each guest as before the first one. */
 static void report_pages(struct host *h)
 {
-	uint64_t left, total;
-
-	lock_take(&h->pages.lock);
-	left = h->pages.free_frames;
-	total = h->pages.total_frames;
-	lock_drop(&h->pages.lock);
-	log_debug("pages: %lu free of %lu", left, total);
+	log_debug("pages: %lu free of %lu", free_frames(h), h->pages.total_frames);
 }
 
 /* A module whose first word Vouch does not know may be meant to restrict it: the whole boot is refused. */
@@ -291,6 +315,7 @@ void guests_run(struct host *h)
 		do {
 			kind = run_once(h, i);
 			report_pages(h);
+			h->timing = (struct timing){ .since = host_tsc() };
 		} while (kind == STOP_RESET);
 	}
 }

@@ -77,8 +77,10 @@ static void stage_acpi(struct host *h)
 static void stage_clock(struct host *h)
 {
 	struct platform *p = &h->platform;
+	uint64_t begin = host_tsc();
 	const char *by = tsc_init(p);
 
+	h->timing.wait += host_tsc() - begin;
 	log_stage("clock: TSC %lu kHz by %s, %s", (unsigned long)p->tsc_khz, by,
 		  p->tsc_invariant ? "invariant" : "not invariant");
 }
@@ -86,8 +88,10 @@ static void stage_clock(struct host *h)
 static void stage_interrupts(struct host *h)
 {
 	const struct platform *p = &h->platform;
+	uint64_t begin = host_tsc();
 
 	lapic_init(h);
+	h->timing.wait += host_tsc() - begin;
 	ioapic_init(h);
 	log_stage("interrupts: LAPIC %u, timer by %s %lu kHz", this_cpu()->apic_id,
 		  p->tsc_deadline ? "TSC deadline" : "count",
@@ -116,6 +120,7 @@ static __noreturn void end(const struct host *h)
 
 void vouch_main(struct host *h)
 {
+	h->timing.since = host_tsc();
 	stage_options(h);
 	stage_cpu(h);
 	stage_memory(h);

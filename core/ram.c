@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include <vouch/host.h>
+#include <vouch/platform.h>
 
 #include "arch/x86/mm/nested.h"
 
@@ -41,10 +42,12 @@ static int remember(struct vm *vm, hpa_t base, unsigned int order)
 /* Takes one zeroed block that vm owns from now on. */
 static int take(struct vm *vm, unsigned int order, hpa_t *base)
 {
+	uint64_t t0 = host_tsc();
 	int err;
 
 	if (!page_get_zeroed(&vm->host->pages, order, base))
 		return -ENOMEM;
+	vm->host->timing.zero += host_tsc() - t0;
 	err = remember(vm, *base, order);
 	if (err)
 		page_put(&vm->host->pages, *base, order);

@@ -8,6 +8,7 @@
 #include <vouch/options.h>
 #include <vouch/page.h>
 #include <vouch/platform.h>
+#include <vouch/timing.h>
 
 struct hvm_ops;
 struct vm;
@@ -18,6 +19,7 @@ struct host {
 	struct page_alloc pages;
 	struct console console;
 	struct platform platform;
+	struct timing timing;         /* of the guest that starts or runs */
 	const struct hvm_ops *hvm;
 };
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 unit += nested
 unit-nested-srcs := arch/x86/mm/nested.c arch/x86/mm/npt.c core/gpa.c core/gpa_build.c core/ram.c core/page.c \
-	tests/unit/support/hostram.c tests/unit/support/lock.c tests/unit/support/panic.c
+	tests/unit/support/hostram.c tests/unit/support/host_tsc.c tests/unit/support/lock.c \
+	tests/unit/support/panic.c
 unit-nested-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
 
 unit += policy
 unit-policy-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c arch/x86/exit/kvmclock.c \
-	tests/unit/support/seam.c
+	tests/unit/support/seam.c tests/unit/support/xcr0.c
 
 unit += svm_event
 unit-svm_event-srcs := arch/x86/svm/event.c arch/x86/svm/vmcb.c
