@@ -9,8 +9,9 @@ const char test_name[] = "memory";
 #define ROM_BASE 0xe0000ull
 #define MMIO_BASE 0xc0000000ull
 #define FOUR_G 0x100000000ull
+#define LARGE 0x200000ull
 
-static u64 ram_top, ram_total;
+static u64 ram_top, ram_total, high_end;
 
 static bool in_ram(u64 a)
 {
@@ -75,35 +76,132 @@ static bool ram_works(u64 a)
 
 static void check_ram(void)
 {
-	u64 a, i;
-	bool ok = true;
-
 	report(ram_works(0x500), "RAM at 500");
 	report(ram_works(0x9f000 - 8), "RAM below 9F000");
 	report(ram_works(0x100000), "RAM at 1 M");
-	report(ram_works(ram_top - 8), "the last 8 bytes of RAM");
-	for (a = 0x2000000; a < ram_top; a += 0x200000)
-		*(volatile u64 *)at(a) = a * 0x9e3779b97f4a7c15ull;
-	for (a = 0x2000000, i = 0; a < ram_top; a += 0x200000, i++)
-		ok = ok && *(volatile u64 *)at(a) == a * 0x9e3779b97f4a7c15ull;
-	report(ok, "%lu words, one in each 2 MiB, are all different memory", i);
+	report(ram_works(ram_top - 8), "the last 8 bytes of RAM below 3 GiB");
 	*(volatile u32 *)at(0x2000ffe) = 0x12345678;
 	report(*(volatile u16 *)at(0x2001000) == 0x1234, "an access across pages");
 }
 
-static void check_ram_above_4g(void)
+/* The last RAM range, if it lies above 4 GiB, at the same address for us. */
+static void map_high(void)
 {
 	unsigned int i;
+	u64 a;
 
 	for (i = 0; i < e820_count(); i++) {
 		struct e820 e = e820_entry(i);
 
 		if (e.type != RAM || e.base < FOUR_G)
 			continue;
-		map_page(TEST_VA, e.base, PTE_P | PTE_W);
-		map_page(TEST_VA + 0x1000, (e.base + e.len - 1) & PTE_ADDR, PTE_P | PTE_W);
-		report(ram_works(TEST_VA) && ram_works(TEST_VA + 0x1ff8), "RAM above 4 GiB, both ends");
+		report(e.base == FOUR_G && !high_end, "one range of RAM above 4 GiB, and it begins there");
+		high_end = e.base + e.len;
+		for (a = e.base; a < high_end; a += LARGE)
+			map_large(a, a, PTE_P | PTE_W);
 	}
+}
+
+/* All of RAM behind this program, in steps of 2 MiB, without the hole. */
+#define FIRST_STEP 0x2000000ull
+static u64 next_step(u64 a)
+{
+	a += LARGE;
+	return a >= ram_top && a < FOUR_G ? FOUR_G : a;
+}
+
+/* A word somewhere in that step, so that every address bit above 2^3 takes part. */
+static volatile u64 *word(u64 step)
+{
+	return (volatile u64 *)at(step + (step * 0x9e3779b97f4a7c15ull >> 43 & (LARGE - 8)));
+}
+
+static u64 pattern(u64 a)
+{
+	return (a + 1) * 0xbf58476d1ce4e5b9ull;
+}
+
+/* Pages at the edges, each byte telling where it is. */
+static u64 edges[8];
+static unsigned int edge_count;
+
+static void add_edge(u64 page)
+{
+	edges[edge_count++] = page;
+}
+
+static u8 edge_byte(u64 page, u64 i)
+{
+	return (u8)(pattern(page + i) >> 40);
+}
+
+static void fill_edges(void)
+{
+	unsigned int e;
+	u64 i;
+
+	for (e = 0; e < edge_count; e++)
+		for (i = 0; i < 4096; i++)
+			*(volatile u8 *)at(edges[e] + i) = edge_byte(edges[e], i);
+}
+
+static bool edge_holds(u64 page)
+{
+	u64 i;
+
+	for (i = 0; i < 4096; i++)
+		if (*(volatile u8 *)at(page + i) != edge_byte(page, i))
+			return false;
+	return true;
+}
+
+/* Everything is written before anything is read: two addresses of one byte of memory show. */
+static void check_patterns(void)
+{
+	u64 end = high_end ? high_end : ram_top, a, n = 0, clean = 0;
+	unsigned int e;
+	bool ok = true;
+
+	add_edge(FIRST_STEP);
+	add_edge(ram_top - 4096);
+	if (high_end) {
+		add_edge(FOUR_G);
+		add_edge(FOUR_G + (high_end - FOUR_G) / 2 / 4096 * 4096);
+		add_edge(high_end - 4096);
+	}
+	for (a = FIRST_STEP; a + LARGE <= end; a = next_step(a)) {
+		clean += !*word(a);
+		*word(a) = pattern(a);
+	}
+	fill_edges();
+	for (a = FIRST_STEP; a + LARGE <= end; a = next_step(a), n++)
+		ok = ok && (*word(a) == pattern(a) || edge_holds((u64)word(a) & ~4095ull));
+	report(ok && n, "%lu words, one in each 2 MiB, are all different memory", n);
+	report_vouch(clean == n, "and all of them were zero at first");
+	for (e = 0; e < edge_count; e++)
+		report(edge_holds(edges[e]), "4096 bytes at %lx keep their pattern", edges[e]);
+}
+
+/* Half of the access is RAM, half is not. */
+static void check_end(u64 end)
+{
+	*(volatile u32 *)at(end - 4) = 0x12345678;
+	report_vouch(*(volatile u64 *)at(end - 4) == 0xffffffff12345678ull, "8 bytes across the end of RAM at %lx", end);
+	*(volatile u64 *)at(end - 4) = 0x1122334455667788ull;
+	report_vouch(*(volatile u32 *)at(end - 4) == 0x55667788 && *(volatile u32 *)at(end) == ~0u,
+		     "a write across it reaches the RAM alone");
+}
+
+static void check_ends(void)
+{
+	/* On a PC, tables may lie there. */
+	if (expect_vouch)
+		check_end(ram_top);
+	if (!high_end)
+		return;
+	map_large(high_end, high_end, PTE_P | PTE_W);
+	check_end(high_end);
+	report(ram_works(FOUR_G) && ram_works(high_end - 8), "the first and last 8 bytes of RAM above 4 GiB");
 }
 
 static void check_holes(void)
@@ -192,7 +290,9 @@ void test_main(void)
 {
 	check_map();
 	check_ram();
-	check_ram_above_4g();
+	map_high();
+	check_patterns();
+	check_ends();
 	check_holes();
 	check_acpi();
 	check_rom();

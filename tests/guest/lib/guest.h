@@ -144,6 +144,7 @@ extern struct fault last;
 #define TEST_VA 0x8000000000ull                  /* 512 GiB up: free for map_page() */
 void paging_user(bool on);                       /* the identity map's leaves: user or supervisor */
 u64 *map_page(u64 va, u64 pa, u64 flags);        /* 4 KiB, outside the identity map; returns the entry */
+void map_large(u64 va, u64 pa, u64 flags);       /* 2 MiB, the same */
 void *page_alloc(void);                          /* zeroed, never freed */
 void tlb_flush(void);
 

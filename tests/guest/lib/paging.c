@@ -48,3 +48,12 @@ u64 *map_page(u64 va, u64 pa, u64 flags)
 	asm volatile("invlpg (%0)" :: "r"(va) : "memory");
 	return t;
 }
+
+void map_large(u64 va, u64 pa, u64 flags)
+{
+	u64 *t = next_level(&page_pml4[va >> 39 & 511]);
+
+	t = next_level(&t[va >> 30 & 511]);
+	t[va >> 21 & 511] = pa | flags | PTE_PS;
+	asm volatile("invlpg (%0)" :: "r"(va) : "memory");
+}
