@@ -21,6 +21,7 @@
 #include "arch/x86/guest/linux.h"
 #include "core/block.h"
 #include "core/gpa_build.h"
+#include "core/ram.h"
 #include "core/vm.h"
 
 #define STAGE_GPA GPA_HIGH_RAM  /* where a kernel file lands to be verified */
@@ -127,6 +128,35 @@ static int check_unused_file(struct launch *l, uint32_t f, struct image_error *e
 	return image_check_hash(&l->image, f, &c.hash, err);
 }
 
+/* Verifies the kernel's file where it lands, at STAGE, and takes its first bytes from there. */
+static int stage_kernel(struct launch *l, struct vm *vm, struct image_error *err)
+{
+	const struct image_file *k = &l->image.file[l->plan.kernel];
+
+	if (load_file(l, vm, (uint32_t)l->plan.kernel, STAGE_GPA, err))
+		return -1;
+	if (gpa_read(vm, gpa(STAGE_GPA), l->head, min_u64(k->size, BZ_HEAD_LEN)))
+		return refuse_small(err, l, (uint32_t)l->plan.kernel);
+	return 0;
+}
+
+/* A kernel's file that its guest cannot hold is verified on the way past: its first bytes tell how much it takes. */
+static int weigh_kernel(struct launch *l, struct image_error *err)
+{
+	const struct image_file *k = &l->image.file[l->plan.kernel];
+	struct file_copy c = { .l = l, .file = k };
+
+	while (c.done < k->size) {
+		bool first = !c.done;
+
+		if (copy_piece(&c, l->buffer, min_u64(sizeof(l->buffer), k->size - c.done)))
+			return -1;
+		if (first)
+			memcpy(l->head, l->buffer, min_u64(c.done, BZ_HEAD_LEN));
+	}
+	return image_check_hash(&l->image, (uint32_t)l->plan.kernel, &c.hash, err);
+}
+
 /*
  * The kernel is verified before a byte of it is understood, so it lands at STAGE first; then its header says where its
  * protected-mode part belongs, and that part moves there within the guest's memory. Nothing else stays behind.
@@ -135,11 +165,11 @@ static int load_kernel(struct launch *l, struct vm *vm, struct image_error *err)
 {
 	const struct image_file *k = &l->image.file[l->plan.kernel];
 	uint64_t initrd = l->plan.initrd < 0 ? 0 : l->image.file[l->plan.initrd].size;
+	bool fits = span_ok(STAGE_GPA, k->size, ram_low_end(l->plan.memory_mib << 20));
 
-	if (load_file(l, vm, (uint32_t)l->plan.kernel, STAGE_GPA, err))
+	if (fits ? stage_kernel(l, vm, err) : weigh_kernel(l, err))
 		return -1;
-	if (gpa_read(vm, gpa(STAGE_GPA), l->head, min_u64(k->size, BZ_HEAD_LEN)))
-		return refuse_small(err, l, (uint32_t)l->plan.kernel);
+	/* Without room for the file there is none for what bzimage_layout() asks for, so it refuses. */
 	if (bzimage_parse(&l->bz, l->head, k->size, err) || bzimage_check_cmdline(&l->bz, l->plan.cmdline, err) ||
 	    bzimage_layout(&l->bz, l->plan.memory_mib << 20, initrd, &l->at, err))
 		return -1;
