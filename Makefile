@@ -224,6 +224,8 @@ debug-build:
 clang-build:
 	+$(quiet)$(MAKE) --no-print-directory CC=clang all
 
+include develop.mk
+
 # --------------------------------------------------------------------------------------------------- guests, boots
 .PHONY: setup guest-files run boot-test guest-test test
 setup:
@@ -270,6 +272,9 @@ help:
 	@echo 'make fuzz        fuzz all targets for FUZZ_SECONDS=$(FUZZ_SECONDS) in all: $(fuzz)'
 	@echo 'make boot-test   boot through GRUB in QEMU (TEST=NAME: one of tests/boot/tests.cfg)'
 	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
+	@echo 'make debug       QEMU with the demo guest (IMAGE=FILE: another), stopped, and gdb on it; make debug-test tries gdb'
+	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'
+	@echo 'make format-check   rules of style; make format FILE=a.c lays one file out anew'
 	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
 	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N'
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const err_text[IMG_ERR_COUNT] = {
-#define X(value, text) [value] = text,
+#define X(value, text) [value] = (text),
 	IMAGE_ERRORS(X)
 #undef X
 };

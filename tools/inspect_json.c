@@ -105,7 +105,7 @@ static void put_kernel(struct json *j, const struct bzimage *k)
 {
 	char protocol[16];
 
-	snprintf(protocol, sizeof(protocol), "%u.%02u", k->protocol >> 8, k->protocol & 0xffu);
+	snprintf(protocol, sizeof(protocol), "%u.%02u", (unsigned int)k->protocol >> 8, k->protocol & 0xffu);
 	json_open(j, "kernel", '{');
 	json_string(j, "protocol", protocol);
 	json_bool(j, "relocatable", k->relocatable);

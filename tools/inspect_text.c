@@ -73,8 +73,9 @@ static void show_plan(const struct facts *f)
 
 static void show_kernel(const struct bzimage *k)
 {
-	printf("%-14sLinux boot protocol %u.%02u, %s, xloadflags 0x%x\n", "Kernel", k->protocol >> 8,
-	       k->protocol & 0xffu, k->relocatable ? "relocatable" : "not relocatable", k->xloadflags);
+	printf("%-14sLinux boot protocol %u.%02u, %s, xloadflags 0x%x\n", "Kernel",
+	       (unsigned int)k->protocol >> 8, k->protocol & 0xffu, k->relocatable ? "relocatable" : "not relocatable",
+	       k->xloadflags);
 	printf("  %-12s%u + %u bytes (setup, kernel), needs %u from its load address\n", "size", k->setup_bytes,
 	       k->payload_bytes, k->init_size);
 	printf("  %-12spreferred 0x%" PRIx64 ", alignment 0x%x\n", "address", k->pref_address, k->alignment);

@@ -195,8 +195,8 @@ static int mkrescue(const struct mkiso *m, const char *hypervisor, const char *c
 {
 	char *fixed[] = {
 		"grub-mkrescue", "-d", GRUB_DIR, "--locales=", "--fonts=", "--themes=",
-		"--install-modules=multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt "
-		"fat relocator video biosdisk",
+		("--install-modules=multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt "
+		 "fat relocator video biosdisk"),
 		"-o", (char *)(uintptr_t)out, graft("/boot/vouch.elf", hypervisor),
 		graft("/boot/grub/grub.cfg", config),
 	};

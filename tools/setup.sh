@@ -34,6 +34,10 @@ test  xorriso                          xorriso
 test  mformat                          mtools
 test  cpio                             cpio
 test  gzip                             gzip
+test  gdb                              gdb
+test  cppcheck                         cppcheck
+test  clang-tidy-14                    clang-tidy-14
+test  clang-format-14                  clang-format-14
 '
 
 present() {

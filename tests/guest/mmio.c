@@ -258,7 +258,8 @@ static void check_mixed_pages(void)
 	report(((u8 *)ram)[0x1000] == 0x55 && ((u8 *)ram)[0x1001] == 0x44, "a write from nobody's page into RAM (%x)", ram[0x400]);
 	memset(ram, 0x5a, sizeof(ram));
 	movs((u8 *)ram + 0x2000, va + 0xff0, 0x1020);
-	report(((u8 *)ram)[0x200f] == 0x5a && all_nobody((u8 *)ram + 0x2010, 0x1000) && ((u8 *)ram)[0x3010] == 0x5a, "REP MOVSB over RAM, nobody, RAM");
+	report(((u8 *)ram)[0x200f] == 0x5a && all_nobody((u8 *)ram + 0x2010, 0x1000) && ((u8 *)ram)[0x3010] == 0x5a,
+	       "REP MOVSB over RAM, nobody, RAM");
 	memset((u8 *)ram + 0x2000, 0x77, 0x1800);
 	movs(va + 0xff0, (u8 *)ram + 0x2000, 0x1020);
 	report(((u8 *)ram)[0xff0] == 0x77 && ((u8 *)ram)[0xfff] == 0x77 && ((u8 *)ram)[0x100f] == 0x77 &&

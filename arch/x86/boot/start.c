@@ -3,6 +3,8 @@
  * From the loader's hand-over to vouch_main(): the boot CPU's own memory, its tables, a console on COM1, and the
  * loader's information copied out.
  */
+#include "start.h"
+
 #include <vouch/assert.h>
 #include <vouch/host.h>
 #include <vouch/pcpu.h>
@@ -10,7 +12,6 @@
 
 #include "arch/x86/cpu/cpu.h"
 #include "core/main.h"
-#include "start.h"
 
 #define MB2_LOADED 0x36d76289u
 /* GRUB's is some kilobytes; more than this is not one. */

@@ -80,7 +80,7 @@ static bool ehci_take(uint32_t function, uint8_t cap)
 
 static bool ehci_handoff(uint32_t function)
 {
-	volatile uint32_t *regs = bar_map(function, PAGE_SIZE);
+	const volatile uint32_t *regs = bar_map(function, PAGE_SIZE);
 	uint8_t cap, left;
 
 	if (!regs)

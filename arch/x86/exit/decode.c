@@ -55,7 +55,7 @@ enum imm_kind {
 enum group { GRP1, GRP1A, GRP3, GRP4, GRP5, GRP6, GRP7, GRP8, GRP9, GRP11, GRP_COUNT };
 
 static const uint32_t groups[GRP_COUNT][8] = {
-	
+
 	[GRP1] = { OP(ADD) | LK, OP(OR) | LK, OP(ADC) | LK, OP(SBB) | LK, OP(AND) | LK, OP(SUB) | LK, OP(XOR) | LK,
 		   OP(CMP) },
 	[GRP1A] = { OP(POP), UD, UD, UD, UD, UD, UD, UD },

@@ -246,7 +246,8 @@ uint64_t place_read(struct emu *m, const struct place *p)
 {
 	uint64_t val = part_read(m, p->at[0], p->len[0]);
 
-	if (p->parts == 2)
+	/* Two parts are one operand of at most 8 bytes: len[0] < 8. */
+	if (p->parts == 2) /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 		val |= part_read(m, p->at[1], p->len[1]) << (8 * p->len[0]);
 	return val;
 }

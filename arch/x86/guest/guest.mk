@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
 hv-srcs += arch/x86/guest/linux.c

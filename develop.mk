@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The developer's loop: style, lint, gdb, coverage. Included by the Makefile; docs/developing.md says how to use it.
+
+CLANG_FORMAT := clang-format-14
+CLANG_TIDY := clang-tidy-14
+CPPCHECK := cppcheck
+GCOV := gcov
+IMAGE ?= build/guest/demo.img
+
+# ---------------------------------------------------------------------------------------------------------- style
+.PHONY: format format-check
+format-check:
+	$(quiet)$(PYTHON) tools/check-style.py
+
+format: | have-test
+	@test -n '$(FILE)' || { echo "make format FILE='a.c b.h': which files?"; exit 2; }
+	$(quiet)$(CLANG_FORMAT) -i $(FILE)
+
+# ----------------------------------------------------------------------------------------------------------- lint
+# Stamps hang from the object files, so that a changed header is seen and only what changed is looked at again.
+lint-hv := $(filter %.c,$(hv-srcs))
+lint-tool := $(filter-out $(lint-hv),$(sort $(foreach t,$(tools),$(tool-$(t)-srcs))))
+lint-stamps := $(patsubst %.c,$(B)/lint/hv/%.tidy,$(lint-hv)) $(patsubst %.c,$(B)/lint/tool/%.tidy,$(lint-tool))
+lint-flags = $(filter-out -MMD -MP -Werror,$($(1)-flags)) -Wno-unknown-warning-option
+
+$(B)/lint/hv/%.tidy: %.c $(B)/hv/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,LINT,$<)$(CLANG_TIDY) --quiet $< -- $(call lint-flags,hv) $(cflags-$<) 2>$@.err || \
+		{ cat $@.err; exit 1; }
+	@touch $@
+
+$(B)/lint/tool/%.tidy: %.c $(B)/tool/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,LINT,$<)$(CLANG_TIDY) --quiet $< -- $(call lint-flags,tool) $(cflags-$<) 2>$@.err || \
+		{ cat $@.err; exit 1; }
+	@touch $@
+
+.PHONY: lint lint-cppcheck lint-tidy
+lint: lint-cppcheck lint-tidy
+lint-tidy: $(lint-stamps)
+
+lint-cppcheck: $(asl) | have-test
+	@mkdir -p $(B)/lint/cppcheck
+	$(call say,LINT,"$(words $(lint-hv) $(lint-tool)) files (cppcheck)")$(CPPCHECK) -q -j$(JOBS) --error-exitcode=1 \
+		--cppcheck-build-dir=$(B)/lint/cppcheck --enable=warning,performance,portability --inline-suppr \
+		--suppressions-list=tools/cppcheck.suppress --std=c11 --platform=unix64 -Iinclude -I. -I$(B)/gen \
+		--template='{file}:{line}: {severity}: {message} [{id}]' $(lint-hv) $(lint-tool)
+
+# ------------------------------------------------------------------------------------------------------------ gdb
+.PHONY: debug debug-test
+debug: all $(IMAGE) | have-test
+	$(quiet)tools/debug.sh $(B) $(IMAGE)
+
+debug-test: all build/guest/demo.img | have-test
+	$(quiet)$(PYTHON) tests/debug/run.py --build $(B) build/guest/demo.img
