@@ -73,8 +73,8 @@ products := $(if $(hv-srcs),$(B)/vouch.elf) $(tool-bins)
 all: $(products)
 
 # A tool or header that is missing is named here, with the remedy, before a compiler complains about something else.
-.PHONY: have-build have-check have-test
-have-build have-check have-test: have-%:
+.PHONY: have-build have-check have-test have-long
+have-build have-check have-test have-long: have-%:
 	@tools/setup.sh --check $* $(CC)
 
 # ----------------------------------------------------------------------------------------------------- hypervisor
@@ -227,12 +227,15 @@ clang-build:
 include develop.mk
 
 # --------------------------------------------------------------------------------------------------- guests, boots
-.PHONY: setup guest-files run boot-test guest-test test
+.PHONY: setup guest-files run boot-test long-test guest-test test test-all
 setup:
-	@tools/setup.sh
+	@tools/setup.sh --tests
 
 build/guest/vmlinuz: tools/fetch-guest.sh
 	@tools/fetch-guest.sh build/guest
+
+build/guest/generic/vmlinuz: tools/fetch-guest.sh
+	@tools/fetch-guest.sh build/guest generic
 
 build/guest/initrd.gz: tools/mkinitrd.sh | build/guest/vmlinuz
 	@tools/mkinitrd.sh $@
@@ -247,15 +250,24 @@ run:
 	+$(quiet)$(MAKE) --no-print-directory -j$(JOBS) all build/guest/demo.img
 	$(quiet)$(B)/vouch run build/guest/demo.img
 
-boot-test: all guest-files $(guest) | have-test
+boot-test: all guest-files build/guest/generic/vmlinuz $(guest) | have-test
 	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg $(if $(TEST),--only '$(TEST)')
+
+long-guests := generic-initrd cloud-initrd installer
+long-test: all guest-files $(guest) | have-long
+	@tools/fetch-guest.sh build/guest $(long-guests)
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/long.cfg $(if $(TEST),--only '$(TEST)')
 
 guest-test: all $(guest) | have-test
 	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/tests.cfg $(if $(TEST),--only '$(TEST)')
 
 test:
-	@tools/setup.sh
+	@tools/setup.sh --tests
 	+$(quiet)$(PYTHON) tests/run_all.py --make '$(MAKE)' --jobs $(JOBS) --fuzz-seconds $(FUZZ_SECONDS)
+
+test-all:
+	@tools/setup.sh --all
+	+$(quiet)$(PYTHON) tests/run_all.py --long --make '$(MAKE)' --jobs $(JOBS) --fuzz-seconds $(FUZZ_SECONDS)
 
 # ----------------------------------------------------------------------------------------------------------- rest
 .PHONY: clean help
@@ -267,6 +279,7 @@ help:
 	@echo 'make setup       install what is needed (Debian packages; as root or with sudo)'
 	@echo 'make run         set up, build, boot the demo guest in QEMU: its shell is on this terminal'
 	@echo 'make test        set up, then every test; ends in one line with the sums'
+	@echo 'make test-all    the same, and boots that take long or much memory'
 	@echo 'make check       unit tests and tests of the host tools, in seconds'
 	@echo 'make unit-NAME   one unit test program: $(unit)'
 	@echo 'make fuzz        fuzz all targets for FUZZ_SECONDS=$(FUZZ_SECONDS) in all: $(fuzz)'
@@ -275,6 +288,7 @@ help:
 	@echo 'make debug       QEMU with the demo guest (IMAGE=FILE: another), stopped, and gdb on it; make debug-test tries gdb'
 	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'
 	@echo 'make format-check   rules of style; make format FILE=a.c lays one file out anew'
+	@echo 'make long-test   the long boots alone (TEST=NAME: one of tests/boot/long.cfg)'
 	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
 	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N'
 

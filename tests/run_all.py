@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every part of the test suite, one after the other; ends in one line with the sums. Called by `make test`."""
+"""Every part of the test suite, one after the other; ends in one line with the sums. Called by `make test`, `test-all`."""
 
 import argparse
 import os
@@ -40,6 +40,7 @@ def main():
     p.add_argument("--make", default="make")
     p.add_argument("--jobs", default="2")
     p.add_argument("--fuzz-seconds", default="60")
+    p.add_argument("--long", action="store_true", help="the long boots, too")
     a = p.parse_args()
     make = shlex.split(a.make) + ["--no-print-directory", "-j" + a.jobs]
     parts = [
@@ -60,6 +61,8 @@ def main():
          make + ["CC=clang", "boot-test", "TEST=shell,flipped-bits,triple-fault,load-high"]),
         ("boots of the debug build", make + ["DEBUG=1", "boot-test", "TEST=shell,reset,bad-beside-good"]),
     ]
+    if a.long:
+        parts.append(("long boots", make + ["long-test"]))
     sums = [run_part(name, argv) for name, argv in parts]
     passed, failed = sum(s[0] for s in sums), sum(s[1] for s in sums)
     print("\nFailed parts: %s" % (", ".join(parts[i][0] for i, s in enumerate(sums) if s[1]) or "none"))

@@ -3,7 +3,9 @@
 # Installs what building, running and testing Vouch need (Debian 12 packages) and unpacks the demo guest's kernel below
 # build/guest. Safe to run again: it installs only what is missing.
 # Usage: tools/setup.sh            install
-#        tools/setup.sh --check build|check|test [CC]   name what is missing and the remedy; exit status 3
+#        tools/setup.sh --tests    install; also unpack the kernel that `make test` boots besides
+#        tools/setup.sh --all      install, also what only `make test-all` needs; unpack the guests of the long boots
+#        tools/setup.sh --check build|check|test|long [CC]   name what is missing and the remedy; exit status 3
 set -eu
 cd "$(dirname "$(realpath "$0")")/.."
 
@@ -38,6 +40,9 @@ test  gdb                              gdb
 test  cppcheck                         cppcheck
 test  clang-tidy-14                    clang-tidy-14
 test  clang-format-14                  clang-format-14
+long  /usr/sbin/mkinitramfs            initramfs-tools-core
+long  busybox                          busybox-static
+long  zstd                             zstd
 '
 
 present() {
@@ -63,7 +68,8 @@ if [ "${1:-}" = --check ]; then
 	case $2 in
 	build) list=$(missing build) ;;
 	check) list=$(missing build check) ;;
-	*) list=$(missing build check test) ;;
+	test) list=$(missing build check test) ;;
+	*) list=$(missing build check test long) ;;
 	esac
 	if [ -n "${3:-}" ] && ! command -v "${3%% *}" >/dev/null 2>&1; then
 		list="$list
@@ -85,7 +91,16 @@ fail() {
 	exit 3
 }
 
-packages=$(missing build check test | cut -d' ' -f2 | sort -u)
+groups="build check test"
+guests=demo
+case ${1:-} in
+"") ;;
+--tests) guests="demo generic" ;;
+--all) groups="$groups long" guests="demo generic generic-initrd cloud-initrd installer" ;;
+*) fail "unknown argument $1" "the head of tools/setup.sh tells how it is used" ;;
+esac
+
+packages=$(missing $groups | cut -d' ' -f2 | sort -u)
 if [ -n "$packages" ]; then
 	command -v apt-get >/dev/null 2>&1 ||
 		fail "this machine has no apt-get; Vouch's set-up knows Debian 12" "install by hand: $(echo $packages)"
@@ -107,11 +122,11 @@ if [ -n "$packages" ]; then
 		$sudo apt-get update -q -o DPkg::Lock::Timeout=300 </dev/null || true
 		install
 	} || fail "apt-get could not install the packages" "look at the messages above; is this Debian 12 with network?"
-	left=$(missing build check test)
+	left=$(missing $groups)
 	[ -z "$left" ] || fail "still missing after installation: $(echo $left)" "is this Debian 12 (bookworm)?"
 else
 	echo "setup: all packages are installed"
 fi
 
-tools/fetch-guest.sh build/guest
+tools/fetch-guest.sh build/guest $guests
 echo "setup: done"

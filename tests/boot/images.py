@@ -20,7 +20,7 @@ def config_xml(name, recipe, files):
         return ' %s="%s"' % (key, html.escape(value, quote=True))
 
     lines = ["<vm%s%s>" % (attr("class", "PC"), attr("name", recipe.get("name", name)))]
-    lines.append("<memory>%s</memory>" % recipe.get("memory", "256"))
+    lines.append("<memory>%s</memory>" % memory(recipe, files))
     lines.append('<paging mode="nested"/>')
     lines.append('<cores count="1"><core/></cores>')
     lines.append("<files>")
@@ -35,6 +35,23 @@ def config_xml(name, recipe, files):
     lines.append(recipe.get("extra", ""))
     lines.append("</vm>")
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def needed_mib(kernel, initrd):
+    """What "The Linux/x86 Boot Protocol" makes a guest need: pref_address + init_size, the initrd behind them."""
+    with open(kernel, "rb") as f:
+        head = f.read(0x264)
+    pref_address, init_size = struct.unpack_from("<QI", head, 0x258)
+    need = -(-(pref_address + init_size) // 4096) + -(-(os.path.getsize(initrd) if initrd else 0) // 4096)
+    return -(-need // 256)
+
+
+def memory(recipe, files):
+    """The key `memory`; `need` counts from what kernel and initrd need: need, need-1."""
+    text = recipe.get("memory", "256")
+    if not text.startswith("need"):
+        return text
+    return str(needed_mib(files["kernel"], files.get("initrd")) + int(text[len("need"):] or "0"))
 
 
 class Layout:
