@@ -262,6 +262,26 @@ static void an_iret_that_moved_on_unmasks(void **ctx)
 	assert_false(svm_event_stepped(&v));
 }
 
+/* IRET straight to a HLT: no entry lies between them. */
+static void an_nmi_ends_a_halt_behind_iret(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	vmcb.rflags = RFLAGS_FIXED;
+	v.nmi_pending = true;
+	svm_event_prepare(&v);
+	vmcb.rip = 0x1001;
+	svm_event_iret(&v);
+	svm_event_prepare(&v);
+	svm_event_collect(&v);
+	v.nmi_pending = true;
+	assert_false(svm_event_wakes(&v));              /* another exit, the IRET has not executed */
+	vmcb.rip = 0x1000;                              /* a HLT, with the IRET right behind it */
+	svm_event_collect(&v);
+	vmcb.rip = 0x1001;
+	assert_true(svm_event_wakes(&v));
+}
+
 static void nmis_wait_for_the_shadow_only(void **ctx)
 {
 	(void)ctx;
@@ -327,6 +347,7 @@ int main(void)
 		cmocka_unit_test(real_mode_has_no_error_codes),
 		cmocka_unit_test(nmis_come_one_at_a_time),
 		cmocka_unit_test(an_iret_that_moved_on_unmasks),
+		cmocka_unit_test(an_nmi_ends_a_halt_behind_iret),
 		cmocka_unit_test(nmis_wait_for_the_shadow_only),
 		cmocka_unit_test(halt_ends_for_what_can_be_delivered),
 		cmocka_unit_test(the_trap_flag_is_honoured),

@@ -18,6 +18,17 @@ static bool event_is_software(const struct svm_event *e)
 	return e->type == SVM_EVENT_SOFT || (e->type == SVM_EVENT_EXC && (e->vector == EXC_BP || e->vector == EXC_OF));
 }
 
+/* IRET was seen at nmi_iret_rip and has executed once RIP or the mode of stepping says so. */
+static void nmi_unmask_if_done(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	if (hw->nmi_iret_seen && !hw->stepping && hw->vmcb->rip != hw->nmi_iret_rip) {
+		hw->nmi_iret_seen = false;
+		hw->nmi_masked = false;
+	}
+}
+
 /*
  * APM 2 "EXITINTINFO" (15.7.2): an event was on its way when the exit came. INT n, INT3 and INTO are found again by
  * executing the instruction again, since RIP still points at it; everything else must be injected again.
@@ -37,6 +48,8 @@ void svm_event_collect(struct vcpu *v)
 	if (e.valid && event_is_software(&e))
 		e.valid = false;
 	v->hw->event = e;
+	/* Now and not at the next entry only: if the exit is a HLT, an NMI must be able to end it. */
+	nmi_unmask_if_done(v);
 }
 
 enum exception_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
@@ -93,17 +106,6 @@ static void window_set(struct vmcb *c, bool open)
 	} else {
 		c->int_ctl &= ~(SVM_INTCTL_V_IRQ | SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR);
 		c->intercept1 &= ~SVM_INT1_VINTR;
-	}
-}
-
-/* IRET was seen at nmi_iret_rip and has executed once RIP or the mode of stepping says so. */
-static void nmi_unmask_if_done(struct vcpu *v)
-{
-	struct vcpu_hw *hw = v->hw;
-
-	if (hw->nmi_iret_seen && !hw->stepping && hw->vmcb->rip != hw->nmi_iret_rip) {
-		hw->nmi_iret_seen = false;
-		hw->nmi_masked = false;
 	}
 }
 
