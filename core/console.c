@@ -7,6 +7,7 @@
 
 void console_init(struct console *c, const struct options *o)
 {
+	static const char dark[] = "Vouch runs. By its console= option it shows nothing more here.\r\n";
 	unsigned int port;
 
 	lock_init(&c->lock, LOCK_CONSOLE, "console");
@@ -21,6 +22,10 @@ void console_init(struct console *c, const struct options *o)
 			c->log_ports &= ~bit;
 		}
 	}
+	if (!c->screen.driver)
+		c->console_ports &= ~OPT_SCREEN;
+	else if (!(o->console & OPT_SCREEN))
+		screen_print(&c->screen, dark, sizeof(dark) - 1);
 	/* With every port it was told to use missing, Vouch would be mute: COM1 is as good as any. */
 	if (!(c->console_ports | c->log_ports))
 		c->console_ports = OPT_COM1;
@@ -41,6 +46,8 @@ void console_write(struct console *c, const uint8_t *bytes, size_t n)
 		return;
 	lock_take(&c->lock);
 	ports_write(c->console_ports, bytes, n);
+	if (c->console_ports & OPT_SCREEN)
+		screen_write(&c->screen, bytes, n);
 	c->guest_midline = bytes[n - 1] != '\n';
 	lock_drop(&c->lock);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Vouch's own lines, to the log ports if there are any, else to the console ports. Host programs and tests link
+ * Vouch's own lines, to the log ports if there are any, else to the console ports; to the screen always, if it is one. Host programs and tests link
  * another version of these functions. Cuts a line that is too long and marks the cut.
  */
 #include <vouch/log.h>
@@ -37,7 +37,7 @@ static size_t line_end(char *line, size_t size, size_t used, int more)
 /* The caller holds the console's lock, or is past caring. */
 static void ports_put(struct console *c, const char *text, size_t n)
 {
-	uint32_t ports = c->log_ports ? c->log_ports : c->console_ports;
+	uint32_t ports = c->log_ports ? c->log_ports | (c->console_ports & OPT_SCREEN) : c->console_ports;
 	unsigned int port;
 
 	for (port = 0; port < SERIAL_PORTS; port++) {
@@ -46,6 +46,11 @@ static void ports_put(struct console *c, const char *text, size_t n)
 		if (c->guest_midline && c->console_ports & 1u << port)
 			serial_write(port, (const uint8_t *)"\r\n", 2);
 		serial_write(port, (const uint8_t *)text, n);
+	}
+	if (ports & OPT_SCREEN) {
+		if (c->guest_midline)
+			screen_print(&c->screen, "\r\n", 2);
+		screen_print(&c->screen, text, n);
 	}
 	if (ports & c->console_ports)
 		c->guest_midline = false;

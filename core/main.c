@@ -11,6 +11,7 @@
 #include "arch/x86/cpu/acpi.h"
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/display.h"
 #include "arch/x86/cpu/lib_cpu.h"
 #include "arch/x86/cpu/pci.h"
 #include "arch/x86/cpu/tsc.h"
@@ -59,6 +60,7 @@ static void stage_memory(struct host *h)
 	page_alloc_init(&h->pages, hpa_to_ptr(hpa(state)), frames);
 	memory_add(&h->pages, &h->boot, &r, 0, BOOT_MAP_TOP);
 	paging_init(h, h->boot.load_base.v);
+	display_map(h);
 	lib_init(this_cpu());
 	memory_add(&h->pages, &h->boot, &r, BOOT_MAP_TOP, MEMORY_TOP);
 	log_stage("memory: %lu MiB free of %lu MiB, %u modules kept", (unsigned long)(h->pages.free_frames >> 8),

@@ -26,6 +26,8 @@ void memory_reserve_boot(struct memory_reserved *r, const struct boot_info *b)
 	/* Low 1 MiB: real-mode vectors, EBDA, and where other CPUs will start. */
 	memory_reserve(r, 0, 0x100000);
 	memory_reserve(r, b->info.v, b->info_len);
+	/* A display that takes main memory may lie in what the map calls RAM. */
+	memory_reserve(r, b->screen.base.v, (uint64_t)b->screen.pitch * b->screen.height);
 	for (i = 0; i < b->module_count; i++)
 		memory_reserve(r, b->module[i].start.v, b->module[i].len);
 	for (i = 0; i < b->mem_count; i++)

@@ -10,7 +10,7 @@ struct span {
 	uint64_t base, len;
 };
 
-/* The map's entries, modules, low 1 MiB, image, boot information, state[]. */
+/* The map's entries, modules, low 1 MiB, image, boot information, screen, state[]. */
 #define MEMORY_RESERVED_MAX (BOOT_MEM_MAX + BOOT_MODULES_MAX + 8)
 
 struct memory_reserved {

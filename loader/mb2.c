@@ -19,8 +19,15 @@
 
 enum mb2_tag {
 	MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MMAP = 6, MB2_RSDP_V1 = 14, MB2_RSDP_V2 = 15,
-	MB2_LOAD_BASE = 21,
+	MB2_LOAD_BASE = 21, MB2_FRAMEBUFFER = 8, MB2_EFI_SERVICES = 18,
 };
+
+/* Of the framebuffer tag. */
+#define MB2_FB_HEAD   32u             /* u64 address, u32 pitch, width, height, u8 bits, u8 type, u16 reserved */
+#define MB2_FB_RGB    1u              /* then position and size of red, green, blue, a byte each */
+#define MB2_FB_TEXT   2u
+#define FB_PIXELS_MAX 16384u
+#define FB_CELLS_MAX  255u
 
 static const char *const err_text[] = {
 	[MB2_OK] = "no error",
@@ -137,6 +144,62 @@ static enum mb2_err read_load_base(struct boot_info *out, const uint8_t *tag, ui
 	return MB2_OK;
 }
 
+static struct boot_channel read_channel(const uint8_t *p)
+{
+	return (struct boot_channel){ p[0], p[1] };
+}
+
+static bool channel_ok(struct boot_channel c, uint8_t bpp)
+{
+	return c.size && c.size <= 16 && c.pos < bpp && c.size <= bpp - c.pos;
+}
+
+static bool rgb_ok(const struct boot_screen *s)
+{
+	if (s->bpp != 15 && s->bpp != 16 && s->bpp != 24 && s->bpp != 32)
+		return false;
+	if (!s->width || s->width > FB_PIXELS_MAX || !s->height || s->height > FB_PIXELS_MAX)
+		return false;
+	return s->pitch >= s->width * ((s->bpp + 7u) / 8) && s->pitch <= FB_PIXELS_MAX * 4 &&
+	       channel_ok(s->red, s->bpp) && channel_ok(s->green, s->bpp) && channel_ok(s->blue, s->bpp);
+}
+
+static bool text_ok(const struct boot_screen *s)
+{
+	if (!s->width || s->width > FB_CELLS_MAX || !s->height || s->height > FB_CELLS_MAX || s->base.v & 1)
+		return false;
+	return s->pitch >= s->width * 2 && s->pitch <= FB_CELLS_MAX * 2 && !(s->pitch & 1);
+}
+
+/* A screen that can't be drawn on is no reason not to boot: it is only remembered as such. */
+static enum mb2_err read_framebuffer(struct boot_info *out, const uint8_t *tag, uint32_t size)
+{
+	struct boot_screen s = { .kind = BOOT_SCREEN_UNUSABLE };
+	uint8_t type;
+	bool ok;
+
+	if (size < MB2_FB_HEAD)
+		return MB2_BAD_TAG;
+	type = tag[29];
+	if (type == MB2_FB_RGB && size < MB2_FB_HEAD + 6)
+		return MB2_BAD_TAG;
+	s.base = hpa(le64(tag + 8));
+	s.pitch = le32(tag + 16);
+	s.width = le32(tag + 20);
+	s.height = le32(tag + 24);
+	s.bpp = tag[28];
+	if (type == MB2_FB_RGB) {
+		s.red = read_channel(tag + 32);
+		s.green = read_channel(tag + 34);
+		s.blue = read_channel(tag + 36);
+	}
+	ok = type == MB2_FB_RGB ? rgb_ok(&s) : type == MB2_FB_TEXT && text_ok(&s);
+	if (ok && s.base.v && s.base.v < (1ull << 52) - (uint64_t)s.pitch * s.height)
+		s.kind = type == MB2_FB_RGB ? BOOT_SCREEN_RGB : BOOT_SCREEN_TEXT;
+	out->screen = s;
+	return MB2_OK;
+}
+
 /* size is at least MB2_TAG_HEAD and lies within the information. Unknown tags are skipped, as specified. */
 static enum mb2_err read_tag(struct boot_info *out, const uint8_t *tag, uint32_t size, uint32_t off)
 {
@@ -153,6 +216,11 @@ static enum mb2_err read_tag(struct boot_info *out, const uint8_t *tag, uint32_t
 		return read_rsdp(out, tag, size, RSDP_V1_LEN, off);
 	case MB2_RSDP_V2:
 		return read_rsdp(out, tag, size, RSDP_V2_LEN, off);
+	case MB2_FRAMEBUFFER:
+		return read_framebuffer(out, tag, size);
+	case MB2_EFI_SERVICES:
+		out->efi_services = true;
+		return MB2_OK;
 	case MB2_LOAD_BASE:
 		return read_load_base(out, tag, size);
 	default:

@@ -48,7 +48,9 @@ static void add_unknown(struct options *o, struct word w)
 	o->unknown_count++;
 }
 
-static const char *const port_names[] = { "com1", "com2" };
+/* In the order of bits OPT_*; the log can't go to the screen alone, which forgets. */
+static const char *const port_names[] = { "com1", "com2", "screen" };
+#define SERIAL_NAMES 2
 static const char *const level_names[] = { /* from LOG_ERROR up */
 	"error", "warn", "info", "debug",
 };
@@ -66,15 +68,15 @@ struct seen {
 	bool integrity;
 };
 
-/* A list with commas. False if any part is no port; none of them counts then. */
-static bool read_ports(struct word v, uint32_t *bits)
+/* A list with commas. False if any part is none of the first count ports; none of them counts then. */
+static bool read_ports(struct word v, int count, uint32_t *bits)
 {
 	uint32_t found = 0;
 
 	for (;;) {
 		const char *comma = memchr(v.s, ',', v.len);
 		struct word part = { v.s, comma ? (size_t)(comma - v.s) : v.len };
-		int port = find_name(part, port_names, ARRAY_SIZE(port_names));
+		int port = find_name(part, port_names, count);
 
 		if (port < 0)
 			return false;
@@ -119,9 +121,9 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 	int choice;
 
 	if (word_is(key, "console"))
-		return read_ports(v, &seen->console);
+		return read_ports(v, ARRAY_SIZE(port_names), &seen->console);
 	if (word_is(key, "log"))
-		return read_ports(v, &seen->log);
+		return read_ports(v, SERIAL_NAMES, &seen->log);
 	if (word_is(key, "integrity"))
 		return read_integrity(o, seen, v);
 	if (word_is(key, "loglevel") && read_choice(v, level_names, ARRAY_SIZE(level_names), &choice)) {
@@ -140,7 +142,7 @@ static void settle_ports(struct options *o, const struct seen *seen)
 {
 	static const char *const shared[] = { "log=com1", "log=com2" };
 
-	o->console = seen->console ? seen->console : OPT_COM1;
+	o->console = seen->console ? seen->console : OPT_COM1 | OPT_SCREEN;
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
 		if (seen->log & o->console & 1u << i)
 			add_unknown(o, (struct word){ shared[i], strlen(shared[i]) });

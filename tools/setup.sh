@@ -129,4 +129,5 @@ else
 fi
 
 tools/fetch-guest.sh build/guest $guests
+tools/fetch-font.sh build/font
 echo "setup: done"

@@ -11,9 +11,11 @@ enum end_action { END_HALT, END_REBOOT, END_POWEROFF };
 
 #define OPT_COM1 (1u << 0)
 #define OPT_COM2 (1u << 1)
+#define OPT_SCREEN (1u << 2)
 
 struct options {
-	uint32_t console;             /* bits OPT_COM*: where guests' console goes, and the log too unless log= is given; default com1 */
+	/* Bits OPT_*: where guests' console goes, and the log too unless log= is given; default com1,screen. */
+	uint32_t console;
 	uint32_t log;                 /* bits OPT_COM*: a channel that no guest writes; 0 = same as console */
 	enum log_level loglevel;      /* error|warn|info|debug, default info */
 	enum integrity integrity;     /* least accepted, default checksum */

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(line, data, size);
 	line[size] = '\0';
 	options_parse(&o, line);
-	if (!o.console || o.console & o.log || (o.console | o.log) & ~(OPT_COM1 | OPT_COM2))
+	if (!o.console || o.console & o.log || (o.console | o.log) & ~(OPT_COM1 | OPT_COM2 | OPT_SCREEN) || o.log & OPT_SCREEN)
 		abort();
 	if (o.integrity == INTEGRITY_NONE && !strstr(line, "integrity=none"))
 		abort();

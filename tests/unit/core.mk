@@ -8,7 +8,12 @@ unit-lock-srcs := core/lock.c tests/unit/support/cpu_area.c tests/unit/support/p
 unit-lock-libs := -lpthread
 
 unit += log
-unit-log-srcs := core/log.c core/console.c core/lock.c tests/unit/support/cpu_area.c tests/unit/support/panic.c
+unit-log-srcs := core/log.c core/console.c core/lock.c core/screen.c tests/unit/support/cpu_area.c \
+	tests/unit/support/panic.c
+
+unit += screen framebuffer
+unit-screen-srcs := core/screen.c arch/x86/cpu/vga.c tests/unit/support/ports.c
+unit-framebuffer-srcs := core/screen.c arch/x86/cpu/framebuffer.c
 
 unit += host_acpi
 unit-host_acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c

@@ -223,6 +223,75 @@ static void counters_may_wrap(void **ctx)
 	cpu_area_run(input, NULL, &host);
 }
 
+/* A screen of one row: what was drawn last. */
+static char drawn[81];
+
+static void draw(const struct screen_surface *s, unsigned int row, unsigned int col, const char *text, unsigned int n)
+{
+	(void)s;
+	if (row == 0)
+		memcpy(drawn + col, text, n);
+}
+
+static const struct screen_driver test_driver = { draw, NULL };
+
+static void attach(unsigned int rows)
+{
+	memset(drawn, 0, sizeof(drawn));
+	screen_init(&host.console.screen, &test_driver, &(struct screen_surface){ 0 }, 20, rows);
+}
+
+static void say_d(void *arg)
+{
+	(void)arg;
+	guest("guest\x1b]");
+	log_info("d");
+}
+
+/* The screen shows both sides, and a guest's broken sequence does not swallow Vouch's line. */
+static void screen_shows_all(void **ctx)
+{
+	(void)ctx;
+	attach(3);
+	o.console |= OPT_SCREEN;
+	run(say_d);
+	assert_string_equal(drawn, "guest               ");
+	assert_memory_equal(host.console.screen.text[1], "vouch: d            ", 20);
+}
+
+/* A log of its own takes the lines off the serial console, not off the screen. */
+static void screen_shows_the_log_too(void **ctx)
+{
+	(void)ctx;
+	attach(3);
+	o.console |= OPT_SCREEN;
+	o.log = OPT_COM2;
+	run(say_d);
+	assert_memory_equal(host.console.screen.text[1], "vouch: d            ", 20);
+	assert_null(strstr(port[0].out, "vouch"));
+	assert_string_equal(port[1].out, "vouch: d\r\n");
+}
+
+static void screen_not_wanted_says_so(void **ctx)
+{
+	(void)ctx;
+	attach(5);
+	run(say_d);
+	assert_memory_equal(drawn, "Vouch runs. By its c", 20);
+	assert_int_equal(host.console.screen.row, 4);
+	assert_memory_equal(host.console.screen.text[4], "                    ", 20);
+}
+
+static void no_screen_is_no_channel(void **ctx)
+{
+	(void)ctx;
+	o.console = OPT_SCREEN;
+	port[1].absent = true;
+	run(say_d);
+	assert_int_equal(host.console.console_ports, OPT_COM1);
+	assert_non_null(strstr(port[0].out, "vouch: d"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +305,10 @@ int main(void)
 		cmocka_unit_test_setup(absent_log_port_falls_back, fresh),
 		cmocka_unit_test_setup(input_is_kept_in_order, fresh),
 		cmocka_unit_test_setup(counters_may_wrap, fresh),
+		cmocka_unit_test_setup(screen_shows_all, fresh),
+		cmocka_unit_test_setup(screen_shows_the_log_too, fresh),
+		cmocka_unit_test_setup(screen_not_wanted_says_so, fresh),
+		cmocka_unit_test_setup(no_screen_is_no_channel, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,7 @@ static uint32_t add_module(uint32_t start, uint32_t end, const char *s)
 
 static uint32_t add_mmap(unsigned int count)
 {
-	static uint8_t body[8 + 200 * 24];
+	static uint8_t body[8 + (BOOT_MEM_MAX + 1) * 24];
 	uint32_t off, step = 24;
 
 	memset(body, 0, sizeof(body));
@@ -328,6 +328,106 @@ static void strings(void **state)
 	end_and_expect(MB2_BAD_TAG, 8);
 }
 
+struct fb {
+	uint64_t base;
+	uint32_t pitch, width, height;
+	uint8_t bpp, type, reserved[2], colours[6];
+} __attribute__((packed));
+
+static const struct fb good_rgb = { 0x80000000, 5120, 1280, 800, 32, 1, { 0 }, { 16, 8, 8, 8, 0, 8 } };
+static const struct fb good_text = { 0xb8000, 160, 80, 25, 16, 2, { 0 }, { 0 } };
+
+static enum boot_screen_kind screen_of(struct fb f, uint32_t len)
+{
+	start(NULL);
+	add(8, &f, len);
+	add_mmap(1);
+	add(0, NULL, 0);
+	assert_int_equal(parse(used), MB2_OK);
+	return info.screen.kind;
+}
+
+#define RGB_WITH(...) ({ struct fb f = good_rgb; f.__VA_ARGS__; screen_of(f, sizeof(f)); })
+#define TEXT_WITH(...) ({ struct fb f = good_text; f.__VA_ARGS__; screen_of(f, 24); })
+
+static void screens(void **state)
+{
+	(void)state;
+	add_mmap(1);
+	add(0, NULL, 0);
+	assert_int_equal(parse(used), MB2_OK);
+	assert_int_equal(info.screen.kind, BOOT_SCREEN_NONE);
+	assert_int_equal(screen_of(good_rgb, sizeof(good_rgb)), BOOT_SCREEN_RGB);
+	assert_int_equal(info.screen.base.v, 0x80000000);
+	assert_int_equal(info.screen.pitch, 5120);
+	assert_int_equal(info.screen.width, 1280);
+	assert_int_equal(info.screen.height, 800);
+	assert_int_equal(info.screen.bpp, 32);
+	assert_int_equal(info.screen.red.pos, 16);
+	assert_int_equal(info.screen.green.pos, 8);
+	assert_int_equal(info.screen.blue.size, 8);
+	assert_int_equal(screen_of(good_text, 24), BOOT_SCREEN_TEXT);
+	assert_int_equal(info.screen.pitch, 160);
+}
+
+static void screens_unusable(void **state)
+{
+	(void)state;
+	assert_int_equal(RGB_WITH(type = 0), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(type = 3), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(bpp = 8), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(bpp = 0), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(bpp = 24), BOOT_SCREEN_RGB);
+	assert_int_equal(RGB_WITH(bpp = 16), BOOT_SCREEN_UNUSABLE);	/* red does not fit */
+	assert_int_equal(RGB_WITH(width = 0), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(height = 0), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(width = 0x40000001), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(height = 16385), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(height = 16384), BOOT_SCREEN_RGB);
+	assert_int_equal(RGB_WITH(pitch = 5119), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(pitch = 65537), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(colours[0] = 25), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(colours[2] = 255), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(colours[5] = 0), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(colours[5] = 17), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(base = 0), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(base = UINT64_MAX), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(base = (1ull << 52) - 5120 * 800), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(RGB_WITH(base = (1ull << 52) - 5120 * 800 - 1), BOOT_SCREEN_RGB);
+	assert_int_equal(TEXT_WITH(pitch = 159), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(TEXT_WITH(pitch = 161), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(TEXT_WITH(pitch = 512), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(TEXT_WITH(width = 0), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(TEXT_WITH(width = 0x80000001), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(TEXT_WITH(height = 256), BOOT_SCREEN_UNUSABLE);
+	assert_int_equal(TEXT_WITH(base = 0xb8001), BOOT_SCREEN_UNUSABLE);
+}
+
+static void screen_tag_short(void **state)
+{
+	(void)state;
+	add(8, &good_text, 23);
+	end_and_expect(MB2_BAD_TAG, 8);
+	start(state);
+	add(8, &good_rgb, 29);
+	end_and_expect(MB2_BAD_TAG, 8);
+}
+
+static void efi_services(void **state)
+{
+	(void)state;
+	add_mmap(1);
+	add(0, NULL, 0);
+	assert_int_equal(parse(used), MB2_OK);
+	assert_false(info.efi_services);
+	start(state);
+	add(18, NULL, 0);
+	add_mmap(1);
+	add(0, NULL, 0);
+	assert_int_equal(parse(used), MB2_OK);
+	assert_true(info.efi_services);
+}
+
 static void texts(void **state)
 {
 	(void)state;
@@ -342,7 +442,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(whole), T(any_cut), T(old_rsdp_alone), T(short_tags), T(tag_sizes), T(total_size), T(no_end),
 		T(no_memory_map), T(memory_entries), T(second_map), T(much_memory), T(many_modules),
-		T(module_backwards), T(strings), T(texts),
+		T(module_backwards), T(strings), T(screens), T(screens_unusable),
+		T(screen_tag_short), T(efi_services), T(texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ static void defaults(void **state)
 {
 	(void)state;
 	parse(" \t\n", 0);
-	assert_int_equal(o.console, OPT_COM1);
+	assert_int_equal(o.console, OPT_COM1 | OPT_SCREEN);
 	assert_int_equal(o.log, 0);
 	assert_int_equal(o.loglevel, LOG_INFO);
 	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
@@ -55,10 +55,19 @@ static void ports(void **state)
 	assert_int_equal(o.console, OPT_COM1 | OPT_COM2);
 	parse("console=com1,com2", 0);
 	assert_int_equal(o.console, OPT_COM1 | OPT_COM2);
+	parse("console=screen", 0);
+	assert_int_equal(o.console, OPT_SCREEN);
+	parse("console=com2,screen", 0);
+	assert_int_equal(o.console, OPT_COM2 | OPT_SCREEN);
 	parse("console=com1,com3", 1);
-	assert_int_equal(o.console, OPT_COM1);
+	assert_int_equal(o.console, OPT_COM1 | OPT_SCREEN);
 	parse("console=com2,", 1);
-	assert_int_equal(o.console, OPT_COM1);
+	assert_int_equal(o.console, OPT_COM1 | OPT_SCREEN);
+	/* What guests draw over, and forget, is no log. */
+	parse("log=screen", 1);
+	assert_int_equal(o.log, 0);
+	parse("console=com1 log=com2,screen", 1);
+	assert_int_equal(o.log, 0);
 	parse("console=", 1);
 	parse("console=com11", 1);
 	parse("console=COM1", 1);

@@ -11,6 +11,7 @@
 #include <vouch/serial.h>
 
 #include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/display.h"
 #include "core/main.h"
 
 #define MB2_LOADED 0x36d76289u
@@ -25,15 +26,20 @@ _Static_assert(sizeof(struct pcpu_arch) <= BOOT_ARCH_SIZE, "head.S keeps too lit
 _Static_assert(sizeof(struct host) <= BOOT_HOST_SIZE, "head.S keeps too little for struct host");
 _Static_assert(sizeof(struct pcpu) <= AREA_GUARD_LOW, "struct pcpu has one page");
 
-static void boot_info_read(struct boot_info *b, uint32_t info, uint64_t load_base)
+static void boot_info_read(struct host *h, uint32_t info, uint64_t load_base)
 {
+	struct boot_info *b = &h->boot;
 	const uint8_t *tags = hpa_to_ptr(hpa(info));
 	uint32_t len = *(const volatile uint32_t *)tags, at = 0;
 	enum mb2_err err;
 
-	if (info & 7 || len > MB2_INFO_MAX || len < 8)
+	if (info & 7 || len > MB2_INFO_MAX || len < 8) {
+		display_init_blind(h);
 		panic("boot information at %#x: bad address or length %#x", info, len);
+	}
 	err = mb2_parse(b, tags, len, &at);
+	/* What was read up to an error may hold the screen to say so on. */
+	display_init(h);
 	if (err != MB2_OK)
 		panic("boot information refused: %s at offset %#x", mb2_err_text(err), at);
 	b->info = hpa(info);
@@ -53,13 +59,17 @@ void boot_start(uint32_t magic, uint32_t info, uint64_t load_base)
 	p->host = h;
 	p->arch = &boot_arch;
 	lock_init(&h->console.lock, LOCK_CONSOLE, "console");
-	h->console.console_ports = OPT_COM1;
+	h->console.console_ports = OPT_COM1 | OPT_SCREEN;
 	h->console.level = LOG_INFO;
 	serial_init(0, false);
 	cpu_tables_init(p);
 	cpu_features_init();
-	if (magic != MB2_LOADED)
+	if (magic != MB2_LOADED) {
+		display_init_blind(h);
 		panic("not started by a multiboot2 loader (magic %#x): boot with GRUB's multiboot2 command", magic);
-	boot_info_read(&h->boot, info, load_base);
+	}
+	boot_info_read(h, info, load_base);
+	if (h->boot.efi_services)
+		panic("UEFI boot services still run: they own memory that no map tells; boot with GRUB's multiboot2 command");
 	vouch_main(h);
 }

@@ -5,7 +5,7 @@
 
 /* Bytes that head.S keeps for the boot CPU's struct pcpu_arch and for struct host; start.c checks that they suffice. */
 #define BOOT_ARCH_SIZE 0x12000
-#define BOOT_HOST_SIZE 0x8000
+#define BOOT_HOST_SIZE 0x14000
 
 #ifndef __ASSEMBLY__
 #include <vouch/types.h>

@@ -9,8 +9,11 @@
 
 #include "asm.h"
 
-/* PAT as after reset: entry 3 (PCD and PWT) is uncached. APM 2 "Page-Attribute Table" (7.8). */
-#define PAT_RESET 0x0007040600070406ull
+/*
+ * PAT as after reset (entry 3, PCD and PWT, is uncached) but for entry 1, PWT alone, which nothing used: it combines
+ * writes. APM 2 "Page-Attribute Table" (7.8).
+ */
+#define PAT_HOST 0x0007040600070106ull
 
 static uint64_t cr4_wanted(void)
 {
@@ -35,7 +38,7 @@ void cpu_features_init(void)
 	cr0_write(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
 	cr4_write(cr4_wanted());
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE);
-	msr_write(MSR_PAT, PAT_RESET);
+	msr_write(MSR_PAT, PAT_HOST);
 	/* The loader's breakpoints, if any, are not ours. APM 2 "Debug-Control Register (DR7)" (13.1.1.4). */
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));
 }

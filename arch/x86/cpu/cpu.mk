@@ -3,3 +3,4 @@ hv-srcs += arch/x86/cpu/cpu.c arch/x86/cpu/gdt.c arch/x86/cpu/idt.c arch/x86/cpu
 hv-srcs += arch/x86/cpu/acpi.c arch/x86/cpu/acpi_host.c arch/x86/cpu/apic.c arch/x86/cpu/ioapic.c arch/x86/cpu/tsc.c
 hv-srcs += arch/x86/cpu/lib.c arch/x86/cpu/entropy.c
 hv-srcs += arch/x86/cpu/pci.c arch/x86/cpu/usb.c arch/x86/cpu/power.c arch/x86/cpu/uart.c
+hv-srcs += arch/x86/cpu/display.c arch/x86/cpu/framebuffer.c arch/x86/cpu/vga.c

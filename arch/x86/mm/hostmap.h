@@ -20,6 +20,7 @@
 #define MAP_RX (PTE_P | PTE_G)
 #define MAP_R  (PTE_P | PTE_G | PTE_NX)
 #define MAP_RW (PTE_P | PTE_G | PTE_NX | PTE_W)
+#define MAP_WC (MAP_RW | PTE_PWT)            /* PAT entry 1 */
 #define MAP_UC (MAP_RW | PTE_PWT | PTE_PCD)  /* PAT entry 3 */
 
 struct hostmap {

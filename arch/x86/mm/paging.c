@@ -70,7 +70,7 @@ void paging_init(struct host *h, uint64_t load_base)
 	cr4_write(cr4_read() | CR4_PGE);
 }
 
-void *mmio_map(hpa_t a, size_t len)
+static void *window_map(hpa_t a, size_t len, uint64_t flags)
 {
 	struct host *h = this_cpu()->host;
 	struct hostmap m = { .pages = &h->pages, .root = hpa(cr3_read() & PTE_ADDR) };
@@ -83,10 +83,20 @@ void *mmio_map(hpa_t a, size_t len)
 	if (size > MMIO_WINDOW_SIZE - h->platform.mmio_used)
 		return NULL;
 	/* Not present became present: no TLB holds the old answer. APM 2 "TLB Management" (5.5). */
-	if (!hostmap_add(&m, va, a.v - offset, size, MAP_UC))
+	if (!hostmap_add(&m, va, a.v - offset, size, flags))
 		return NULL;
 	h->platform.mmio_used += size;
 	return (void *)(uintptr_t)(va + offset);
+}
+
+void *mmio_map(hpa_t a, size_t len)
+{
+	return window_map(a, len, MAP_UC);
+}
+
+void *mmio_map_screen(hpa_t a, size_t len)
+{
+	return window_map(a, len, MAP_WC);
 }
 
 bool paging_lookup(const void *va, hpa_t *out, uint64_t *flags)

@@ -23,6 +23,9 @@ uint64_t image_size(void);
 /* Maps [a, a + len) uncached, read-write, non-executable; NULL if the window or memory is used up. */
 void *mmio_map(hpa_t a, size_t len);
 
+/* The same for the memory of a screen: write-combining, never to be read. */
+void *mmio_map_screen(hpa_t a, size_t len);
+
 /* Where va is mapped, and how: the entry's flags in *flags. False if it is not. For checks at boot. */
 bool paging_lookup(const void *va, hpa_t *out, uint64_t *flags);
 
