@@ -21,6 +21,7 @@ LD := ld
 NM := nm
 OBJCOPY := objcopy
 FUZZ_CC := clang
+AFL_CC := afl-clang-fast
 PYTHON := python3
 IASL := iasl
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
@@ -46,6 +47,8 @@ san := -fno-sanitize-recover=all -fsanitize=address,undefined
 unit-flags := $(common) $(san) -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen -DVOUCH_HOST_TEST -DVOUCH_DEBUG
 fuzz-flags := $(common) $(san),fuzzer-no-link -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen \
 	-DVOUCH_HOST_TEST -DVOUCH_DEBUG
+# AFL++ puts macros of its own into main_afl.c, which the stricter warnings do not like.
+afl-flags := $(filter-out -Werror -Wconversion,$(unit-flags))
 
 # ------------------------------------------------------------------------------------------------------ fragments
 hv-srcs :=
@@ -67,6 +70,8 @@ tools := $(foreach t,vouch build_vm,$(if $(tool-$(t)-srcs),$(t)))
 tool-bins := $(addprefix $(B)/,$(tools))
 unit-bins := $(foreach u,$(unit),$(B)/tests/unit/$(u))
 fuzz-bins := $(foreach f,$(fuzz),$(B)/tests/fuzz/$(f))
+replay-bins := $(foreach f,$(fuzz),$(B)/tests/replay/$(f))
+afl-bins := $(foreach f,$(fuzz),$(B)/tests/afl/$(f))
 products := $(if $(hv-srcs),$(B)/vouch.elf) $(tool-bins)
 
 .PHONY: all
@@ -88,7 +93,7 @@ build/expat/expat.h: | have-build
 	$(quiet)ln -sf /usr/include/expat_external.h $(@D)/ && ln -sf /usr/include/expat.h $@
 
 # A change of flags rebuilds: the file changes only when the flags do.
-$(B)/hv/flags $(B)/tool/flags $(B)/unit/flags $(B)/fuzz/flags: $(B)/%/flags: FORCE
+$(B)/hv/flags $(B)/tool/flags $(B)/unit/flags $(B)/fuzz/flags $(B)/afl/flags: $(B)/%/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $($*-flags)' | cmp -s - $@ || echo '$(CC) $($*-flags)' >$@
 .PHONY: FORCE
@@ -191,7 +196,7 @@ unit-tests: $(unit-bins)
 tools-tests: $(tool-bins)
 	$(quiet)VOUCH=$(CURDIR)/$(B)/vouch BUILD_VM=$(CURDIR)/$(B)/build_vm $(PYTHON) tests/run_tools.py
 
-check: unit-tests tools-tests
+check: unit-tests tools-tests fuzz-replay
 
 # ----------------------------------------------------------------------------------------------------------- fuzz
 $(B)/fuzz/%.o: %.c $(B)/fuzz/flags $(asl) | have-test
@@ -209,6 +214,32 @@ $(foreach f,$(fuzz),$(eval $(call fuzz-rule,$(f))))
 fuzz-build: $(fuzz-bins)
 fuzz: $(fuzz-bins)
 	$(quiet)$(PYTHON) tests/run_fuzz.py --seconds $(FUZZ_SECONDS) --work $(B)/tests/fuzz $(fuzz-bins)
+
+# The same targets with a main() of their own: built like unit tests to play the corpus again, or by AFL++'s compiler.
+fuzz-main-srcs = $(sort tests/fuzz/main_afl.c tests/fuzz/fuzz_$(1).c $(fuzz-$(1)-srcs))
+
+$(B)/afl/%.o: %.c $(B)/afl/flags $(asl) | have-test have-afl
+	@mkdir -p $(@D)
+	$(call say,AFLCC,$<)AFL_QUIET=1 $(AFL_CC) $(afl-flags) -c -o $@ $<
+
+define fuzz-main-rule
+$(B)/tests/replay/$(1): $(patsubst %.c,$(B)/unit/%.o,$(fuzz-main-srcs))
+	@mkdir -p $$(@D)
+	$$(call say,UNITLD,$$@)$(CC) $(san) -o $$@ $$^ $(fuzz-$(1)-libs)
+$(B)/tests/afl/$(1): $(patsubst %.c,$(B)/afl/%.o,$(fuzz-main-srcs))
+	@mkdir -p $$(@D)
+	$$(call say,AFLLD,$$@)AFL_QUIET=1 $(AFL_CC) $(san) -o $$@ $$^ $(fuzz-$(1)-libs)
+endef
+$(foreach f,$(fuzz),$(eval $(call fuzz-main-rule,$(f))))
+
+.PHONY: fuzz-replay fuzz-afl have-afl
+fuzz-replay: $(replay-bins)
+	$(quiet)$(PYTHON) tests/run_fuzz.py --replay --work $(B)/tests/replay $(replay-bins)
+
+have-afl:
+	@command -v $(AFL_CC) >/dev/null || { echo 'missing: $(AFL_CC) (Debian package afl++)' >&2; exit 3; }
+fuzz-afl: $(afl-bins)
+	@echo 'Now, for one of them: afl-fuzz -m none -i tests/fuzz/corpus/NAME -o DIR -- $(B)/tests/afl/NAME'
 
 # --------------------------------------------------------------------------------------------------- other checks
 .PHONY: headers-check no-globals-check
@@ -283,6 +314,8 @@ help:
 	@echo 'make check       unit tests and tests of the host tools, in seconds'
 	@echo 'make unit-NAME   one unit test program: $(unit)'
 	@echo 'make fuzz        fuzz all targets for FUZZ_SECONDS=$(FUZZ_SECONDS) in all: $(fuzz)'
+	@echo 'make fuzz-replay play every file of their corpora again, in seconds (part of make check)'
+	@echo 'make fuzz-afl    build the same targets for AFL++ (package afl++): docs/testing.md'
 	@echo 'make boot-test   boot through GRUB in QEMU (TEST=NAME: one of tests/boot/tests.cfg)'
 	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
 	@echo 'make debug       QEMU with the demo guest (IMAGE=FILE: another), stopped, and gdb on it; make debug-test tries gdb'
@@ -296,3 +329,4 @@ help:
 -include $(foreach t,$(tools),$(patsubst %.c,$(B)/tool/%.d,$(tool-$(t)-srcs)))
 -include $(foreach u,$(unit),$(patsubst %.c,$(call unit-dir,$(u))/%.d,$(call unit-srcs,$(u))))
 -include $(foreach f,$(fuzz),$(patsubst %.c,$(B)/fuzz/%.d,tests/fuzz/fuzz_$(f).c $(fuzz-$(f)-srcs)))
+-include $(foreach f,$(fuzz),$(foreach d,unit afl,$(patsubst %.c,$(B)/$(d)/%.d,$(call fuzz-main-srcs,$(f)))))

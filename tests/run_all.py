@@ -53,6 +53,7 @@ def main():
         ("no-globals-check", make + ["no-globals-check"]),
         ("unit tests", make + ["-k", "unit-tests"]),
         ("tests of the host tools", make + ["tools-tests"]),
+        ("corpora of the fuzz targets", make + ["-k", "fuzz-replay"]),
         ("fuzz", make + ["-k", "fuzz", "FUZZ_SECONDS=" + a.fuzz_seconds]),
         ("guest tests", make + ["guest-test"]),
         ("gdb", make + ["debug-test"]),

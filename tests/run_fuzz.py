@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the libFuzzer targets, the time split evenly over them, from the seed corpus. A crash file stays in --work."""
+"""Runs the libFuzzer targets, the time split evenly over them, from the seed corpus. A crash file stays in --work.
+
+--replay: plays each file of each corpus once instead, with targets that have a main() of their own."""
 
 import argparse
 import concurrent.futures
@@ -32,12 +34,45 @@ def run(binary, work, seconds):
     return name, status
 
 
+def replay(binary, work):
+    """(name, files played well, files not played, log)."""
+    name = os.path.basename(binary)
+    seeds = os.path.join(here, "fuzz", "corpus", name)
+    files = sorted(os.path.join(seeds, f) for f in os.listdir(seeds)) if os.path.isdir(seeds) else []
+    path = os.path.join(work, name + ".log")
+    if not files:
+        return name, 0, 1, "no file in %s" % seeds
+    with open(path, "wb") as log:
+        try:
+            status = subprocess.run([binary] + files, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                    timeout=120).returncode
+        except subprocess.TimeoutExpired:
+            status = "no end"
+    return name, len(files) - (status != 0), int(status != 0), path
+
+
+def replay_all(targets, work):
+    total = results.Counter("fuzz-replay")
+    os.makedirs(work, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        for name, good, bad, path in pool.map(lambda t: replay(t, work), targets):
+            if bad and os.path.exists(path):
+                with open(path, encoding="utf-8", errors="replace") as f:
+                    print("".join(f.readlines()[-60:]).rstrip())
+            print("%s fuzz-replay %s: %d files (%s)" % ("FAIL" if bad else "PASS", name, good + bad, path), flush=True)
+            total.add(good, bad)
+    return total.finish()
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--seconds", type=int, default=60)
     p.add_argument("--work", required=True)
+    p.add_argument("--replay", action="store_true")
     p.add_argument("targets", nargs="*")
     a = p.parse_args()
+    if a.replay:
+        return replay_all(a.targets, a.work)
     total = results.Counter("fuzz")
     lanes = os.cpu_count() or 2
     seconds = max(1, a.seconds // max(1, len(a.targets)))

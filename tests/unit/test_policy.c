@@ -17,6 +17,7 @@
 #include "arch/x86/exit/operand.h"
 #include "arch/x86/exit/policy.h"
 #include "tests/unit/support/seam.h"
+#include "tests/unit/support/xcr0.h"
 
 /* What policy code calls of other rooms, as far as these tests need it. */
 static uint64_t apic_value;
@@ -454,6 +455,24 @@ static void cr_values_by_instruction(void **ctx)
 	assert_false(fits);
 }
 
+static void xsetbv_writes_what_it_accepts(void **ctx)
+{
+	uint64_t all = policy_xcr0();
+
+	(void)ctx;
+	seam_reset();
+	for (uint64_t val = 0; val < 16; val++) {
+		bool good = (val & 1) && !(val & ~all) && (val & 6) != 4;
+
+		fake_xcr0 = seam.vcpu.xcr0 = 0x77;
+		seam.vcpu.gpr[REG_RAX] = val;
+		seam.vcpu.gpr[REG_RCX] = seam.vcpu.gpr[REG_RDX] = 0;
+		assert_int_equal(exit_xsetbv(&seam.vcpu), good ? EXIT_NEXT : EXIT_FAULT);
+		assert_int_equal(fake_xcr0, good ? val : 0x77);
+		assert_int_equal(seam.vcpu.xcr0, good ? val : 0x77);
+	}
+}
+
 static void xsetbv_refuses_before_it_writes(void **ctx)
 {
 	struct vcpu *v = fresh();
@@ -493,6 +512,7 @@ int main(void)
 		cmocka_unit_test(cr0_rules),
 		cmocka_unit_test(cr4_and_cr8_rules),
 		cmocka_unit_test(cr_values_by_instruction),
+		cmocka_unit_test(xsetbv_writes_what_it_accepts),
 		cmocka_unit_test(xsetbv_refuses_before_it_writes),
 	};
 

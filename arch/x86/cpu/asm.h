@@ -6,7 +6,7 @@
 #include <vouch/types.h>
 
 #ifdef VOUCH_HOST_TEST
-/* Host tests bring a machine of their own: tests/unit/support/ports.h. */
+/* Host tests bring a machine of their own: tests/unit/support/ports.h, xcr0.h. */
 uint8_t port_in8(uint16_t port);
 uint16_t port_in16(uint16_t port);
 uint32_t port_in32(uint16_t port);
@@ -14,6 +14,7 @@ void port_out8(uint16_t port, uint8_t v);
 void port_out16(uint16_t port, uint16_t v);
 void port_out32(uint16_t port, uint32_t v);
 uint64_t tsc_read(void);
+void xcr0_write(uint64_t v);
 #else
 static inline uint8_t port_in8(uint16_t port)
 {
@@ -61,6 +62,11 @@ static inline uint64_t tsc_read(void)
 	/* LFENCE: the counter must not be read before what stands in front of it is done. */
 	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
 	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void xcr0_write(uint64_t v)
+{
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 #endif
 
@@ -124,11 +130,6 @@ static inline uint64_t xcr0_read(void)
 
 	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
 	return (uint64_t)hi << 32 | lo;
-}
-
-static inline void xcr0_write(uint64_t v)
-{
-	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
 static inline void tlb_flush_page(const void *p)
