@@ -318,6 +318,7 @@ help:
 	@echo 'make fuzz-afl    build the same targets for AFL++ (package afl++): docs/testing.md'
 	@echo 'make boot-test   boot through GRUB in QEMU (TEST=NAME: one of tests/boot/tests.cfg)'
 	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
+	@echo 'make bench       measure in instructions, beside KVM; writes docs/performance.md'
 	@echo 'make debug       QEMU with the demo guest (IMAGE=FILE: another), stopped, and gdb on it; make debug-test tries gdb'
 	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'
 	@echo 'make format-check   rules of style; make format FILE=a.c lays one file out anew'
