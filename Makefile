@@ -14,7 +14,9 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 DEBUG ?=
+COVERAGE ?=
 variant := $(if $(findstring clang,$(CC)),clang)$(if $(DEBUG),$(if $(findstring clang,$(CC)),-)debug)
+variant := $(if $(COVERAGE),coverage,$(variant))
 B := build$(if $(variant),/$(variant))
 
 LD := ld
@@ -43,7 +45,7 @@ hv-flags := $(common) $(hv-include) $(debug-flags) -O2 -g -ffreestanding -mgener
 	-mcmodel=kernel -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing
 tool-flags := $(common) -Iinclude -I. -I$(B)/gen -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-san := -fno-sanitize-recover=all -fsanitize=address,undefined
+san := $(if $(COVERAGE),--coverage,-fno-sanitize-recover=all -fsanitize=address,undefined)
 unit-flags := $(common) $(san) -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen -DVOUCH_HOST_TEST -DVOUCH_DEBUG
 fuzz-flags := $(common) $(san),fuzzer-no-link -g -O1 -fno-omit-frame-pointer -Iinclude -I. -I$(B)/gen \
 	-DVOUCH_HOST_TEST -DVOUCH_DEBUG
@@ -323,6 +325,7 @@ help:
 	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'
 	@echo 'make format-check   rules of style; make format FILE=a.c lays one file out anew'
 	@echo 'make long-test   the long boots alone (TEST=NAME: one of tests/boot/long.cfg)'
+	@echo 'make coverage    lines that unit tests and fuzz corpora execute, by room and file'
 	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
 	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N'
 

@@ -53,3 +53,11 @@ debug: all $(IMAGE) | have-test
 
 debug-test: all build/guest/demo.img | have-test
 	$(quiet)$(PYTHON) tests/debug/run.py --build $(B) build/guest/demo.img
+
+# ------------------------------------------------------------------------------------------------------- coverage
+# A build of its own, by gcc with --coverage instead of sanitizers: build/coverage. Counts of an earlier run would add up.
+.PHONY: coverage
+coverage: | have-check
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	+$(quiet)$(MAKE) --no-print-directory CC=gcc DEBUG= COVERAGE=1 unit-tests $(if $(value replay-bins),fuzz-replay)
+	$(quiet)$(PYTHON) tests/coverage.py --gcov $(GCOV) build/coverage
