@@ -3,6 +3,7 @@
 #include "core/ram.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <vouch/host.h>
 #include <vouch/platform.h>
@@ -76,17 +77,22 @@ static int fill(struct vm *vm, uint64_t g, uint64_t end)
 	return 0;
 }
 
-/* The first 2 MiB: RAM, hole, read-only window for tables, RAM, all in one block. */
+/*
+ * The first 2 MiB: RAM, hole, read-only window for tables, RAM, all in one block. No card has a ROM, but what looks for
+ * them reads word by word: memory that holds ones saves an exit each.
+ */
 static int fill_first(struct vm *vm, uint64_t end)
 {
 	hpa_t base;
 	int err = take(vm, PAGE_ORDER_2M, &base);
 
+	if (err)
+		return err;
+	memset(hpa_to_ptr(hpa_add(base, GPA_NO_ROM_BASE)), 0xff, GPA_ROM_BASE - GPA_NO_ROM_BASE);
+	err = nested_map(vm->nested, gpa(0), base, GPA_LOW_RAM_END, NESTED_RWX);
 	if (!err)
-		err = nested_map(vm->nested, gpa(0), base, GPA_LOW_RAM_END, NESTED_RWX);
-	if (!err)
-		err = nested_map(vm->nested, gpa(GPA_ROM_BASE), hpa_add(base, GPA_ROM_BASE),
-				 GPA_HIGH_RAM - GPA_ROM_BASE, NESTED_RX);
+		err = nested_map(vm->nested, gpa(GPA_NO_ROM_BASE), hpa_add(base, GPA_NO_ROM_BASE),
+				 GPA_HIGH_RAM - GPA_NO_ROM_BASE, NESTED_RX);
 	if (!err && end > GPA_HIGH_RAM)
 		err = nested_map(vm->nested, gpa(GPA_HIGH_RAM), hpa_add(base, GPA_HIGH_RAM),
 				 min_u64(end, SIZE_2M) - GPA_HIGH_RAM, NESTED_RWX);

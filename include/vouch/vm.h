@@ -20,6 +20,7 @@ struct ram_list;
 
 /* Guest-physical layout, fixed: saved guests depend on it (docs/architecture.md, "Guest-physical layout"). */
 #define GPA_LOW_RAM_END   0xa0000ull     /* RAM below 640 K */
+#define GPA_NO_ROM_BASE   0xc0000ull     /* where cards have their ROMs: read-only memory, all ones */
 #define GPA_ROM_BASE      0xe0000ull     /* ACPI tables, read-only */
 #define GPA_HIGH_RAM      0x100000ull    /* RAM again, up to at most GPA_MMIO_BASE */
 #define GPA_MMIO_BASE     0xc0000000ull  /* 3-4 GiB: MMIO only */

@@ -224,6 +224,10 @@ static void check_holes(void)
 		     "the first bytes behind RAM read as ones");
 	report_vouch(*(volatile u32 *)at(0xa0000) == ~0u && *(volatile u32 *)at(0xc0000) == ~0u,
 		     "A0000 and C0000 read as ones");
+	*(volatile u64 *)at(0xc0000) = 0;
+	*(volatile u64 *)at(0xdfff8) = 0;
+	report_vouch(*(volatile u64 *)at(0xc0000) == ~0ull && *(volatile u64 *)at(0xdfff8) == ~0ull,
+		     "no write changes what is at C0000 and DFFF8");
 }
 
 static void check_rom(void)
