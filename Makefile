@@ -294,6 +294,10 @@ long-test: all guest-files $(guest) | have-long
 guest-test: all $(guest) | have-test
 	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/tests.cfg $(if $(TEST),--only '$(TEST)')
 
+.PHONY: long-guest-test
+long-guest-test: all $(guest) | have-test
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/long.cfg $(if $(TEST),--only '$(TEST)')
+
 test:
 	@tools/setup.sh --tests
 	+$(quiet)$(PYTHON) tests/run_all.py --make '$(MAKE)' --jobs $(JOBS) --fuzz-seconds $(FUZZ_SECONDS)
@@ -325,7 +329,11 @@ help:
 	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'
 	@echo 'make format-check   rules of style; make format FILE=a.c lays one file out anew'
 	@echo 'make long-test   the long boots alone (TEST=NAME: one of tests/boot/long.cfg)'
+<<<<<<< Updated upstream
 	@echo 'make coverage    lines that unit tests and fuzz corpora execute, by room and file'
+=======
+	@echo 'make long-guest-test   the long runs of test kernels (TEST=NAME: one of tests/guest/long.cfg)'
+>>>>>>> Stashed changes
 	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
 	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N'
 

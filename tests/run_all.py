@@ -64,6 +64,7 @@ def main():
     ]
     if a.long:
         parts.append(("long boots", make + ["long-test"]))
+        parts.append(("long guest tests", make + ["long-guest-test"]))
     sums = [run_part(name, argv) for name, argv in parts]
     passed, failed = sum(s[0] for s in sums), sum(s[1] for s in sums)
     print("\nFailed parts: %s" % (", ".join(parts[i][0] for i, s in enumerate(sums) if s[1]) or "none"))

@@ -112,6 +112,10 @@ void idt_load(void);
 void gate_set(unsigned int vector, unsigned int type, unsigned int dpl, unsigned int ist);
 void trap_set(unsigned int vector, trap_handler h);      /* NULL: as before */
 void interrupt_set(unsigned int vector, trap_handler h); /* the same, for readers */
+bool trap_expected(struct frame *f);             /* a trap that TRY() waits for: goes on behind it, for handlers */
+/* entry.S: fn(arg); true if guarded_resume(state) ended it. For tests whose handlers decide by themselves. */
+bool guarded_call(void (*fn)(void *), void *arg, u64 state[8]);
+__attribute__((noreturn)) void guarded_resume(const u64 state[8]);
 /* Runs fn(arg); a trap without handler of its own ends it. RFLAGS is as before afterwards. */
 struct fault guarded(void (*fn)(void *), void *arg);
 /* The same at CPL 3 (paging_user() first); vector USER_DONE when fn returned. */

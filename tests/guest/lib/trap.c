@@ -17,8 +17,6 @@ static struct fault *guard;
 static u64 guard_state[8];
 
 extern const struct extable extable_start[], extable_end[];
-bool guarded_call(void (*fn)(void *), void *arg, u64 state[8]);
-__attribute__((noreturn)) void guarded_resume(const u64 state[8]);
 __attribute__((noreturn)) void user_enter(void (*fn)(void *), void *arg, void *stack);
 void trap(struct frame *f);
 
@@ -94,20 +92,25 @@ static const struct extable *expected_at(u64 rip)
 	return NULL;
 }
 
+bool trap_expected(struct frame *f)
+{
+	const struct extable *e = (f->cs & 3) ? NULL : expected_at(f->rip);
+
+	if (!e)
+		return false;
+	last = fault_of(f);
+	f->rip = e->resume;
+	return true;
+}
+
 void trap(struct frame *f)
 {
-	const struct extable *e;
-
 	if (handlers[f->vector]) {
 		handlers[f->vector](f);
 		return;
 	}
-	e = (f->cs & 3) ? NULL : expected_at(f->rip);
-	if (e) {
-		last = fault_of(f);
-		f->rip = e->resume;
+	if (trap_expected(f))
 		return;
-	}
 	if (guard) {
 		*guard = fault_of(f);
 		guard = NULL;
