@@ -329,11 +329,8 @@ help:
 	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'
 	@echo 'make format-check   rules of style; make format FILE=a.c lays one file out anew'
 	@echo 'make long-test   the long boots alone (TEST=NAME: one of tests/boot/long.cfg)'
-<<<<<<< Updated upstream
 	@echo 'make coverage    lines that unit tests and fuzz corpora execute, by room and file'
-=======
 	@echo 'make long-guest-test   the long runs of test kernels (TEST=NAME: one of tests/guest/long.cfg)'
->>>>>>> Stashed changes
 	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
 	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N'
 
