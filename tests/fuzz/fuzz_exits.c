@@ -221,7 +221,7 @@ static void step(void)
 	case 11: do_cr_instruction(); break;
 	case 12: do_xsetbv(); break;
 	case 13: expect_action(exit_hypercall(&rig.vcpu), NEXT); break;
-	case 14:
+	case 14: rig_raise_interrupt(); break;
 	case 15: rig_pass_time(); break;
 	case 16: rig_take_interrupt(); break;
 	case 17: do_register(); break;

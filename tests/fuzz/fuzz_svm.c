@@ -186,6 +186,8 @@ static void step(void)
 
 	if (how & 1)
 		rig_pass_time();
+	if (how & 16)
+		rig_raise_interrupt();
 	rig.vcpu.nmi_pending |= (how & 0x0e) == 0x0e;
 	rig.vcpu.halted = rig.vcpu.halted && !svm_event_wakes(&rig.vcpu);
 	if (rig.vcpu.halted) {

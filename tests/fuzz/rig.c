@@ -253,6 +253,28 @@ void rig_pass_time(void)
 	vcpu_service(&rig.vcpu);
 }
 
+static void raise_pic_line(unsigned int irq)
+{
+	static const struct { uint8_t port, val; } icw[] = { { 0x20, 0x11 }, { 0x21, 0x20 }, { 0x21, 4 }, { 0x21, 1 },
+							     { 0xa0, 0x11 }, { 0xa1, 0x28 }, { 0xa1, 2 }, { 0xa1, 1 },
+							     { 0x21, 0 }, { 0xa1, 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(icw); i++)
+		bus_write(&rig.vm.pio, icw[i].port, 1, icw[i].val);
+	pic_set(&rig.machine.pic, irq, false);
+	pic_set(&rig.machine.pic, irq, true);
+}
+
+void rig_raise_interrupt(void)
+{
+	uint64_t how = rig_take(1);
+
+	if (how & 1)
+		lapic_inject(rig.vcpu.lapic, (uint8_t)rig_take(1), how & 2);
+	else
+		raise_pic_line((unsigned int)how >> 1 & 15);
+}
+
 void rig_take_interrupt(void)
 {
 	int vector;

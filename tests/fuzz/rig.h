@@ -49,6 +49,8 @@ uint64_t rig_mmio(void);
 
 /* Time passes and the run loop's service runs; console input may come. */
 void rig_pass_time(void);
+/* One comes in: a vector at the local APIC, or a line at a PIC that is set up as PC software does it. */
+void rig_raise_interrupt(void);
 /* Takes an interrupt if there is one. */
 void rig_take_interrupt(void);
 
