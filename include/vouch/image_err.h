@@ -100,7 +100,8 @@
 	X(IMG_ERR_BZ_INITRD, "initrd does not fit below its limit") \
 	X(IMG_ERR_MEMORY_SMALL, "guest memory too small") \
 	/* The machine. */ \
-	X(IMG_ERR_HOST_MEMORY, "not enough host memory")
+	X(IMG_ERR_HOST_MEMORY, "not enough host memory") \
+	X(IMG_ERR_NAME_TAKEN, "guest name is taken")
 
 enum image_err {
 #define X(value, text) value,
