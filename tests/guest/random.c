@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A guest that does anything: writes all over its memory and its devices', programs every port and MSR with random
- * values, executes random bytes in all widths and at both privilege levels, from seed=N and the second of its start (who
- * comes round by a reset shall not do the same again), for seconds=N. In the last fifth it also does what may be the end of it (instructions on devices, HLT
- * without interrupts, power-off): a guest may die, and what must not die is judged by whoever started it. For Vouch alone:
- * the devices of plain QEMU would write to memory behind its back.
+ * values, executes random bytes in all widths and at both privilege levels, from seed=N and the second of its start
+ * (who comes round by a reset shall not do the same again), for seconds=N. In the last fifth it also does what may be
+ * the end of it (instructions on devices, HLT without interrupts, power-off): a guest may die, and what must not die is
+ * judged by whoever started it. For Vouch alone: the devices of plain QEMU would write to memory behind its back.
  */
 #include "lib/guest.h"
 
