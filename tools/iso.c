@@ -11,7 +11,7 @@
 
 static const char help[] =
 	"Usage: vouch iso [OPTION]... -o OUT.iso IMG...\n"
-	"Make an ISO on which GRUB (BIOS) loads Vouch and the images.\n\n"
+	"Make an ISO on which GRUB (BIOS and UEFI) loads Vouch and the images.\n\n"
 	"  -o, --output=OUT.iso   the ISO (required)\n"
 	"  -c, --cmdline=STR      options of Vouch, separated by blanks\n"
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"

@@ -21,7 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define GRUB_DIR "/usr/lib/grub/i386-pc"
+#define GRUB_BIOS "/usr/lib/grub/i386-pc"
+#define GRUB_UEFI "/usr/lib/grub/x86_64-efi"
 
 int mkiso_check_cmdline(const char *text)
 {
@@ -98,6 +99,8 @@ static void grub_config(struct bytes *b, const struct mkiso *m)
 			  "serial --unit=0 --speed=115200\n"
 			  "terminal_input serial console\n"
 			  "terminal_output serial console\n"
+			  /* Modules that only this platform has; the loader hands their framebuffer on. */
+			  "if [ \"$grub_platform\" = efi ]; then insmod efi_gop; insmod efi_uga; fi\n"
 			  "multiboot2 /boot/vouch.elf");
 	add_words(b, m->cmdline);
 	bytes_add_text(b, "\n");
@@ -105,7 +108,9 @@ static void grub_config(struct bytes *b, const struct mkiso *m)
 		snprintf(line, sizeof(line), "module2 /boot/guest%u.img guest\n", i);
 		bytes_add_text(b, line);
 	}
-	bytes_add_text(b, "boot\n");
+	/* multiboot2 has just asked for a framebuffer; on a BIOS, text needs no mode to be set and works everywhere. */
+	bytes_add_text(b, "if [ \"$grub_platform\" = pc ]; then set gfxpayload=text; fi\n"
+			  "boot\n");
 }
 
 /* A temporary file with the configuration; NULL after a message. */
@@ -165,8 +170,14 @@ static int check_programs(void)
 
 	if (status == CLI_GOOD)
 		status = spawn_need("xorriso", "xorriso");
-	if (status == CLI_GOOD && access(GRUB_DIR "/boot.img", R_OK) != 0) {
-		cli_error("GRUB for BIOS is missing (%s); install the Debian package grub-pc-bin", GRUB_DIR);
+	if (status == CLI_GOOD)
+		status = spawn_need("mformat", "mtools");
+	if (status == CLI_GOOD && access(GRUB_BIOS "/boot.img", R_OK) != 0) {
+		cli_error("GRUB for BIOS is missing (%s); install the Debian package grub-pc-bin", GRUB_BIOS);
+		status = CLI_ENV;
+	}
+	if (status == CLI_GOOD && access(GRUB_UEFI "/efi_gop.mod", R_OK) != 0) {
+		cli_error("GRUB for UEFI is missing (%s); install the Debian package grub-efi-amd64-bin", GRUB_UEFI);
 		status = CLI_ENV;
 	}
 	return status;
@@ -194,10 +205,15 @@ static int check_files(const struct mkiso *m, const char *hypervisor)
 static int mkrescue(const struct mkiso *m, const char *hypervisor, const char *config, const char *out)
 {
 	char *fixed[] = {
-		"grub-mkrescue", "-d", GRUB_DIR, "--locales=", "--fonts=", "--themes=",
+		/* Without a folder it takes every platform that is installed; modules named here must be in each. */
+		"grub-mkrescue", "--locales=", "--fonts=", "--themes=",
 		("--install-modules=multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt "
-		 "fat relocator video biosdisk"),
-		"-o", (char *)(uintptr_t)out, graft("/boot/vouch.elf", hypervisor),
+		 "part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_plan part_sun part_sunpc "
+		 "fat relocator video video_fb"),
+		"-o", (char *)(uintptr_t)out,
+		("/boot/grub/x86_64-efi/efi_gop.mod=" GRUB_UEFI "/efi_gop.mod"),
+		("/boot/grub/x86_64-efi/efi_uga.mod=" GRUB_UEFI "/efi_uga.mod"),
+		graft("/boot/vouch.elf", hypervisor),
 		graft("/boot/grub/grub.cfg", config),
 	};
 	size_t count = 0, n = ARRAY_SIZE(fixed);

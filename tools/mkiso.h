@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Makes an ISO on which GRUB (BIOS) loads Vouch and guest images: what `vouch iso` and `vouch run` share. */
+/* Makes an ISO on which GRUB (BIOS and UEFI) loads Vouch and guest images: what `vouch iso` and `vouch run` share. */
 #ifndef VOUCH_TOOLS_MKISO_H
 #define VOUCH_TOOLS_MKISO_H
 

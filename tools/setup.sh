@@ -32,6 +32,8 @@ test  qemu-system-x86_64               qemu-system-x86
 test  /usr/share/seabios/bios-256k.bin seabios
 test  grub-mkrescue                    grub-common
 test  /usr/lib/grub/i386-pc/boot.img   grub-pc-bin
+test  /usr/lib/grub/x86_64-efi/efi_gop.mod grub-efi-amd64-bin
+test  /usr/share/OVMF/OVMF_CODE_4M.fd  ovmf
 test  xorriso                          xorriso
 test  mformat                          mtools
 test  cpio                             cpio

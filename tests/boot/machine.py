@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -17,16 +18,16 @@ class MachineError(Exception):
 
 
 class Machine:
-    def __init__(self, iso, cpu, memory, extra, folder, name):
+    def __init__(self, iso, cpu, memory, extra, folder, name, firmware="bios", vga="none"):
         self.folder, self.name = folder, name
         self.qmp_path = os.path.join(folder, "qmp")
         self.com2_path = os.path.join(folder, "com2")
         for path in (self.qmp_path, self.com2_path):
             if os.path.exists(path):
                 os.unlink(path)
-        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-vga", "none",
+        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-vga", vga,
                 "-display", "none", "-no-reboot", "-cdrom", iso,
-                "-serial", "stdio", "-serial", "file:" + self.com2_path, "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + extra
+                "-serial", "stdio", "-serial", "file:" + self.com2_path, "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra
         self.errors = open(os.path.join(folder, "qemu-stderr"), "w+b")
         self.raw = bytearray()
         self.changed = threading.Condition()
@@ -42,6 +43,23 @@ class Machine:
         except OSError as e:
             self.kill()
             raise MachineError("no control socket: %s; QEMU says: %s" % (e, self.stderr())) from e
+
+    def _firmware(self, kind):
+        """QEMU's arguments for UEFI: OVMF and variables of this boot's own."""
+        if kind == "bios":
+            return []
+        if kind != "uefi":
+            raise MachineError("unknown firmware %s" % kind)
+        variables = os.path.join(self.folder, "vars.fd")
+        shutil.copyfile("/usr/share/OVMF/OVMF_VARS_4M.fd", variables)
+        return ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+                "-drive", "if=pflash,format=raw,file=" + variables]
+
+    def screendump(self):
+        """The path of a picture of the screen as it is now."""
+        path = os.path.join(self.folder, "screen.ppm")
+        self.command({"execute": "screendump", "arguments": {"filename": path}})
+        return path
 
     def _read(self):
         while True:

@@ -24,6 +24,8 @@ sys.path.insert(0, os.path.dirname(here))
 import images  # noqa: E402
 import iso  # noqa: E402
 import results  # noqa: E402
+import screen  # noqa: E402
+import screen  # noqa: E402
 from machine import Machine, MachineError  # noqa: E402
 
 # A loaded machine with two cores: VOUCH_TEST_PATIENCE multiplies all time limits.
@@ -84,7 +86,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?*" or len(mark) != 1:
+        if mark not in "=>%~!:?*@" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -112,7 +114,21 @@ class Moments:
             raise Failure("unknown comparison %s" % kind)
 
 
-def run_script(machine, script, forbidden, limit):
+def check_screen(machine, text, fonts, limit):
+    """Waits until a line of the screen holds text. fonts: FILE and the width of a cell."""
+    name, cell = fonts.split()
+    glyphs = screen.font(os.path.join(top, "build", "font", name + ".psf.gz"))
+    while True:
+        seen = screen.read(machine.screendump(), glyphs, int(cell))
+        if any(screen.holds(line, text) for line in seen):
+            return
+        if machine.ended or time.monotonic() > limit:
+            raise Failure("the screen lacks: %s; it shows:\n%s"
+                          % (text, "\n".join(line.replace("\0", "?") for line in seen if line)))
+        time.sleep(0.5)
+
+
+def run_script(machine, script, forbidden, limit, fonts=""):
     """Plays the script; returns the position in the transcript behind the last match."""
     at = 0
     moments, same = Moments(machine), {}
@@ -159,6 +175,8 @@ def run_script(machine, script, forbidden, limit):
             machine.monitor(rest)
         elif mark == "~":
             time.sleep(float(rest))
+        elif mark == "@":
+            check_screen(machine, rest, fonts, min(limit, time.monotonic() + 20 * PATIENCE))
         elif mark == "?":
             moments.compare(*rest.split())
     check_forbidden(machine.text())
@@ -197,7 +215,17 @@ class Test:
                                              os.path.join(self.work, "images")), string.strip()))
         return out
 
+    def vouch_iso(self, path):
+        argv = [os.path.join(self.build, "vouch"), "iso", "-o", path, "-c", self.cfg.get("cmdline", "")]
+        done = subprocess.run(argv + [image for image, _ in self.modules()], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        if done.returncode:
+            raise Failure("vouch iso: " + done.stdout.decode("utf-8", "replace"))
+        return path
+
     def make_iso(self):
+        if self.cfg.get("iso") == "vouch":
+            return self.vouch_iso(os.path.join(self.folder, "boot.iso"))
         with open(os.path.join(self.build, "vouch.elf"), "rb") as f:
             elf = f.read()
         if self.cfg.get("load"):
@@ -234,7 +262,7 @@ class Test:
 
     def judge(self, machine, limit):
         forbidden = lines(self.cfg.get("forbid", "")) + lines(self.cfg.get("also-forbid", ""))
-        run_script(machine, self.cfg.get("script", ""), forbidden, limit)
+        run_script(machine, self.cfg.get("script", ""), forbidden, limit, self.cfg.get("screen", ""))
         self.judge_end(machine, limit)
         text = machine.text()
         for regex in forbidden:
@@ -258,10 +286,11 @@ class Test:
         try:
             path = self.make_iso()
             machine = Machine(path, self.cfg.get("cpu", "EPYC"), self.cfg.get("memory", "512"),
-                              shlex.split(self.cfg.get("qemu", "")), self.folder, self.name)
+                              shlex.split(self.cfg.get("qemu", "")), self.folder, self.name,
+                              self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"))
             limit = time.monotonic() + float(self.cfg.get("timeout", "120")) * PATIENCE
             passed = self.judge(machine, limit)
-        except (Failure, MachineError, iso.IsoError, OSError, subprocess.SubprocessError, re.error, ValueError) as e:
+        except (Failure, MachineError, iso.IsoError, screen.ScreenError, OSError, subprocess.SubprocessError, re.error, ValueError) as e:
             why = str(e) or type(e).__name__
             passed, failed = getattr(e, "passed", 0), getattr(e, "failed", 1)
         finally:

@@ -11,7 +11,8 @@ import unittest
 from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, image, read
 
 HAVE_GRUB = (shutil.which("grub-mkrescue") and shutil.which("xorriso") and
-             os.path.exists("/usr/lib/grub/i386-pc/boot.img"))
+             shutil.which("mformat") and os.path.exists("/usr/lib/grub/i386-pc/boot.img") and
+             os.path.exists("/usr/lib/grub/x86_64-efi/efi_gop.mod"))
 
 
 class IsoTest(ToolTest):
@@ -37,7 +38,7 @@ class IsoTest(ToolTest):
         return folder
 
 
-@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso and GRUB for BIOS")
+@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso, mtools and GRUB for BIOS and UEFI")
 class Iso(IsoTest):
     def from_iso(self, iso, name):
         out = self.path("extracted")
@@ -69,6 +70,14 @@ class Iso(IsoTest):
         data = read(self.path("x.iso"))
         self.assertEqual(data[510:512], b"\x55\xaa")
         self.assertIn(b"EL TORITO SPECIFICATION", data[17 * 2048:18 * 2048])
+        # The boot catalogue, whose place the record names: default entry for a BIOS, then a section for UEFI (ef).
+        at = int.from_bytes(data[17 * 2048 + 0x47:17 * 2048 + 0x4b], "little") * 2048
+        self.assertEqual((data[at], data[at + 1], data[at + 32]), (1, 0, 0x88))
+        self.assertEqual((data[at + 64], data[at + 65], data[at + 96]), (0x91, 0xef, 0x88))
+        lines = self.from_iso(self.path("x.iso"), "/boot/grub/grub.cfg").decode().split("\n")
+        self.assertIn('if [ "$grub_platform" = efi ]; then insmod efi_gop; insmod efi_uga; fi', lines)
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/grub/x86_64-efi/efi_gop.mod"),
+                         read("/usr/lib/grub/x86_64-efi/efi_gop.mod"))
 
     def test_bad_images_are_warned_about(self):
         bad = os.path.join(VECTORS, "invalid", "hash.img")
@@ -106,6 +115,9 @@ class Environment(IsoTest):
         done = self.vouch("iso", "-o", "x.iso", "-H", self.elf, img,
                           env=self.env(PATH=self.fake(grub_mkrescue="exit 0")))
         self.expect(done, ENV, "install the Debian package xorriso")
+        done = self.vouch("iso", "-o", "x.iso", "-H", self.elf, img,
+                          env=self.env(PATH=self.fake(grub_mkrescue="exit 0", xorriso="exit 0")))
+        self.expect(done, ENV, "install the Debian package mtools")
 
     def test_missing_hypervisor(self):
         alone = shutil.copy(VOUCH, self.path("vouch"))
@@ -163,7 +175,7 @@ class Run(IsoTest):
         self.expect(self.vouch("run", "-d", "gone.img"), ENV, "gone.img: cannot open")
 
 
-@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso and GRUB for BIOS")
+@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso, mtools and GRUB for BIOS and UEFI")
 class FakeQemu(IsoTest):
     def setUp(self):
         super().setUp()
