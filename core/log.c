@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Vouch's own lines, to the log ports if there are any, else to the console ports; to the screen always, if it is one. Host programs and tests link
- * another version of these functions. Cuts a line that is too long and marks the cut.
+ * Vouch's own lines, to the log ports if there are any, else to the console ports; to the screen always, if it is one.
+ * Host programs and tests link another version of these functions. Cuts a line that is too long and marks the cut.
  */
 #include <vouch/log.h>
 
