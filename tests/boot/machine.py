@@ -27,7 +27,8 @@ class Machine:
                 os.unlink(path)
         argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-vga", vga,
                 "-display", "none", "-no-reboot", "-cdrom", iso,
-                "-serial", "stdio", "-serial", "file:" + self.com2_path, "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra
+                "-serial", "stdio", "-serial", "file:" + self.com2_path,
+                "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra
         self.errors = open(os.path.join(folder, "qemu-stderr"), "w+b")
         self.raw = bytearray()
         self.changed = threading.Condition()
