@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
 	{ "verify", "judge images", command_verify },
 	{ "extract", "take the files out of an image", command_extract },
 	{ "iso", "make a bootable ISO of Vouch and images", command_iso },
+	{ "menu", "print or install a GRUB menu entry for Vouch and images", command_menu },
 	{ "run", "boot Vouch and images in QEMU", command_run },
 };
 

@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/outfile.h"
 #include "common/spawn.h"
+#include "grubtext.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ static char *own_dir(void)
 	return cli_strdup(dirname(path));
 }
 
-static char *find_hypervisor(void)
+char *mkiso_find_hypervisor(void)
 {
 	static const char *const places[] = { "vouch.elf", "../share/vouch/vouch.elf" };
 	char *dir = own_dir();
@@ -71,26 +72,6 @@ static char *find_hypervisor(void)
 
 /* ------------------------------------------------------------------ grub.cfg */
 
-/* Each word in single quotes, in which GRUB's shell takes everything literally but the quote itself. */
-static void add_words(struct bytes *b, const char *text)
-{
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (len > 0)
-			bytes_add_text(b, " '");
-		for (size_t i = 0; i < len; i++) {
-			if (text[i] == '\'')
-				bytes_add_text(b, "'\\''");
-			else
-				bytes_add(b, text + i, 1);
-		}
-		if (len > 0)
-			bytes_add_text(b, "'");
-		text += len + (text[len] == ' ');
-	}
-}
-
 static void grub_config(struct bytes *b, const struct mkiso *m)
 {
 	char line[64];
@@ -102,7 +83,7 @@ static void grub_config(struct bytes *b, const struct mkiso *m)
 			  /* Modules that only this platform has; the loader hands their framebuffer on. */
 			  "if [ \"$grub_platform\" = efi ]; then insmod efi_gop; insmod efi_uga; fi\n"
 			  "multiboot2 /boot/vouch.elf");
-	add_words(b, m->cmdline);
+	grubtext_add_words(b, m->cmdline);
 	bytes_add_text(b, "\n");
 	for (unsigned int i = 0; m->images[i]; i++) {
 		snprintf(line, sizeof(line), "module2 /boot/guest%u.img guest\n", i);
@@ -263,7 +244,7 @@ static int make(const struct mkiso *m, const char *hypervisor, const char *confi
 
 int mkiso_run(const struct mkiso *m)
 {
-	char *hypervisor = m->hypervisor ? cli_strdup(m->hypervisor) : find_hypervisor();
+	char *hypervisor = m->hypervisor ? cli_strdup(m->hypervisor) : mkiso_find_hypervisor();
 	char *config = NULL;
 	int status = hypervisor ? check_programs() : CLI_ENV;
 

@@ -15,6 +15,9 @@ struct mkiso {
 /* CLI_USAGE with a message if text cannot stand in a GRUB configuration. */
 int mkiso_check_cmdline(const char *text);
 
+/* The path of vouch.elf beside this program or in its share directory, to be freed; NULL after a message. */
+char *mkiso_find_hypervisor(void);
+
 /* Does not judge the images. Returns an enum cli_status; nothing stays at out on failure. */
 int mkiso_run(const struct mkiso *m);
 

@@ -5,8 +5,8 @@ tools-loader := $(addprefix loader/,bzimage.c config.c config_devices.c error.c 
 	plan.c verify.c xml.c xml_arena.c xml_tree.c)
 tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c xmlentity.c xmlwrite.c)
 
-tool-vouch-srcs := $(addprefix tools/,main.c build.c extract.c facts.c inspect.c inspect_json.c inspect_text.c iso.c \
-	json.c mkiso.c run.c verify.c common/sha256.c) $(tools-pack) $(tools-common) $(tools-loader)
+tool-vouch-srcs := $(addprefix tools/,main.c build.c extract.c facts.c grubtext.c inspect.c inspect_json.c inspect_text.c \
+	iso.c json.c menu.c menu_install.c mkiso.c run.c verify.c common/sha256.c) $(tools-pack) $(tools-common) $(tools-loader)
 tool-vouch-libs := -lexpat -lmbedcrypto
 
 tool-build_vm-srcs := tools/build_vm.c $(tools-pack) $(tools-common) $(tools-loader)

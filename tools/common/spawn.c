@@ -21,7 +21,7 @@
 #define EXIT_NO_EXEC 127              /* the shell's value for it */
 #define SHOWN_TAIL   2000             /* bytes of a failed program's output */
 
-int spawn_need(const char *program, const char *package)
+bool spawn_has(const char *program)
 {
 	const char *path = getenv("PATH");
 	char *dirs = cli_strdup(path ? path : "/usr/bin:/bin");
@@ -35,7 +35,12 @@ int spawn_need(const char *program, const char *package)
 		free(candidate);
 	}
 	free(dirs);
-	if (found)
+	return found;
+}
+
+int spawn_need(const char *program, const char *package)
+{
+	if (spawn_has(program))
 		return CLI_GOOD;
 	cli_error("the program %s is missing; install the Debian package %s", program, package);
 	return CLI_ENV;

@@ -5,6 +5,9 @@
 
 #include <vouch/types.h>
 
+/* Whether program is in PATH. */
+bool spawn_has(const char *program);
+
 /* CLI_GOOD if program is in PATH; else CLI_ENV with a message that names the Debian package. */
 int spawn_need(const char *program, const char *package);
 

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `vouch menu`: its command line, the verdict on the images, and the entry as printed. menu_install.c installs it. */
+#include "menu.h"
+
+#include "commands.h"
+#include "common/cli.h"
+#include "common/opened.h"
+#include "grubtext.h"
+#include "mkiso.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"Usage: vouch menu [OPTION]... IMG...\n"
+	"Print an entry for GRUB's menu that starts Vouch and the images, or install it.\n\n"
+	"  -i, --install          copy Vouch and the images to /boot/vouch, write /etc/grub.d/42_vouch and make\n"
+	"                         GRUB's menu anew\n"
+	"  -r, --root=DIR         root of the system or file system meant; default: /\n"
+	"  -c, --cmdline=STR      options of Vouch, separated by blanks\n"
+	"  -t, --title=STR        name of the entry; default: Vouch\n"
+	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
+	"  -h, --help             show this and exit\n"
+	"  -V, --version          show the version of vouch and exit\n";
+
+static const struct option options[] = {
+	{ "install", no_argument, NULL, 'i' },
+	{ "root", required_argument, NULL, 'r' },
+	{ "cmdline", required_argument, NULL, 'c' },
+	{ "title", required_argument, NULL, 't' },
+	{ "hypervisor", required_argument, NULL, 'H' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+/* ------------------------------------------------------------------ the entry */
+
+char *menu_word(const char *prefix, const char *text)
+{
+	struct bytes b = { 0 };
+
+	bytes_add_text(&b, prefix);
+	grubtext_add_quoted(&b, text, strlen(text));
+	bytes_add(&b, "", 1);
+	return b.data;
+}
+
+void menu_add_commands(struct bytes *b, const struct menu *m, char *const words[])
+{
+	/* As on the ISO: what UEFI needs for a framebuffer, which a distribution's menu may not have loaded. */
+	bytes_add_text(b, "\tif [ \"$grub_platform\" = efi ]; then insmod efi_gop; insmod efi_uga; fi\n"
+			  "\tinsmod multiboot2\n"
+			  "\tmultiboot2 ");
+	bytes_add_text(b, words[0]);
+	grubtext_add_words(b, m->cmdline);
+	bytes_add_text(b, "\n");
+	for (size_t i = 1; words[i]; i++) {
+		bytes_add_text(b, "\tmodule2 ");
+		bytes_add_text(b, words[i]);
+		bytes_add_text(b, " guest\n");
+	}
+	/* multiboot2 has just asked for a framebuffer; on a BIOS, text needs no mode to be set and works everywhere. */
+	bytes_add_text(b, "\tif [ \"$grub_platform\" = pc ]; then set gfxpayload=text; fi\n");
+}
+
+/* What GRUB calls the file: its absolute path, from root on. NULL after a message, with *status set. */
+static char *print_word(const char *path, const char *root, int *status)
+{
+	char *real = realpath(path, NULL), *word = NULL;
+	size_t len = strcmp(root, "/") == 0 ? 0 : strlen(root);
+
+	*status = CLI_USAGE;
+	if (!real) {
+		cli_error("%s: cannot open: %s", path, strerror(errno));
+		*status = CLI_ENV;
+	} else if (strncmp(real, root, len) != 0 || real[len] != '/') {
+		cli_error("%s: is not below %s", real, root);
+	} else if (!grubtext_fits(real)) {
+		cli_error("%s: no GRUB configuration can name it; use UTF-8 without control characters", real);
+	} else {
+		word = menu_word("", real + len);
+	}
+	free(real);
+	return word;
+}
+
+static void print_entry(const struct menu *m, char *const words[])
+{
+	struct bytes b = { 0 };
+
+	bytes_add_text(&b, "menuentry ");
+	grubtext_add_quoted(&b, m->title, strlen(m->title));
+	bytes_add_text(&b, " --class vouch {\n");
+	menu_add_commands(&b, m, words);
+	bytes_add_text(&b, "}\n");
+	fwrite(b.data, 1, b.len, stdout);
+	bytes_free(&b);
+}
+
+static int print(const struct menu *m)
+{
+	char **words = cli_alloc((m->count + 2) * sizeof(*words));
+	char *root = realpath(m->root ? m->root : "/", NULL);
+	int status = CLI_GOOD;
+
+	if (!root) {
+		cli_error("%s: %s", m->root, strerror(errno));
+		status = CLI_ENV;
+	}
+	for (size_t i = 0; i <= m->count && status == CLI_GOOD; i++) {
+		words[i] = print_word(i ? m->images[i - 1] : m->hypervisor, root, &status);
+		if (words[i])
+			status = CLI_GOOD;
+	}
+	if (status == CLI_GOOD)
+		print_entry(m, words);
+	for (size_t i = 0; words[i]; i++)
+		free(words[i]);
+	free(words);
+	free(root);
+	return cli_finish(status);
+}
+
+/* ------------------------------------------------------------------ the images */
+
+static int judge(const struct menu *m, const char *path, struct stat *st)
+{
+	struct opened *o = opened_open(path);
+	int status = o ? opened_judge(o) : CLI_ENV;
+
+	if (status == CLI_REFUSED)
+		cli_error("%s: refused: %s", path, o->err.text);
+	else if (status == CLI_GOOD && o->img.version == 0 && !strstr(m->cmdline, "integrity=none"))
+		cli_warn("%s: holds no hashes (v0): Vouch refuses it unless --cmdline has integrity=none", path);
+	if (status == CLI_GOOD)
+		*st = o->file.stat;
+	opened_close(o);
+	return status;
+}
+
+/* An image that is bad now will not be better at boot, when nobody may be there to read why. */
+static int print_or_install(const struct menu *m)
+{
+	struct stat *judged = cli_alloc(m->count * sizeof(*judged));
+	struct file hypervisor;
+	int status = file_open(&hypervisor, m->hypervisor);
+
+	if (status == CLI_GOOD)
+		file_close(&hypervisor);
+	for (size_t i = 0; i < m->count && status == CLI_GOOD; i++)
+		status = judge(m, m->images[i], &judged[i]);
+	if (status == CLI_GOOD)
+		status = m->install ? menu_install(m, judged) : print(m);
+	free(judged);
+	return status;
+}
+
+/* ------------------------------------------------------------------ the command line */
+
+static int take_title(const char *title)
+{
+	/* GRUB would take the hyphen for an option of menuentry. */
+	if (grubtext_fits(title) && title[0] != '-')
+		return CLI_GO_ON;
+	cli_error("a title is UTF-8 without control characters, not empty, and starts with no hyphen");
+	return cli_usage("menu");
+}
+
+static int take_option(int option, struct menu *m)
+{
+	switch (option) {
+	case 'i':
+		m->install = true;
+		return CLI_GO_ON;
+	case 'r':
+		m->root = optarg;
+		return CLI_GO_ON;
+	case 'c':
+		m->cmdline = optarg;
+		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("menu");
+	case 't':
+		m->title = optarg;
+		return take_title(optarg);
+	case 'H':
+		m->hypervisor = optarg;
+		return CLI_GO_ON;
+	default:
+		return cli_common_option(option, "menu", help);
+	}
+}
+
+int command_menu(int argc, char **argv)
+{
+	struct menu m = { .title = "Vouch", .cmdline = "" };
+	char *found = NULL;
+	int option, status = CLI_GO_ON;
+
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "ir:c:t:H:hV", options, NULL)) != -1)
+		status = take_option(option, &m);
+	if (status != CLI_GO_ON)
+		return status;
+	m.images = argv + optind;
+	m.count = (size_t)(argc - optind);
+	if (m.count == 0) {
+		cli_error("no image given");
+		return cli_usage("menu");
+	}
+	if (!m.hypervisor)
+		m.hypervisor = found = mkiso_find_hypervisor();
+	status = m.hypervisor ? print_or_install(&m) : CLI_ENV;
+	free(found);
+	return status;
+}
