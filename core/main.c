@@ -64,7 +64,7 @@ static void stage_memory(struct host *h)
 	lib_init(this_cpu());
 	memory_add(&h->pages, &h->boot, &r, BOOT_MAP_TOP, MEMORY_TOP);
 	log_stage("memory: %lu MiB free of %lu MiB, %u modules kept", (unsigned long)(h->pages.free_frames >> 8),
-		  (unsigned long)(frames >> 8), (unsigned int)h->boot.module_count);
+		  (unsigned long)(h->pages.total_frames >> 8), (unsigned int)h->boot.module_count);
 }
 
 static void stage_acpi(struct host *h)
