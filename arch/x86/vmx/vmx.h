@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the VMX room: its per-CPU and per-vCPU parts and the files' calls to each other. In the run loop the CPU is at
+ * IF=0: host events are taken only in vmx_host_window() and vmx_host_idle(). After a VM exit segments, FS and GS bases,
+ * TR, CR0, CR3, CR4, EFER, PAT and SYSENTER are the host's again; CR2, DR0-DR3, DR6, XCR0, the FPU, and the MSRs in
+ * vmx_live_msrs[] are the guest's all the while.
+ */
+#ifndef ARCH_X86_VMX_VMX_H
+#define ARCH_X86_VMX_VMX_H
+
+#include <vouch/hvm.h>
+#include <vouch/page.h>
+#include <vouch/vcpu.h>
+
+#include "arch/x86/mm/tlb_id.h"
+#include "arch/x86/vmx/vmcs.h"
+
+/* Bits of one control word: those in must are 1 whatever we want, those not in may are 0 (SDM 3D appendix A). */
+struct vmx_ctl {
+	uint32_t must, may;
+};
+
+/* The capability MSRs, read once a CPU. The true MSRs where IA32_VMX_BASIC says they are there. */
+struct vmx_caps {
+	uint32_t revision;            /* of the VMCS; bit 31 is 0 */
+	bool vmcs_wb;                 /* VMCS memory type write-back */
+	struct vmx_ctl pin, cpu, cpu2, exit, entry;
+	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	uint64_t misc;                /* IA32_VMX_MISC */
+	uint64_t ept_vpid;            /* IA32_VMX_EPT_VPID_CAP */
+};
+
+/* The five words that a VMCS gets. */
+struct vmx_controls {
+	uint32_t pin, cpu, cpu2, exit, entry;
+};
+
+/* One per physical CPU: struct pcpu's hvm. Only its CPU touches it. */
+struct vmx_cpu {
+	struct vmx_caps caps;
+	hpa_t vmxon;
+	const struct vcpu *current;   /* whose VMCS is current, or NULL */
+	struct tlb_ids ids;           /* VPIDs; 0 is the host's */
+};
+
+/* An event on its way into the guest, kept until the hardware took it. */
+struct vmx_event {
+	bool valid;
+	uint8_t vector, type;         /* INTR_* */
+	bool has_error;
+	uint32_t error;
+	uint32_t insn_len;            /* of INT n, INT3, INTO, ICEBP: RIP still points at it */
+};
+
+#define VMX_LIVE_MSRS 6
+
+struct vcpu_hw {
+	hpa_t vmcs, msr_bitmap;
+	bool launched;                /* VMRESUME from now on; ended by VMCLEAR */
+	struct vmx_controls ctl;      /* what the VMCS holds: change the primary word through vmx_cpu_ctl() */
+	struct tlb_id id;
+	struct vmx_event event;       /* to inject at the next entry */
+	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
+	uint32_t reason;              /* of the last exit, VMX_EXIT_ENTRY_FAILED included */
+	uint32_t entry_error;         /* VM-instruction error of a VMLAUNCH or VMRESUME that failed, else 0 */
+	uint64_t cr2, dr[4], dr6;     /* while this vCPU is not live in the CPU; else they are in the registers */
+	uint64_t live_msr[VMX_LIVE_MSRS];   /* likewise, in the order of vmx_live_msrs[] */
+};
+
+/* MSRs that no VM entry or exit switches and Vouch never uses: the guest has them for itself. */
+extern const uint32_t vmx_live_msrs[VMX_LIVE_MSRS];
+
+/*
+ * entry.S: runs the guest once, by VMRESUME if launched. Guest registers but RSP are loaded from and saved to gpr[].
+ * False if the instruction itself failed (VMfail): no exit has happened then.
+ */
+bool vmx_enter(uint64_t *gpr, bool launched);
+/* entry.S: where a VM exit lands: VMCS_HOST_RIP. */
+extern const uint8_t vmx_exit_here[];
+/* entry.S: the window in which host interrupts are taken: IF is 1 for its length. */
+void vmx_host_window(void);
+/* entry.S: halts this CPU until a host event, taken inside. IF is 0 again on return. */
+void vmx_host_idle(void);
+/* entry.S: an NMI ended the guest's run: has the host's handler run, whose IRET lets NMIs in again. */
+void vmx_host_nmi(void);
+
+/* caps.c */
+void vmx_caps_read(struct vmx_caps *c);
+/*
+ * The controls of a guest on this CPU, features in off (OPT_FEATURE_*) left out. False if the CPU lacks one that Vouch
+ * needs: its name, as the manual has it, is in *missing.
+ */
+bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_controls *out, const char **missing);
+/* NULL, or why EPT or VPID as this CPU has them will not do. */
+const char *vmx_ept_refusal(const struct vmx_caps *c);
+
+/* setup.c */
+const char *vmx_probe(void);
+int vmx_cpu_enable(struct pcpu *p);
+int vmx_vcpu_create(struct vcpu *v);
+void vmx_vcpu_destroy(struct vcpu *v);
+void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s);
+/* Makes v's VMCS the current one of this CPU; cheap if it is. All that reads or writes fields outside the run loop. */
+void vmx_make_current(const struct vcpu *v);
+
+/* state.c */
+void vmx_env_load(const struct vcpu *v, struct x86_env *e);
+void vmx_env_store(struct vcpu *v, const struct x86_env *e);
+uint64_t vmx_reg_get(const struct vcpu *v, enum hvm_reg r);
+void vmx_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val);
+void vmx_seg_write(unsigned int seg, const struct x86_seg *s);   /* SEG_*: into the current VMCS */
+void vmx_dump(const struct vcpu *v);
+/* Sets bits of the primary processor-based controls, or clears them, in the VMCS and in hw->ctl; no VMWRITE if so already. */
+void vmx_cpu_ctl(struct vcpu *v, uint32_t bits, bool on);
+
+/* event.c */
+void vmx_event_collect(struct vcpu *v);              /* after an exit: what was being delivered */
+void vmx_event_fault(struct vcpu *v);                /* queues v->fault, or a double or triple fault */
+void vmx_event_prepare(struct vcpu *v);              /* before an entry: inject, or open a window */
+bool vmx_event_wakes(const struct vcpu *v);          /* would end a HLT */
+void vmx_event_trap(struct vcpu *v);                 /* an instruction was completed for the guest: honour TF */
+
+/* names.c */
+unsigned int vmx_exit_kind(uint32_t reason);         /* below EXIT_KINDS */
+void vmx_exit_text(const struct exit_record *r, bool brief, char *dst, size_t size);
+void vmx_kind_text(unsigned int kind, char *dst, size_t size);
+
+/* check.c: the failed checks of a VM entry, in lines of the log. v's VMCS is current. */
+void vmx_check_report(struct vcpu *v);
+
+/* exit.c */
+void vmx_handle_exit(struct vcpu *v);
+void vmx_handle_failure(struct vcpu *v);             /* vmx_enter() was false */
+
+/* run.c */
+void vmx_vcpu_run(struct vcpu *v);
+
+#endif
