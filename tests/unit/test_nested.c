@@ -101,6 +101,42 @@ static void refuses_what_cannot_be_mapped(void **ctx)
 	done();
 }
 
+static void unmapping_takes_whole_leaves_and_is_counted(void **ctx)
+{
+	struct nested_hit hit;
+	uint64_t tables;
+
+	(void)ctx;
+	fresh(true);
+	assert_int_equal(nested_map(&nested, gpa(0), hpa(0), SIZE_2M + 4 * PAGE_SIZE, NESTED_RWX), 0);
+	tables = nested.table_pages;
+	assert_int_equal(nested_narrowed(&nested), 0);
+	assert_int_equal(nested_unmap(&nested, gpa(SIZE_2M + PAGE_SIZE), 2 * PAGE_SIZE), 0);
+	assert_int_equal(nested_narrowed(&nested), 1);
+	assert_true(nested_lookup(&nested, gpa(SIZE_2M), &hit));
+	assert_false(nested_lookup(&nested, gpa(SIZE_2M + PAGE_SIZE), &hit));
+	assert_false(nested_lookup(&nested, gpa(SIZE_2M + 2 * PAGE_SIZE), &hit));
+	assert_true(nested_lookup(&nested, gpa(SIZE_2M + 3 * PAGE_SIZE), &hit));
+	/* Part of a large leaf, at either end: nothing at all is taken away. */
+	assert_int_equal(nested_unmap(&nested, gpa(PAGE_SIZE), SIZE_2M), -EINVAL);
+	assert_int_equal(nested_unmap(&nested, gpa(0), SIZE_2M - PAGE_SIZE), -EINVAL);
+	assert_int_equal(nested_unmap(&nested, gpa(1), PAGE_SIZE), -EINVAL);
+	assert_int_equal(nested_unmap(&nested, gpa(0), 1), -EINVAL);
+	assert_int_equal(nested_unmap(&nested, gpa(1ull << 48), PAGE_SIZE), -EINVAL);
+	assert_true(nested_lookup(&nested, gpa(SIZE_2M), &hit) && nested_lookup(&nested, gpa(0), &hit));
+	/* Nothing there: nobody need flush. */
+	assert_int_equal(nested_unmap(&nested, gpa(64 * SIZE_1G), 3 * SIZE_1G), 0);
+	assert_int_equal(nested_unmap(&nested, gpa(0), 0), 0);
+	assert_int_equal(nested_narrowed(&nested), 1);
+	assert_int_equal(nested_unmap(&nested, gpa(0), SIZE_1G), 0);
+	assert_int_equal(nested_narrowed(&nested), 2);
+	assert_false(nested_lookup(&nested, gpa(0), &hit) || nested_lookup(&nested, gpa(SIZE_2M), &hit));
+	assert_int_equal(nested.table_pages, tables);
+	assert_int_equal(nested_map(&nested, gpa(SIZE_2M), hpa(0x5000), PAGE_SIZE, NESTED_RWX), 0);
+	assert_int_equal(nested_narrowed(&nested), 2);
+	done();
+}
+
 static void entries_are_what_the_manual_says(void **ctx)
 {
 	uint64_t e[4];
@@ -277,6 +313,7 @@ int main(void)
 		cmocka_unit_test(uses_no_1g_leaf_where_the_cpu_has_none),
 		cmocka_unit_test(misaligned_host_pages_fall_back),
 		cmocka_unit_test(refuses_what_cannot_be_mapped),
+		cmocka_unit_test(unmapping_takes_whole_leaves_and_is_counted),
 		cmocka_unit_test(entries_are_what_the_manual_says),
 		cmocka_unit_test(guest_memory_has_the_fixed_layout),
 		cmocka_unit_test(odd_sizes_end_where_they_should),

@@ -109,6 +109,57 @@ int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, enum nested_pro
 	return 0;
 }
 
+/* The entry that decides about g: a leaf, or one that is not present. *level is where it was found. */
+static uint64_t *deciding_entry(const struct nested *n, gpa_t g, unsigned int *level)
+{
+	hpa_t table = n->root;
+
+	for (unsigned int l = LEVELS - 1;; l--) {
+		uint64_t *e = entry_in(table, g, l);
+
+		*level = l;
+		if (!(*e & n->fmt->present) || entry_is_leaf(n, *e, l))
+			return e;
+		table = hpa(*e & ADDR_MASK);
+	}
+}
+
+/* Leaves within [g, end) are counted, and taken away if cut is set. -EINVAL if one lies across an end. */
+static int cut_leaves(const struct nested *n, uint64_t g, uint64_t end, bool cut, uint64_t *leaves)
+{
+	while (g < end) {
+		unsigned int level;
+		uint64_t *e = deciding_entry(n, gpa(g), &level);
+		uint64_t start = align_down(g, leaf_size(level)), after = start + leaf_size(level);
+
+		if (*e & n->fmt->present) {
+			if (start < g || after > end)
+				return -EINVAL;
+			if (cut)
+				__atomic_store_n(e, 0, __ATOMIC_RELAXED);
+			++*leaves;
+		}
+		g = after;
+	}
+	return 0;
+}
+
+int nested_unmap(struct nested *n, gpa_t g, uint64_t len)
+{
+	uint64_t leaves = 0, again = 0;
+	int err;
+
+	if (((g.v | len) & (PAGE_SIZE - 1)) || !span_ok(g.v, len, GPA_LIMIT))
+		return -EINVAL;
+	err = cut_leaves(n, g.v, g.v + len, false, &leaves);
+	if (err || !leaves)
+		return err;
+	/* Entries first, the number after them: who sees the new number and flushes can't cache an old entry again. */
+	err = cut_leaves(n, g.v, g.v + len, true, &again);
+	__atomic_store_n(&n->narrowed, n->narrowed + 1, __ATOMIC_RELEASE);
+	return err;
+}
+
 bool nested_lookup(const struct nested *n, gpa_t g, struct nested_hit *hit)
 {
 	hpa_t table = n->root;

@@ -27,6 +27,7 @@ struct nested {
 	struct page_alloc *pages;
 	bool has_1g;                  /* the CPU takes 1 GiB leaves */
 	uint64_t table_pages;         /* pages the tables take, root included */
+	uint64_t narrowed;            /* how often a mapping was taken away: nested_narrowed() */
 };
 
 /* 0 or -ENOMEM. */
@@ -39,6 +40,19 @@ void nested_destroy(struct nested *n);
  * range may be mapped yet (-EEXIST). -ENOMEM when a table page is missing: what was mapped so far stays.
  */
 __must_check int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, enum nested_prot prot);
+
+/*
+ * Takes away what is mapped in [g, g + len), 4 KiB aligned; what is not mapped stays so. -EINVAL, and nothing changes, if
+ * a large leaf lies across an end of the range. Tables stay: leaves larger than before don't fit there (-EEXIST).
+ *
+ * TLBs still know the old translations. Each CPU sees by nested_narrowed() that it must flush before it enters this VM
+ * again (tlb_id.h); a vCPU of the VM that is in the guest must first be made to leave it. Until all that has happened,
+ * the pages that were mapped must not be used for anything else.
+ */
+__must_check int nested_unmap(struct nested *n, gpa_t g, uint64_t len);
+
+/* A number that changes with each nested_unmap() that took something away. Read by other CPUs than the one that changes. */
+static inline uint64_t nested_narrowed(const struct nested *n) { return __atomic_load_n(&n->narrowed, __ATOMIC_ACQUIRE); }
 
 struct nested_hit {
 	hpa_t hpa;                    /* of the very byte asked for */
