@@ -128,7 +128,6 @@ uint64_t bus_read(struct bus *b, uint64_t addr, unsigned int size)
 	if (unclaimed) {
 		b->unclaimed_reads++;
 		unhandled_note(&b->unclaimed, unclaimed_at, false);
-		b->last_unclaimed = unclaimed_at;
 	}
 	return val;
 }
@@ -157,6 +156,5 @@ void bus_write(struct bus *b, uint64_t addr, unsigned int size, uint64_t val)
 	if (unclaimed) {
 		b->unclaimed_writes++;
 		unhandled_note(&b->unclaimed, unclaimed_at, true);
-		b->last_unclaimed = unclaimed_at;
 	}
 }

@@ -37,7 +37,6 @@ struct bus {
 	bool frozen;
 	uint64_t unclaimed_reads;
 	uint64_t unclaimed_writes;
-	uint64_t last_unclaimed;  /* address of the last access nobody claimed */
 	struct unhandled unclaimed;
 };
 

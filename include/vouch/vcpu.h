@@ -46,7 +46,6 @@ struct vcpu {
 	uint64_t ucode_rev;
 	uint64_t tsc_adjust;          /* this vCPU's TSC minus the VM's clock, by its own writes */
 	uint64_t unknown_msrs;        /* accesses to MSRs that the policy does not know */
-	uint32_t last_unknown_msr;
 	struct unhandled recent_msrs; /* the same, the latest ones */
 
 	uint64_t poll_ns;             /* guest time of the next look at a console that is polled */

@@ -149,7 +149,7 @@ static void puts_bytes_together(void **state)
 	/* Claimed, nobody's, claimed (by one that answers too much), nobody's. */
 	assert_int_equal(bus_read(&b, 0x10, 4), 0xffffff11);
 	assert_int_equal(b.unclaimed_reads, 1);
-	assert_int_equal(b.last_unclaimed, 0x11);
+	assert_int_equal(b.unclaimed.row[0].at, 0x11);
 	hi.junk = false;
 	assert_int_equal(bus_read(&b, 0x10, 4), 0xff22ff11);
 	lo.log[0] = hi.log[0] = 0;
@@ -177,7 +177,7 @@ static void unclaimed_reads_as_ones(void **state)
 	bus_write(&b, 0x1234, 8, 1);
 	assert_int_equal(b.unclaimed_reads, 4);
 	assert_int_equal(b.unclaimed_writes, 1);
-	assert_int_equal(b.last_unclaimed, 0x1234);
+	assert_int_equal(b.unclaimed.row[1].at, 0x1234);
 }
 
 static void does_not_wrap_at_the_top(void **state)

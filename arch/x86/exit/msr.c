@@ -301,7 +301,6 @@ enum exit_action exit_msr(struct vcpu *v, bool write)
 	}
 	if (!row) {
 		v->unknown_msrs++;
-		v->last_unknown_msr = msr;
 		unhandled_note(&v->recent_msrs, msr, write);
 	}
 	return vcpu_gp0(v);
