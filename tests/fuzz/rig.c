@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See rig.h. Defines gpa_*(), vm_stop(), console_read(), console_poll() and host_timer_arm() for the sources under test. */
+/* See rig.h. Defines console_read(), console_poll() and host_timer_arm() for the sources under test. */
 #include "rig.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "arch/x86/exit/kvmclock.h"
 #include "arch/x86/exit/report.h"
 #include "tests/unit/support/cpu_area.h"
+#include "tests/unit/support/flatmem.h"
 #include "tests/unit/support/host_tsc.h"
 #include "tests/unit/support/log.h"
 
@@ -29,60 +28,7 @@ void rig_expect(bool x)
 		abort();
 }
 
-/* ---- guest memory ---- */
-
-int gpa_read(struct vm *vm, gpa_t a, void *buf, size_t len)
-{
-	(void)vm;
-	if (!span_ok(a.v, len, RIG_RAM))
-		return -EFAULT;
-	memcpy(buf, rig.ram + a.v, len);
-	return 0;
-}
-
-int gpa_write(struct vm *vm, gpa_t a, const void *buf, size_t len)
-{
-	(void)vm;
-	if (!span_ok(a.v, len, RIG_ROM))
-		return -EFAULT;
-	memcpy(rig.ram + a.v, buf, len);
-	return 0;
-}
-
-int gpa_cmpxchg(struct vm *vm, gpa_t a, unsigned int size, uint64_t old, uint64_t new_val)
-{
-	uint64_t now = 0;
-
-	(void)vm;
-	rig_expect((size == 4 || size == 8) && !(a.v & (size - 1)));
-	if (!span_ok(a.v, size, RIG_ROM))
-		return -EFAULT;
-	memcpy(&now, rig.ram + a.v, size);
-	if (now != (size == 4 ? (uint32_t)old : old))
-		return -EAGAIN;
-	memcpy(rig.ram + a.v, &new_val, size);
-	return 0;
-}
-
-bool gpa_is_ram(struct vm *vm, gpa_t a)
-{
-	(void)vm;
-	return a.v < RIG_RAM;
-}
-
 /* ---- the rest of Vouch ---- */
-
-void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (vm->stop.kind != STOP_NONE)
-		return;
-	vm->stop.kind = kind;
-	va_start(ap, fmt);
-	vsnprintf(vm->stop.text, sizeof(vm->stop.text), fmt, ap);
-	va_end(ap);
-}
 
 size_t console_read(struct console *c, uint8_t *bytes, size_t n)
 {
@@ -204,6 +150,7 @@ void rig_reset(const struct hvm_ops *ops, const uint8_t *data, size_t size)
 
 	memset(&rig, 0, sizeof(rig));
 	rig.vcpu = no_vcpu;
+	flatmem_reset(rig.ram, RIG_RAM, RIG_ROM);
 	rig.in = data;
 	rig.in_left = size;
 	log_clear();

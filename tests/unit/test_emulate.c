@@ -309,15 +309,15 @@ static void test_tables_change(void **state)
 	start_64();
 	CODE("\x89\x03");
 	v.gpr[REG_RBX] = LIN_PAGE(1);
-	guestmem.before_cas = meddle;
+	flatmem.before_cas = meddle;
 	runs(0);
 	assert_int_equal(guestmem.accesses, 0);
-	guestmem.before_cas = NULL;                    /* this run marks the code; then only the operand is unmarked */
+	flatmem.before_cas = NULL;                    /* this run marks the code; then only the operand is unmarked */
 	v.gpr[REG_RBX] = LIN_PAGE(0);
 	runs(2);
 	e.rip = LIN_CODE;
 	v.gpr[REG_RBX] = LIN_PAGE(1);
-	guestmem.before_cas = meddle;
+	flatmem.before_cas = meddle;
 	runs(0);
 	assert_int_equal(guestmem.accesses, 0);
 }
@@ -407,7 +407,7 @@ static void test_lost_race(void **state)
 	v.gpr[REG_RBX] = LIN_PAGE(0);
 	v.gpr[REG_RAX] = 5;
 	memcpy(gpr, v.gpr, sizeof(gpr));
-	guestmem.before_cas = spoil;
+	flatmem.before_cas = spoil;
 	assert_int_equal(emulate_mmio(&v, &e), EXIT_AGAIN);
 	assert_int_equal(e.rip, LIN_CODE);
 	assert_int_equal(e.rflags, RFLAGS_FIXED);

@@ -95,7 +95,7 @@ static void test_no_paging(void **state)
 	good(0x100000123ull, GVA_READ, 0x123);
 	e.cr0 = CR0_PE;
 	good(0xfffffff0, GVA_FETCH, 0xfffffff0);
-	assert_int_equal(guestmem.cas, 0);
+	assert_int_equal(flatmem.cas, 0);
 }
 
 static void test_32(void **state)
@@ -108,9 +108,9 @@ static void test_32(void **state)
 	good(0xc03ffc, GVA_WRITE, 0x9ffc);
 	assert_int_equal(guest_get(T2 + 12, 4), T1 | RIGHTS | PTE_A);
 	assert_int_equal(guest_get(T1 + 12, 4), 0x9000 | RIGHTS | PTE_A | PTE_D);
-	assert_int_equal(guestmem.cas, 3);
+	assert_int_equal(flatmem.cas, 3);
 	good(0xc03ffc, GVA_WRITE, 0x9ffc);
-	assert_int_equal(guestmem.cas, 3);             /* nothing to set: no write */
+	assert_int_equal(flatmem.cas, 3);             /* nothing to set: no write */
 	good(0x700c03000ull, GVA_READ, 0x9000);        /* linear addresses are 32 bits wide */
 	bad(0xc04000, GVA_READ, 0);
 	bad(0x803000, GVA_WRITE, PF_W);
@@ -318,7 +318,7 @@ static void test_rights(void **state)
 			passes++;
 		} else {
 			bad(LIN64, a, (uint32_t)want);
-			assert_int_equal(guestmem.cas, 0);        /* a refused access marks nothing */
+			assert_int_equal(flatmem.cas, 0);        /* a refused access marks nothing */
 			faults++;
 		}
 	}
@@ -373,14 +373,14 @@ static void test_race(void **state)
 	start_long(0, 0);
 	flips = 0;
 	flips_left = 1;
-	guestmem.before_cas = point_elsewhere;
+	flatmem.before_cas = point_elsewhere;
 	good(LIN64, GVA_WRITE, 0xb000);                /* the new entry's page, not the old one's */
 	assert_int_equal(guest_get(T1 + 24, 8), 0xb000 | RIGHTS | PTE_A | PTE_D);
 	flips_left = ~0u;
 	guest_put(T1 + 24, 0x9000 | RIGHTS, 8);
 	assert_int_equal(gva_translate(&v, &e, LIN64, GVA_WRITE, &out, &f), -EAGAIN);
 	assert_int_equal(guest_get(T1 + 24, 8) & (PTE_A | PTE_D), 0);
-	guestmem.before_cas = take_away;
+	flatmem.before_cas = take_away;
 	guest_put(T1 + 24, 0x9000 | RIGHTS, 8);
 	bad(LIN64, GVA_READ, 0);
 }

@@ -2,9 +2,6 @@
 /* The fake guest machine of guestmem.h. */
 #include "tests/unit/support/guestmem.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +13,7 @@ static struct vm *the_vm;
 void guestmem_reset(struct vm *vm, struct vcpu *v)
 {
 	memset(&guestmem, 0, sizeof(guestmem));
+	flatmem_reset(guestmem.ram, GUEST_RAM, GUEST_ROM);
 	memset(vm, 0, sizeof(*vm));
 	memset(v, 0, sizeof(*v));
 	vm->phys_bits = 40;
@@ -35,46 +33,6 @@ uint64_t guest_get(uint64_t at, unsigned int size)
 
 	memcpy(&val, guestmem.ram + at, size);
 	return val;
-}
-
-int gpa_read(struct vm *vm, gpa_t a, void *buf, size_t len)
-{
-	(void)vm;
-	if (!span_ok(a.v, len, GUEST_RAM))
-		return -EFAULT;
-	memcpy(buf, guestmem.ram + a.v, len);
-	return 0;
-}
-
-int gpa_write(struct vm *vm, gpa_t a, const void *buf, size_t len)
-{
-	(void)vm;
-	if (!span_ok(a.v, len, GUEST_ROM))
-		return -EFAULT;
-	memcpy(guestmem.ram + a.v, buf, len);
-	return 0;
-}
-
-int gpa_cmpxchg(struct vm *vm, gpa_t a, unsigned int size, uint64_t old, uint64_t new_val)
-{
-	(void)vm;
-	if ((size != 4 && size != 8) || a.v & (size - 1))
-		abort();
-	guestmem.cas++;
-	if (guestmem.before_cas)
-		guestmem.before_cas(a);
-	if (!span_ok(a.v, size, GUEST_ROM))
-		return -EFAULT;
-	if (guest_get(a.v, size) != (size == 4 ? (uint32_t)old : old))
-		return -EAGAIN;
-	guest_put(a.v, new_val, size);
-	return 0;
-}
-
-bool gpa_is_ram(struct vm *vm, gpa_t a)
-{
-	(void)vm;
-	return a.v < GUEST_RAM;
 }
 
 static void record(bool write, bool port, uint64_t addr, unsigned int size, uint64_t val)
@@ -124,16 +82,4 @@ void pio_write(struct vcpu *v, uint16_t port, unsigned int size, uint64_t val)
 {
 	(void)v;
 	record(true, true, port, size, val);
-}
-
-void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (vm->stop.kind != STOP_NONE)
-		return;
-	vm->stop.kind = kind;
-	va_start(ap, fmt);
-	vsnprintf(vm->stop.text, sizeof(vm->stop.text), fmt, ap);
-	va_end(ap);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A small guest machine for tests of the page walk and of emulation: RAM from 0, its last page ROM, a window of
- * recorded MMIO behind it, recorded ports. Defines gpa_*(), mmio_*(), pio_*() and vm_stop().
+ * recorded MMIO behind it, recorded ports. Defines mmio_*() and pio_*(); the memory's door is flatmem.c, vm_stop() is
+ * vm.c's.
  */
 #ifndef SUPPORT_GUESTMEM_H
 #define SUPPORT_GUESTMEM_H
@@ -9,6 +10,8 @@
 #include <vouch/gpa.h>
 #include <vouch/vcpu.h>
 #include <vouch/vm.h>
+
+#include "tests/unit/support/flatmem.h"
 
 #define GUEST_RAM   0x40000u
 #define GUEST_ROM   (GUEST_RAM - 0x1000u)
@@ -27,8 +30,6 @@ struct guestmem {
 	uint8_t mmio[GUEST_MMIO_LEN];         /* what MMIO reads give and writes change */
 	unsigned int accesses;                /* of devices, all of them */
 	struct guest_access log[GUEST_LOG];   /* the first ones */
-	unsigned int cas;                     /* calls of gpa_cmpxchg */
-	void (*before_cas)(gpa_t at);         /* another CPU's chance, if not NULL */
 	uint64_t port_value;                  /* what the next port read gives; counts up by 0x01010101 */
 	unsigned int stop_after;              /* the VM stops at this access, counted from 1; 0: never */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Doubles of what core/vm.c gives to devices: lines end in the log double (support/log.c), a stop in vm->stop. */
+/* Doubles of what core/vm.c gives to devices and handlers: lines end in the log double (support/log.c), a stop in vm->stop. */
 #include <vouch/vm.h>
 
 #include <stdarg.h>
@@ -21,12 +21,19 @@ void vm_log(struct vm *vm, const char *fmt, ...)
 	log_info("guest %s: %s", vm->name, text);
 }
 
-void vm_control_stop(void *ctx, enum stop_kind kind, const char *text)
+void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
 {
-	struct vm *vm = ctx;
+	va_list ap;
 
 	if (vm->stop.kind != STOP_NONE)
 		return;
 	vm->stop.kind = kind;
-	snprintf(vm->stop.text, sizeof(vm->stop.text), "%s", text);
+	va_start(ap, fmt);
+	vsnprintf(vm->stop.text, sizeof(vm->stop.text), fmt, ap);
+	va_end(ap);
+}
+
+void vm_control_stop(void *ctx, enum stop_kind kind, const char *text)
+{
+	vm_stop(ctx, kind, "%s", text);
 }
