@@ -25,7 +25,6 @@ const char test_name[] = "random";
 #define RFLAGS_IF 0x200u
 #define RFLAGS_TF 0x100u
 
-void random_enter(struct frame *f);
 extern u8 bss_end[];
 
 static u64 random_state;
@@ -576,7 +575,7 @@ static void work_code(void *arg)
 	running = true;
 	if (!wild || below(256))
 		write_cr3((u64)code_pml4);
-	random_enter(&f);
+	frame_enter(&f);
 }
 
 /* --------------------------------------------------------------------------------------------------------------- main */

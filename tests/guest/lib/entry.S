@@ -124,7 +124,12 @@ isr_common:
 	movq %rsp, %rbx
 	andq $-16, %rsp
 	call trap
-	movq %rbx, %rsp
+	movq %rbx, %rdi
+
+/* void frame_enter(const struct frame *f): goes on with all of its registers, in the mode that its CS names. */
+	.globl frame_enter
+frame_enter:
+	movq %rdi, %rsp
 	popq %rax
 	popq %rcx
 	popq %rdx

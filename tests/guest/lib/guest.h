@@ -113,7 +113,9 @@ void gate_set(unsigned int vector, unsigned int type, unsigned int dpl, unsigned
 void trap_set(unsigned int vector, trap_handler h);      /* NULL: as before */
 void interrupt_set(unsigned int vector, trap_handler h); /* the same, for readers */
 bool trap_expected(struct frame *f);             /* a trap that TRY() waits for: goes on behind it, for handlers */
-/* entry.S: fn(arg); true if guarded_resume(state) ended it. For tests whose handlers decide by themselves. */
+/* entry.S: goes on with all of these registers, in the mode that f->cs names; vector and error do not count. */
+__attribute__((noreturn)) void frame_enter(const struct frame *f);
+/* fn(arg); true if guarded_resume(state) ended it. For tests whose handlers decide by themselves. */
 bool guarded_call(void (*fn)(void *), void *arg, u64 state[8]);
 __attribute__((noreturn)) void guarded_resume(const u64 state[8]);
 /* Runs fn(arg); a trap without handler of its own ends it. RFLAGS is as before afterwards. */
