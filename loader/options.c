@@ -54,7 +54,8 @@ static const char *const port_names[] = { "com1", "com2", "screen" };
 static const char *const level_names[] = { /* from LOG_ERROR up */
 	"error", "warn", "info", "debug",
 };
-static const char *const integrity_names[] = { "none", "checksum" };
+static const char *const integrity_names[] = { "none", "checksum", "sha256", "signed" };
+#define INTEGRITY_NAMES 2 /* that the command line may ask for: what Vouch cannot check yet, it must not seem to */
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };
 
 const char *integrity_name(enum integrity i)
@@ -96,7 +97,7 @@ static bool read_ports(struct word v, int count, uint32_t *bits)
  */
 static bool read_integrity(struct options *o, struct seen *seen, struct word v)
 {
-	int level = find_name(v, integrity_names, ARRAY_SIZE(integrity_names));
+	int level = find_name(v, integrity_names, INTEGRITY_NAMES);
 	bool clear = level >= 0 && (!seen->integrity || level == (int)o->integrity);
 
 	if (level < 0)

@@ -6,7 +6,8 @@
 #include <vouch/log.h>
 #include <vouch/types.h>
 
-enum integrity { INTEGRITY_NONE, INTEGRITY_CHECKSUM };     /* grows upwards: a higher value is a stronger level */
+/* A higher value is stronger. The command line names the first two only, until Vouch itself reaches the others. */
+enum integrity { INTEGRITY_NONE, INTEGRITY_CHECKSUM, INTEGRITY_SHA256, INTEGRITY_SIGNED };
 enum end_action { END_HALT, END_REBOOT, END_POWEROFF };
 
 #define OPT_COM1 (1u << 0)

@@ -112,6 +112,8 @@ static void integrity(void **state)
 	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
 	assert_string_equal(integrity_name(INTEGRITY_NONE), "none");
 	assert_string_equal(integrity_name(INTEGRITY_CHECKSUM), "checksum");
+	assert_string_equal(integrity_name(INTEGRITY_SHA256), "sha256");
+	assert_string_equal(integrity_name(INTEGRITY_SIGNED), "signed");
 	assert_string_equal(integrity_name((enum integrity)7), "unknown");
 }
 
