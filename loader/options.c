@@ -56,6 +56,11 @@ static const char *const level_names[] = { /* from LOG_ERROR up */
 };
 static const char *const integrity_names[] = { "none", "checksum", "sha256", "signed" };
 #define INTEGRITY_NAMES 2 /* that the command line may ask for: what Vouch cannot check yet, it must not seem to */
+/* In the order of bits FEATURE_*. */
+static const char *const feature_names[] = {
+	"nrip", "decode", "clean", "flushasid", "pause", "vpid", "apicv", "preempt", "ple", "ept-ad", "ept-1g",
+};
+_Static_assert(1u << (ARRAY_SIZE(feature_names) - 1) == FEATURE_EPT_1G, "a name for each feature");
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };
 
 const char *integrity_name(enum integrity i)
@@ -69,19 +74,25 @@ struct seen {
 	bool integrity;
 };
 
-/* A list with commas. False if any part is none of the first count ports; none of them counts then. */
-static bool read_ports(struct word v, int count, uint32_t *bits)
+/*
+ * A list with commas, of the first count names, with prefix before each; *bits gets 1 << position of each. False if any
+ * part is something else; none of them counts then.
+ */
+static bool read_list(struct word v, const char *prefix, const char *const *names, int count, uint32_t *bits)
 {
+	size_t skip = strlen(prefix);
 	uint32_t found = 0;
 
 	for (;;) {
 		const char *comma = memchr(v.s, ',', v.len);
 		struct word part = { v.s, comma ? (size_t)(comma - v.s) : v.len };
-		int port = find_name(part, port_names, count);
+		int i = -1;
 
-		if (port < 0)
+		if (part.len >= skip && !memcmp(part.s, prefix, skip))
+			i = find_name((struct word){ part.s + skip, part.len - skip }, names, count);
+		if (i < 0)
 			return false;
-		found |= 1u << port;
+		found |= 1u << i;
 		if (!comma)
 			break;
 		v.len -= part.len + 1;
@@ -122,9 +133,11 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 	int choice;
 
 	if (word_is(key, "console"))
-		return read_ports(v, ARRAY_SIZE(port_names), &seen->console);
+		return read_list(v, "", port_names, ARRAY_SIZE(port_names), &seen->console);
 	if (word_is(key, "log"))
-		return read_ports(v, SERIAL_NAMES, &seen->log);
+		return read_list(v, "", port_names, SERIAL_NAMES, &seen->log);
+	if (word_is(key, "features"))
+		return read_list(v, "-", feature_names, ARRAY_SIZE(feature_names), &o->features_off);
 	if (word_is(key, "integrity"))
 		return read_integrity(o, seen, v);
 	if (word_is(key, "loglevel") && read_choice(v, level_names, ARRAY_SIZE(level_names), &choice)) {

@@ -14,6 +14,24 @@ enum end_action { END_HALT, END_REBOOT, END_POWEROFF };
 #define OPT_COM2 (1u << 1)
 #define OPT_SCREEN (1u << 2)
 
+/*
+ * What a CPU may have to run guests faster, on either vendor. Vouch uses what is there, unless features=-NAME,... says no;
+ * guests then run by the plain path, none the wiser.
+ */
+enum feature {
+	FEATURE_NRIP      = 1u << 0,  /* nrip: SVM tells where the next instruction is */
+	FEATURE_DECODE    = 1u << 1,  /* decode: SVM gives instruction bytes and operands */
+	FEATURE_CLEAN     = 1u << 2,  /* clean: SVM keeps what has not changed between entries */
+	FEATURE_FLUSHASID = 1u << 3,  /* flushasid: SVM flushes one ASID */
+	FEATURE_PAUSE     = 1u << 4,  /* pause: SVM's filter for PAUSE loops */
+	FEATURE_VPID      = 1u << 5,  /* vpid: VMX keeps translations over exits */
+	FEATURE_APICV     = 1u << 6,  /* apicv: VMX has APIC registers and delivers interrupts itself */
+	FEATURE_PREEMPT   = 1u << 7,  /* preempt: VMX's preemption timer */
+	FEATURE_PLE       = 1u << 8,  /* ple: VMX's exit for PAUSE loops */
+	FEATURE_EPT_AD    = 1u << 9,  /* ept-ad: accessed and dirty bits in nested tables */
+	FEATURE_EPT_1G    = 1u << 10, /* ept-1g: leaves of 1 GiB in nested tables */
+};
+
 struct options {
 	/* Bits OPT_*: where guests' console goes, and the log too unless log= is given; default com1,screen. */
 	uint32_t console;
@@ -21,12 +39,14 @@ struct options {
 	enum log_level loglevel;      /* error|warn|info|debug, default info */
 	enum integrity integrity;     /* least accepted, default checksum */
 	enum end_action end;          /* default halt */
+	uint32_t features_off;        /* bits FEATURE_*, default 0 */
 	uint32_t unknown_count;       /* unknown or malformed words, the first few kept for the report */
 	char unknown[4][64];
 };
 /*
  * Never fails: a word it does not know, or a bad value, is counted and kept for the report and the default stays. A log=
- * port that is also a console= port is no channel of its own: reported, and dropped from log.
+ * port that is also a console= port is no channel of its own: reported, and dropped from log. Of a list
+ * with a bad part, no part counts.
  */
 void options_parse(struct options *o, const char *cmdline);
 

@@ -28,6 +28,7 @@ static void defaults(void **state)
 	assert_int_equal(o.loglevel, LOG_INFO);
 	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
 	assert_int_equal(o.end, END_HALT);
+	assert_int_equal(o.features_off, 0);
 }
 
 static void all(void **state)
@@ -71,6 +72,38 @@ static void ports(void **state)
 	parse("console=", 1);
 	parse("console=com11", 1);
 	parse("console=COM1", 1);
+}
+
+static void features(void **state)
+{
+	static const struct { const char *line; uint32_t off; } rows[] = {
+		{ "features=-nrip", FEATURE_NRIP }, { "features=-decode", FEATURE_DECODE },
+		{ "features=-clean", FEATURE_CLEAN }, { "features=-flushasid", FEATURE_FLUSHASID },
+		{ "features=-pause", FEATURE_PAUSE }, { "features=-vpid", FEATURE_VPID },
+		{ "features=-apicv", FEATURE_APICV }, { "features=-preempt", FEATURE_PREEMPT },
+		{ "features=-ple", FEATURE_PLE }, { "features=-ept-ad", FEATURE_EPT_AD },
+		{ "features=-ept-1g", FEATURE_EPT_1G },
+		{ "features=-nrip,-ept-1g,-clean", FEATURE_NRIP | FEATURE_EPT_1G | FEATURE_CLEAN },
+		{ "features=-nrip features=-vpid", FEATURE_NRIP | FEATURE_VPID },
+	};
+	static const char *const bad[] = {
+		"features=", "features=-", "features=nrip", "features=+nrip", "features=-nrips", "features=-NRIP",
+		"features=-nrip,", "features=-nrip,clean", "features=-nrip,-sse", "features=--nrip", "features=-ept",
+		"features",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		parse(rows[i].line, 0);
+		assert_int_equal(o.features_off, rows[i].off);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		parse(bad[i], 1);
+		assert_string_equal(o.unknown[0], bad[i]);
+		assert_int_equal(o.features_off, 0);
+	}
+	parse("features=-clean features=-all", 1);
+	assert_int_equal(o.features_off, FEATURE_CLEAN);
 }
 
 /* A channel that guests write to can't be the one where verdicts are trusted. */
@@ -215,7 +248,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(defaults), T(all), T(ports), T(log_shared), T(integrity), T(unknown), T(unknown_long), T(modules),
+		T(defaults), T(all), T(ports), T(features), T(log_shared), T(integrity), T(unknown), T(unknown_long), T(modules),
 		T(escape), T(escape_sizes),
 	};
 
