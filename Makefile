@@ -283,20 +283,22 @@ run:
 	+$(quiet)$(MAKE) --no-print-directory -j$(JOBS) all build/guest/demo.img
 	$(quiet)$(B)/vouch run build/guest/demo.img
 
+test-choice = $(if $(TEST),--only '$(TEST)') $(if $(MACHINE),--machine '$(MACHINE)')
+
 boot-test: all guest-files build/guest/generic/vmlinuz $(guest) | have-test
-	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg $(if $(TEST),--only '$(TEST)')
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg $(test-choice)
 
 long-guests := generic-initrd cloud-initrd installer
 long-test: all guest-files $(guest) | have-long
 	@tools/fetch-guest.sh build/guest $(long-guests)
-	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/long.cfg $(if $(TEST),--only '$(TEST)')
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/long.cfg $(test-choice)
 
 guest-test: all $(guest) | have-test
-	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/tests.cfg $(if $(TEST),--only '$(TEST)')
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/tests.cfg $(test-choice)
 
 .PHONY: long-guest-test
 long-guest-test: all $(guest) | have-test
-	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/long.cfg $(if $(TEST),--only '$(TEST)')
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/guest/long.cfg $(test-choice)
 
 test:
 	@tools/setup.sh --tests

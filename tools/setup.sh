@@ -30,6 +30,10 @@ test  clang                            clang
 test  /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-14-dev
 test  qemu-system-x86_64               qemu-system-x86
 test  /usr/share/seabios/bios-256k.bin seabios
+test  bochs-bin                        bochs
+test  /usr/lib/*/bochs/plugins/libbx_term_gui.so bochs-term
+test  /usr/share/bochs/BIOS-bochs-latest bochsbios
+test  /usr/share/vgabios/vgabios.bin   vgabios
 test  grub-mkrescue                    grub-common
 test  /usr/lib/grub/i386-pc/boot.img   grub-pc-bin
 test  /usr/lib/grub/x86_64-efi/efi_gop.mod grub-efi-amd64-bin

@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One QEMU: the first serial port on pipes, the second in a file, control and events through a QMP socket."""
+"""What all test machines have in common: the transcript of the first serial port, the second port's file, an end."""
 
-import json
 import os
 import re
-import shutil
-import socket
-import subprocess
 import threading
 import time
 
@@ -18,110 +14,28 @@ class MachineError(Exception):
 
 
 class Machine:
-    def __init__(self, iso, cpu, memory, extra, folder, name, firmware="bios", vga="none"):
-        self.folder, self.name = folder, name
-        self.qmp_path = os.path.join(folder, "qmp")
+    """Subclasses start self.process and set `ended` when no more output comes."""
+
+    what = "machine"        # the emulator, for messages
+
+    def __init__(self, folder):
+        self.folder = folder
         self.com2_path = os.path.join(folder, "com2")
-        for path in (self.qmp_path, self.com2_path):
-            if os.path.exists(path):
-                os.unlink(path)
-        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-vga", vga,
-                "-display", "none", "-no-reboot", "-cdrom", iso,
-                "-serial", "stdio", "-serial", "file:" + self.com2_path,
-                "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra
-        self.errors = open(os.path.join(folder, "qemu-stderr"), "w+b")
+        if os.path.exists(self.com2_path):
+            os.unlink(self.com2_path)
+        self.errors = open(os.path.join(folder, "emulator-stderr"), "wb")
         self.raw = bytearray()
         self.changed = threading.Condition()
         self.ended = False
-        self.events = []
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                                        bufsize=0)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-        self.qmp = None
-        try:
-            self._connect()
-        except OSError as e:
-            self.kill()
-            raise MachineError("no control socket: %s; QEMU says: %s" % (e, self.stderr())) from e
 
-    def _firmware(self, kind):
-        """QEMU's arguments for UEFI: OVMF and variables of this boot's own."""
-        if kind == "bios":
-            return []
-        if kind != "uefi":
-            raise MachineError("unknown firmware %s" % kind)
-        variables = os.path.join(self.folder, "vars.fd")
-        shutil.copyfile("/usr/share/OVMF/OVMF_VARS_4M.fd", variables)
-        return ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
-                "-drive", "if=pflash,format=raw,file=" + variables]
-
-    def screendump(self):
-        """The path of a picture of the screen as it is now."""
-        path = os.path.join(self.folder, "screen.ppm")
-        self.command({"execute": "screendump", "arguments": {"filename": path}})
-        return path
-
-    def _read(self):
-        while True:
-            piece = self.process.stdout.read(65536)
-            with self.changed:
-                if not piece:
-                    self.ended = True
-                else:
-                    self.raw += piece
-                self.changed.notify_all()
-            if not piece:
-                return
-
-    def _connect(self):
-        limit = time.monotonic() + 60
-        while True:
-            try:
-                self.qmp = socket.socket(socket.AF_UNIX)
-                self.qmp.connect(self.qmp_path)
-                break
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > limit:
-                    raise
-                time.sleep(0.05)
-        self.replies = []
-        self.qmp_changed = threading.Condition()
-        self.qmp_thread = threading.Thread(target=self._read_qmp, daemon=True)
-        self.qmp_thread.start()
-        self.command({"execute": "qmp_capabilities"})
-
-    def _read_qmp(self):
-        try:
-            for line in self.qmp.makefile("r", encoding="utf-8"):
-                message = json.loads(line)
-                with self.qmp_changed:
-                    if "event" in message:
-                        self.events.append(message)
-                    elif "return" in message or "error" in message:
-                        self.replies.append(message)
-                    self.qmp_changed.notify_all()
-        except (OSError, ValueError):
-            pass
-
-    def command(self, message, timeout=60):
-        """Sends a QMP command and returns its answer, or None when QEMU has ended."""
-        with self.qmp_changed:
-            before = len(self.replies)
-            try:
-                self.qmp.sendall((json.dumps(message) + "\n").encode())
-            except OSError:
-                return None
-            self.qmp_changed.wait_for(lambda: len(self.replies) > before or not self.qmp_thread.is_alive(), timeout)
-            if len(self.replies) == before:
-                return None
-            answer = self.replies[-1]
-        if "error" in answer:
-            raise MachineError("QEMU refuses %s: %s" % (message, answer["error"].get("desc")))
-        return answer["return"]
-
-    def monitor(self, line):
-        return self.command({"execute": "human-monitor-command", "arguments": {"command-line": line}})
+    def take(self, piece):
+        """Output of the first serial port; empty at its end."""
+        with self.changed:
+            if piece:
+                self.raw += piece
+            else:
+                self.ended = True
+            self.changed.notify_all()
 
     def text(self):
         """The first serial port so far, without carriage returns and terminal sequences."""
@@ -135,7 +49,7 @@ class Machine:
             return ""
 
     def cpu_seconds(self):
-        """CPU time QEMU has used; 0 when it has ended."""
+        """CPU time the emulator has used; 0 when it has ended."""
         try:
             with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as f:
                 fields = f.read().rsplit(")", 1)[1].split()
@@ -143,14 +57,8 @@ class Machine:
         except OSError:
             return 0.0
 
-    def send(self, data):
-        try:
-            self.process.stdin.write(data)
-        except OSError as e:
-            raise MachineError("QEMU takes no more input: %s" % e) from e
-
     def wait_text(self, test, limit):
-        """Waits until test(text) is true; returns its value, or None at the limit or when QEMU has ended."""
+        """Waits until test(text) is true; returns its value, or None at the limit or when the machine has ended."""
         while True:
             with self.changed:
                 ended, size = self.ended, len(self.raw)
@@ -163,34 +71,13 @@ class Machine:
             with self.changed:
                 self.changed.wait_for(lambda: self.ended or len(self.raw) != size, min(left, 1))
 
-    def wait_end(self, limit):
-        """The reason QEMU gives for its end ('guest-shutdown', 'guest-reset', ...), or None if it still runs."""
-        try:
-            self.process.wait(max(0, limit - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return None
-        self.reader.join(10)
-        self.qmp_thread.join(10)
-        for event in self.events:
-            if event["event"] == "SHUTDOWN":
-                return event["data"].get("reason", "unknown")
-        return "exit status %s" % self.process.returncode
+    def monitor(self, line):
+        raise MachineError("%s has no monitor for: %s" % (self.what, line))
 
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.reader.join(10)
-        if self.qmp:
-            self.qmp.close()
-        for pipe in (self.process.stdin, self.process.stdout):
-            try:
-                pipe.close()
-            except OSError:
-                pass
+    def screendump(self):
+        raise MachineError("%s shows no picture of its screen" % self.what)
 
-    def stderr(self):
-        """What QEMU complained about, less the features of the CPU model that it never has."""
-        self.errors.seek(0)
-        complaints = self.errors.read().decode("utf-8", "replace").splitlines(True)
-        return "".join(c for c in complaints if "TCG doesn't support requested feature" not in c)
+    def complaints(self):
+        """What the emulator wrote to its standard error."""
+        with open(self.errors.name, encoding="utf-8", errors="replace") as f:
+            return f.read()

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One Bochs without a display: the first serial port on a socket, the second in a file, ends read off its log.
+
+Made for Debian's build, which has the debugger in it and draws the screen on a pseudo terminal of its own.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+import tty
+
+from machine import Machine, MachineError
+
+CONFIG = """config_interface: textconfig
+display_library: term
+cpu: model={cpu}, count=1, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
+memory: guest={memory}, host={memory}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+vga: extension=none
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path="{iso}", status=inserted
+boot: cdrom
+com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
+com2: enabled=1, mode=file, dev={com2}
+clock: sync=none, time0=1577836800
+log: {log}
+panic: action=fatal
+error: action=report
+info: action=report
+debug: action=ignore
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1, iodebug=0
+speaker: enabled=0
+pci: enabled=1, chipset=i440fx
+"""
+# Instructions in a second of the guest's time: less makes waits shorter, more lets a guest do more before it times out.
+IPS = 50000000
+POWER_OFF = "[ACPI  ] ACPI control: soft power off"
+MESSAGE = "Bochs is exiting with the following message:\n"
+
+
+class Bochs(Machine):
+    what = "Bochs"
+
+    def __init__(self, iso, cpu, memory, folder):
+        super().__init__(folder)
+        self.log_path = os.path.join(folder, "bochs-log")
+        self.screen_fd, self.was_reset, self.conn = None, False, None
+        listener = socket.create_server(("127.0.0.1", 0))
+        with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
+            f.write(CONFIG.format(cpu=cpu, ips=IPS, memory=memory, iso=iso, port=listener.getsockname()[1],
+                                  com2=self.com2_path, log=self.log_path))
+        with open(os.path.join(folder, "bochs-rc"), "w", encoding="ascii") as f:
+            f.write("c\n")
+        argv = ["bochs-bin", "-q", "-f", f"{folder}/bochsrc", "-rc", f"{folder}/bochs-rc"]
+        try:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                            stderr=self.errors, env=dict(os.environ, TERM="vt100"),
+                                            start_new_session=True)
+            self._accept(listener)
+        finally:
+            listener.close()
+        self.threads = [threading.Thread(target=f, daemon=True)
+                        for f in (self._read, self._watch_log, self._drain_screen)]
+        for thread in self.threads:
+            thread.start()
+
+    def _accept(self, listener):
+        limit = time.monotonic() + 60
+        listener.settimeout(0.2)
+        while not self.conn:
+            try:
+                self.conn, _ = listener.accept()
+                self.conn.settimeout(None)
+            except socket.timeout:
+                if self.process.poll() is not None or time.monotonic() > limit:
+                    self.kill()
+                    raise MachineError("Bochs did not start: %s" % self.complaints()) from None
+
+    def _read(self):
+        while True:
+            try:
+                piece = self.conn.recv(65536)
+            except OSError:
+                piece = b""
+            if not piece:
+                self.process.wait()     # so that its reason can be told as soon as `ended` is seen
+            self.take(piece)
+            if not piece:
+                return
+
+    def _watch_log(self):
+        """Bochs cannot end at a reset: end it at the second one, the first being the start."""
+        while self.process.poll() is None:
+            if self._log().count("[SYS   ] bx_pc_system_c::Reset(") > 1:
+                self.was_reset = True
+                self.process.kill()
+                return
+            time.sleep(0.2)
+
+    def _drain_screen(self):
+        """Bochs writes the screen to a pseudo terminal and would wait for ever when that is full."""
+        while self.process.poll() is None:
+            try:
+                if self.screen_fd is None:
+                    match = re.search(r'Bochs connected to screen "([^"]+)"', super().complaints())
+                    if not match:
+                        time.sleep(0.05)
+                        continue
+                    self.screen_fd = os.open(match.group(1), os.O_RDWR | os.O_NOCTTY)
+                    tty.setraw(self.screen_fd)
+                if not os.read(self.screen_fd, 65536):
+                    return
+            except OSError:
+                return
+
+    def _log(self):
+        try:
+            with open(self.log_path, encoding="latin-1") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+    def send(self, data):
+        try:
+            self.conn.sendall(data)
+        except OSError as e:
+            raise MachineError("Bochs takes no more input: %s" % e) from e
+
+    def wait_end(self, limit):
+        """Why Bochs has ended: 'poweroff', 'reset' or its last words; None if it still runs."""
+        try:
+            self.process.wait(max(0, limit - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return None
+        if self.was_reset:
+            return "reset"
+        words = super().complaints().partition(MESSAGE)[2].partition("\n")[0]
+        if words.startswith(POWER_OFF):
+            return "poweroff"
+        return words or "exit status %s" % self.process.returncode
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.conn:
+            for thread in self.threads:
+                thread.join(10)
+            self.conn.close()
+        if self.screen_fd is not None:
+            os.close(self.screen_fd)
+
+    def complaints(self):
+        """What its log calls a panic or an error, and its last words."""
+        log = [line for line in self._log().splitlines() if re.match(r"\d+[pe]\[", line)]
+        words = super().complaints().partition(MESSAGE)[2]
+        return "\n".join(log[-40:] + ([words] if words else []))
