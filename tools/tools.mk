@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The host programs: vouch and build_vm. They share the loader's sources with the hypervisor.
 tools-common := $(addprefix tools/common/,bytes.c cleanup.c cli.c file.c log.c opened.c outfile.c progress.c spawn.c)
-tools-loader := $(addprefix loader/,bzimage.c config.c config_devices.c error.c escape.c image.c judge.c manifest.c \
+tools-loader := $(addprefix loader/,bzimage.c config.c config_devices.c crypto.c error.c escape.c image.c judge.c manifest.c \
 	plan.c verify.c xml.c xml_arena.c xml_tree.c)
 tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c xmlentity.c xmlwrite.c)
 
 tool-vouch-srcs := $(addprefix tools/,main.c build.c extract.c facts.c grubtext.c inspect.c inspect_json.c inspect_text.c \
-	iso.c json.c menu.c menu_install.c mkiso.c run.c verify.c common/sha256.c) $(tools-pack) $(tools-common) $(tools-loader)
+	iso.c json.c key.c menu.c menu_install.c mkiso.c run.c verify.c common/sha256.c) $(tools-pack) $(tools-common) $(tools-loader)
 tool-vouch-libs := -lexpat -lmbedcrypto
 
 tool-build_vm-srcs := tools/build_vm.c $(tools-pack) $(tools-common) $(tools-loader)
-tool-build_vm-libs := -lexpat
+tool-build_vm-libs := -lexpat -lmbedcrypto

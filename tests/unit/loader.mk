@@ -29,3 +29,8 @@ unit-image_err-srcs := loader/error.c
 
 unit += plan_machine
 unit-plan_machine-srcs := loader/plan.c loader/error.c arch/x86/dev/table.c
+
+unit += crypto
+unit-crypto-srcs := loader/crypto.c tools/key.c $(addprefix tools/common/,bytes.c cli.c file.c) tests/unit/support/panic.c
+unit-crypto-libs := -lmbedcrypto
+unit-crypto-cflags := -D_GNU_SOURCE

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SHA-256 and the check of an ECDSA P-256 signature, without the library's types: loader/crypto.c is the one door to it
+ * for Vouch and for what its tools share with Vouch. Numbers are 32 bytes, the most significant first.
+ */
+#ifndef VOUCH_CRYPTO_H
+#define VOUCH_CRYPTO_H
+
+#include <vouch/types.h>
+
+#define SHA256_LEN     32
+#define P256_POINT_LEN 64                  /* X, Y */
+#define P256_SIG_LEN   64                  /* r, s */
+
+/* A hash under way. No pointer in it, no memory behind it: drop it at any time, copy it to continue twice. */
+struct sha256 {
+	uint64_t state[16];
+};
+
+void sha256_init(struct sha256 *s);
+void sha256_update(struct sha256 *s, const void *data, size_t len);
+void sha256_final(struct sha256 *s, uint8_t digest[SHA256_LEN]);
+void sha256_of(const void *data, size_t len, uint8_t digest[SHA256_LEN]);
+
+/* Takes the same time wherever the first difference is. */
+bool digest_equal(const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN]);
+
+/* A P-256 key that signatures are checked with. */
+struct public_key {
+	uint8_t id[SHA256_LEN];               /* SHA-256 of the DER SubjectPublicKeyInfo, point uncompressed */
+	uint8_t point[P256_POINT_LEN];
+};
+
+/* The id that belongs to a point. Does not check that the point is on the curve: ecdsa_p256_verify() does. */
+void public_key_id(const uint8_t point[P256_POINT_LEN], uint8_t id[SHA256_LEN]);
+
+/* r and s are in 1..n-1, and s is not above n/2: of the two signatures (r, s) and (r, n-s) this is the one accepted. */
+bool ecdsa_p256_canonical(const uint8_t sig[P256_SIG_LEN]);
+
+/*
+ * 0: sig is a signature of that digest by that key. -EBADMSG: it is not, or not canonical. -EINVAL: the point is none
+ * of the curve. -ENOMEM: the library got no memory. The library allocates; in Vouch the caller holds lib_enter().
+ */
+__must_check int ecdsa_p256_verify(const uint8_t point[P256_POINT_LEN], const uint8_t digest[SHA256_LEN],
+				   const uint8_t sig[P256_SIG_LEN]);
+
+#endif
