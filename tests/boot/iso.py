@@ -9,16 +9,15 @@ import subprocess
 MODULES = "multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt fat relocator video " \
           "biosdisk"
 MB2_MAGIC = 0xE85250D6
-TAG_END, TAG_RELOCATABLE = 0, 10
+TAG_END, TAG_FRAMEBUFFER, TAG_EFI_SERVICES, TAG_RELOCATABLE = 0, 5, 7, 10
 
 
 class IsoError(Exception):
     pass
 
 
-def patch_load(elf, words):
-    """The ELF's bytes with the multiboot2 relocatable tag changed: `min=ADDR`, `max=ADDR`, `prefer=low|high|none`."""
-    data = bytearray(elf)
+def header_tags(data):
+    """(offset, type, size) of each tag of the multiboot2 header."""
     for at in range(0, min(32768, len(data) - 16), 8):
         magic, arch, length, checksum = struct.unpack_from("<IIII", data, at)
         if magic == MB2_MAGIC and (magic + arch + length + checksum) & 0xFFFFFFFF == 0:
@@ -28,22 +27,45 @@ def patch_load(elf, words):
     end, tag = at + length, at + 16
     while tag < end:
         kind, _, size = struct.unpack_from("<HHI", data, tag)
-        if kind == TAG_RELOCATABLE:
-            for word in words:
-                key, _, value = word.partition("=")
-                if key == "min":
-                    struct.pack_into("<I", data, tag + 8, int(value, 0))
-                elif key == "max":
-                    struct.pack_into("<I", data, tag + 12, int(value, 0))
-                elif key == "prefer":
-                    struct.pack_into("<I", data, tag + 20, {"none": 0, "low": 1, "high": 2}[value])
-                else:
-                    raise IsoError("unknown load tweak %s" % word)
-            return bytes(data)
         if kind == TAG_END:
-            break
+            return
+        yield tag, kind, size
         tag += (size + 7) & ~7
-    raise IsoError("no relocatable tag")
+
+
+def tag_at(data, wanted):
+    for tag, kind, size in header_tags(data):
+        if kind == wanted:
+            return tag, size
+    raise IsoError("no tag %d in the multiboot2 header" % wanted)
+
+
+def keep_efi_services(data):
+    """In the place of the framebuffer tag the loader is asked to leave UEFI's boot services running."""
+    tag, size = tag_at(data, TAG_FRAMEBUFFER)
+    for at in range(tag, tag + size, 8):
+        struct.pack_into("<HHI", data, at, TAG_EFI_SERVICES, 1, 8)
+
+
+def patch_load(elf, words):
+    """The ELF's bytes with a changed multiboot2 header: `min=ADDR`, `max=ADDR`, `prefer=low|high|none` in the
+    relocatable tag; `efi-services` asks for boot services that still run."""
+    data = bytearray(elf)
+    for word in words:
+        key, _, value = word.partition("=")
+        if key == "efi-services":
+            keep_efi_services(data)
+            continue
+        tag = tag_at(data, TAG_RELOCATABLE)[0]
+        if key == "min":
+            struct.pack_into("<I", data, tag + 8, int(value, 0))
+        elif key == "max":
+            struct.pack_into("<I", data, tag + 12, int(value, 0))
+        elif key == "prefer":
+            struct.pack_into("<I", data, tag + 20, {"none": 0, "low": 1, "high": 2}[value])
+        else:
+            raise IsoError("unknown load tweak %s" % word)
+    return bytes(data)
 
 
 def place(source, target):

@@ -248,8 +248,17 @@ class Test:
                                              os.path.join(self.work, "images")), string.strip()))
         return out
 
+    def hypervisor(self):
+        """The bytes of vouch.elf, with the load tweaks of this test."""
+        with open(os.path.join(self.build, "vouch.elf"), "rb") as f:
+            elf = f.read()
+        return iso.patch_load(elf, self.cfg.get("load", "").split())
+
     def vouch_iso(self, path):
-        argv = [os.path.join(self.build, "vouch"), "iso", "-o", path, "-c", self.cfg.get("cmdline", "")]
+        elf = os.path.join(self.folder, "vouch.elf")
+        with open(elf, "wb") as f:
+            f.write(self.hypervisor())
+        argv = [os.path.join(self.build, "vouch"), "iso", "-H", elf, "-o", path, "-c", self.cfg.get("cmdline", "")]
         done = subprocess.run(argv + [image for image, _ in self.modules()], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         if done.returncode:
@@ -259,12 +268,8 @@ class Test:
     def make_iso(self):
         if self.cfg.get("iso") == "vouch":
             return self.vouch_iso(os.path.join(self.folder, "boot.iso"))
-        with open(os.path.join(self.build, "vouch.elf"), "rb") as f:
-            elf = f.read()
-        if self.cfg.get("load"):
-            elf = iso.patch_load(elf, self.cfg["load"].split())
         path = os.path.join(self.folder, "boot.iso")
-        iso.make(path, self.folder, elf, self.cfg.get("cmdline", ""), self.modules())
+        iso.make(path, self.folder, self.hypervisor(), self.cfg.get("cmdline", ""), self.modules())
         return path
 
     def judge_end(self, machine, limit):

@@ -48,6 +48,16 @@ mb2_header_end:
 boot_entry:
 	cli
 	cld
+	/*
+	 * A loader that leaves UEFI's boot services running enters in 64-bit mode. The next four instructions are valid
+	 * in both: 41h is INC ECX in one, and in the other a prefix that CLC ignores.
+	 */
+	xorl %ecx, %ecx
+	.byte 0x41
+	clc
+	testl %ecx, %ecx
+	jz boot_from_64
+boot_in_32:
 	cmpl $MB2_LOADED, %eax
 	jne boot_stop
 
@@ -128,12 +138,16 @@ boot_entry:
 	pushl %eax
 	lret
 
+/* On COM1 and on a text screen: no code of ours that could do better runs on such a CPU. */
 boot_no_long_mode:
 	leal boot_message_offset(%ebp), %esi
 	movl $0x3f8, %edx
+	movl $0xb8000, %edi
+	movb $0x0f, %ah				/* white on black */
 1:	lodsb
 	testb %al, %al
 	jz boot_stop
+	stosw
 	outb %al, %dx
 	movl $20000, %ecx			/* longer than a character at 9600 baud on what is this old */
 2:	inb $0x80, %al
@@ -142,6 +156,35 @@ boot_no_long_mode:
 boot_stop:
 	hlt
 	jmp boot_stop
+
+	.code64
+/* Down to where a multiboot2 loader should have begun; boot_start() then finds the tag of boot services and refuses. */
+boot_from_64:
+	leaq boot_stack_64(%rip), %rsp
+	leaq boot_gdt(%rip), %rcx
+	pushq %rcx
+	pushw $(boot_gdt_end - boot_gdt - 1)
+	lgdt (%rsp)
+	leaq boot_leave_64(%rip), %rcx
+	pushq $CODE32
+	pushq %rcx
+	lretq
+	.code32
+boot_leave_64:
+	movl $DATA, %ecx
+	movl %ecx, %ds
+	movl %ecx, %es
+	movl %ecx, %ss
+	movl %eax, %edi
+	movl %cr0, %ecx
+	andl $0x7fffffff, %ecx			/* paging off ends long mode: APM 2 "Leaving Long Mode" (14.7) */
+	movl %ecx, %cr0
+	movl $0xc0000080, %ecx
+	rdmsr
+	andl $~(1 << 8), %eax			/* LME */
+	wrmsr
+	movl %edi, %eax
+	jmp boot_in_32
 
 	.code64
 	.globl boot_long
@@ -171,6 +214,9 @@ boot_gdt:
 	.quad 0x00af9b000000ffff
 	.quad 0x00cf93000000ffff
 boot_gdt_end:
+	.balign 8
+	.skip 64
+boot_stack_64:
 	.globl boot_message
 boot_message:
 	.asciz "vouch: error: this processor has no long mode or no NX: a 64-bit x86 processor is needed\r\n"

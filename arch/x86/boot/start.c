@@ -40,6 +40,8 @@ static void boot_info_read(struct host *h, uint32_t info, uint64_t load_base)
 	err = mb2_parse(b, tags, len, &at);
 	/* What was read up to an error may hold the screen to say so on. */
 	display_init(h);
+	if (b->efi_services)
+		panic("UEFI boot services still run: they own memory that no map tells; boot with GRUB's multiboot2 command");
 	if (err != MB2_OK)
 		panic("boot information refused: %s at offset %#x", mb2_err_text(err), at);
 	b->info = hpa(info);
@@ -69,7 +71,5 @@ void boot_start(uint32_t magic, uint32_t info, uint64_t load_base)
 		panic("not started by a multiboot2 loader (magic %#x): boot with GRUB's multiboot2 command", magic);
 	}
 	boot_info_read(h, info, load_base);
-	if (h->boot.efi_services)
-		panic("UEFI boot services still run: they own memory that no map tells; boot with GRUB's multiboot2 command");
 	vouch_main(h);
 }
