@@ -288,6 +288,12 @@ test-choice = $(if $(TEST),--only '$(TEST)') $(if $(MACHINE),--machine '$(MACHIN
 boot-test: all guest-files build/guest/generic/vmlinuz $(guest) | have-test
 	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg $(test-choice)
 
+# README.md's session and screenshot, from what the boot test of that name left.
+.PHONY: readme readme-check
+readme readme-check: readme%: all guest-files | have-test
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg --only readme
+	$(quiet)$(PYTHON) tests/boot/readme.py --build $(B) $(if $*,--check,--write)
+
 long-guests := generic-initrd cloud-initrd installer
 long-test: all guest-files $(guest) | have-long
 	@tools/fetch-guest.sh build/guest $(long-guests)
@@ -326,6 +332,7 @@ help:
 	@echo 'make fuzz-afl    build the same targets for AFL++ (package afl++): docs/testing.md'
 	@echo 'make boot-test   boot through GRUB in QEMU (TEST=NAME: one of tests/boot/tests.cfg)'
 	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
+	@echo 'make readme      write README.md'"'"'s session and docs/screen.png anew; make readme-check compares'
 	@echo 'make bench       measure in instructions, beside KVM; writes docs/performance.md'
 	@echo 'make debug       QEMU with the demo guest (IMAGE=FILE: another), stopped, and gdb on it; make debug-test tries gdb'
 	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'

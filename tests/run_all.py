@@ -58,6 +58,7 @@ def main():
         ("guest tests", make + ["guest-test"]),
         ("gdb", make + ["debug-test"]),
         ("boot tests", make + ["boot-test"]),
+        ("what README.md shows", [sys.executable, "tests/boot/readme.py", "--check"]),
         ("boots of the clang build",
          make + ["CC=clang", "boot-test", "TEST=shell,flipped-bits,triple-fault,load-high"]),
         ("boots of the debug build", make + ["DEBUG=1", "boot-test", "TEST=shell,reset,bad-beside-good"]),

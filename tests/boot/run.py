@@ -94,7 +94,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?*@" or len(mark) != 1:
+        if mark not in "=>%~!:?*@&" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -185,6 +185,8 @@ def run_script(machine, script, forbidden, limit, fonts=""):
             time.sleep(float(rest))
         elif mark == "@":
             check_screen(machine, rest, fonts, min(limit, time.monotonic() + 20 * PATIENCE))
+        elif mark == "&":
+            shutil.copyfile(machine.screendump(), machine.folder + ".ppm")
         elif mark == "?":
             moments.compare(*rest.split())
     check_forbidden(machine.text())
