@@ -10,4 +10,4 @@ unit-policy-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c
 	tests/unit/support/seam.c tests/unit/support/xcr0.c
 
 unit += svm_event
-unit-svm_event-srcs := arch/x86/svm/event.c arch/x86/svm/vmcb.c
+unit-svm_event-srcs := arch/x86/svm/event.c arch/x86/svm/vmcb.c arch/x86/exit/fault.c

@@ -10,6 +10,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/dev/machine.h"
+#include "arch/x86/exit/fault.h"
 
 #define DR6_BS (1ull << 14)
 
@@ -52,30 +53,14 @@ void svm_event_collect(struct vcpu *v)
 	nmi_unmask_if_done(v);
 }
 
-enum exception_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
-
-/* APM 2 "#DF - Double-Fault Exception (Vector 8)". */
-static enum exception_class class_of(uint8_t vector)
-{
-	switch (vector) {
-	case EXC_DE: case EXC_TS: case EXC_NP: case EXC_SS: case EXC_GP:
-		return CONTRIBUTORY;
-	case EXC_PF:
-		return PAGE_FAULT;
-	case EXC_DF:
-		return DOUBLE_FAULT;
-	default:
-		return BENIGN;
-	}
-}
-
 void svm_event_fault(struct vcpu *v)
 {
 	struct svm_event *e = &v->hw->event;
-	enum exception_class second = class_of(v->fault.vector);
-	enum exception_class first = e->valid && e->type == SVM_EVENT_EXC ? class_of(e->vector) : BENIGN;
+	enum fault_outcome outcome = FAULT_SERIAL;
 
-	if (first == DOUBLE_FAULT && second != BENIGN) {
+	if (e->valid && e->type == SVM_EVENT_EXC)
+		outcome = fault_combine(e->vector, v->fault.vector);
+	if (outcome == FAULT_TRIPLE) {
 		vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault");
 		return;
 	}
@@ -83,8 +68,7 @@ void svm_event_fault(struct vcpu *v)
 		v->hw->vmcb->cr2 = v->fault.cr2;
 	*e = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = v->fault.vector,
 				 .has_error = v->fault.has_error, .error = v->fault.error };
-	if ((first == CONTRIBUTORY && second == CONTRIBUTORY) ||
-	    (first == PAGE_FAULT && (second == CONTRIBUTORY || second == PAGE_FAULT)))
+	if (outcome == FAULT_DOUBLE)
 		*e = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = EXC_DF, .has_error = true };
 }
 
