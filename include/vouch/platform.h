@@ -27,6 +27,7 @@ struct platform {
 	uint32_t smi_cmd; uint8_t acpi_enable;
 	bool pm_tmr_32;
 	bool has_s5; uint8_t s5_a, s5_b;  /* SLP_TYP values of _S5 */
+	uint8_t sleep_space; uint64_t sleep_addr;  /* SLEEP_CONTROL_REG of a hardware-reduced machine; address 0: none */
 	uint8_t reset_space, reset_val; uint64_t reset_addr; bool has_reset;
 	unsigned int pci_functions, pci_quieted, usb_handoffs;
 	uint64_t mmio_used;           /* bytes of the MMIO window handed out (arch/x86/mm/paging.c) */

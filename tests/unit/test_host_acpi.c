@@ -158,6 +158,42 @@ static int fresh(void **ctx)
 	return 0;
 }
 
+/* A FADT of ACPI 5 with its own sleep register: space and address as given. */
+static void fadt_reduced(uint8_t space, uint64_t addr)
+{
+	uint8_t *f = mem + FADT_AT;
+
+	header(FADT_AT, "FACP", 268);
+	put32(f + 112, 1u << 8 | 1u << 10 | 1u << 20);
+	f[244] = space;
+	memcpy(f + 248, &addr, 8);
+	seal(FADT_AT);
+}
+
+static void reduced_hardware_powers_off_by_its_sleep_register(void **ctx)
+{
+	(void)ctx;
+	fadt_reduced(0, 0xfed10040u);
+	assert_true(parse_with(rsdp, 36));
+	assert_true(plat.hw_reduced && plat.has_s5);
+	assert_int_equal(plat.sleep_addr, 0xfed10040u);
+	assert_int_equal(plat.pm1a_cnt, 0);
+	assert_int_equal(plat.pm_tmr, 0);
+	fadt_reduced(1, 0x404);
+	assert_true(parse_with(rsdp, 36));
+	assert_true(plat.has_s5 && plat.sleep_space == 1);
+	/* No register, one that is no port, one in a space that Vouch does not reach: no power-off is promised. */
+	fadt_reduced(0, 0);
+	assert_true(parse_with(rsdp, 36));
+	assert_false(plat.has_s5);
+	fadt_reduced(1, 0x10000);
+	assert_true(parse_with(rsdp, 36));
+	assert_false(plat.has_s5);
+	fadt_reduced(3, 0x404);
+	assert_true(parse_with(rsdp, 36));
+	assert_false(plat.has_s5);
+}
+
 static void reads_what_vouch_needs(void **ctx)
 {
 	(void)ctx;
@@ -465,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(reads_what_vouch_needs, fresh),
+		cmocka_unit_test_setup(reduced_hardware_powers_off_by_its_sleep_register, fresh),
 		cmocka_unit_test_setup(uses_the_rsdt_of_old_firmware, fresh),
 		cmocka_unit_test_setup(falls_back_when_the_xsdt_is_bad, fresh),
 		cmocka_unit_test_setup(refuses_bad_roots, fresh),

@@ -26,11 +26,11 @@ static uint16_t pm1a, pm1b;
 static char wrote[256];
 static unsigned int enable_after, delays;
 
+static uint8_t sleep_register;
+
 void *mmio_map(hpa_t a, size_t len)
 {
-	(void)a;
-	(void)len;
-	return NULL;
+	return a.v == 0xfed10040u && len == 1 ? &sleep_register : NULL;
 }
 
 void host_delay_us(uint64_t us)
@@ -128,6 +128,21 @@ static void acpi_mode_comes_first(void **ctx)
 	assert_in_range(delays, 100, 2000);
 }
 
+/* No PM1 block, no ACPI mode to enter: the register that the FADT names for it, in ports or in memory. */
+static void reduced_hardware_has_a_register_of_its_own(void **ctx)
+{
+	(void)ctx;
+	host.platform = (struct platform){ .has_s5 = true, .s5_a = 5, .hw_reduced = true, .sleep_space = 1,
+					   .sleep_addr = 0x404, .smi_cmd = 0xb2, .acpi_enable = 1 };
+	assert_false(poweroff());
+	assert_string_equal(wrote, "404=34 ");
+	host.platform.sleep_space = 0;
+	host.platform.sleep_addr = 0xfed10040u;
+	assert_false(poweroff());
+	assert_string_equal(wrote, "");
+	assert_int_equal(sleep_register, 0x34);
+}
+
 static void without_s5_nothing_is_touched(void **ctx)
 {
 	(void)ctx;
@@ -172,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(s5_goes_to_both_registers, fresh),
 		cmocka_unit_test_setup(acpi_mode_comes_first, fresh),
+		cmocka_unit_test_setup(reduced_hardware_has_a_register_of_its_own, fresh),
 		cmocka_unit_test_setup(without_s5_nothing_is_touched, fresh),
 		cmocka_unit_test_setup(timer_counts, fresh),
 	};

@@ -182,6 +182,17 @@ static void fadt_reset(struct platform *p, struct table t, uint32_t flags)
 	p->has_reset = p->reset_addr != 0 && (p->reset_space != 1 || p->reset_addr <= 0xffff);
 }
 
+/* ACPI "SLEEP_CONTROL_REG": what a machine without the PM1 blocks has in their place. */
+static void fadt_sleep(struct platform *p, struct table t)
+{
+	if (t.len < 256)
+		return;
+	p->sleep_space = t.at[244];
+	p->sleep_addr = get64(t.at + 248);
+	if (p->sleep_space > 1 || (p->sleep_space == 1 && p->sleep_addr > 0xffff))
+		p->sleep_addr = 0;
+}
+
 /* Fills p and returns where the DSDT is, or 0. */
 static uint64_t fadt_parse(struct platform *p, struct table t)
 {
@@ -192,7 +203,9 @@ static uint64_t fadt_parse(struct platform *p, struct table t)
 	p->pm_tmr_32 = (flags & 1u << 8) != 0;
 	p->smi_cmd = fadt_port(t, 48);
 	p->acpi_enable = t.len > 52 ? t.at[52] : 0;
-	if (!p->hw_reduced) {
+	if (p->hw_reduced) {
+		fadt_sleep(p, t);
+	} else {
 		p->pm1a_evt = fadt_block(t, 56, 148);
 		p->pm1a_cnt = fadt_block(t, 64, 172);
 		p->pm1b_cnt = fadt_block(t, 68, 184);
@@ -369,6 +382,6 @@ bool acpi_parse(struct platform *p, const struct acpi_memory *m, const uint8_t *
 	}
 	p->has_acpi = have_fadt;
 	/* A _S5 without a register to write it to is of no use. */
-	p->has_s5 = p->has_s5 && p->pm1a_cnt;
+	p->has_s5 = p->has_s5 && (p->pm1a_cnt || p->sleep_addr);
 	return true;
 }

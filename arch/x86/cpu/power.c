@@ -16,6 +16,15 @@
 #define PM1_SLP_MASK    (7u << 10)
 #define PM1_SLP_EN      (1u << 13)
 
+/* ACPI "Sleep Control Register": SLP_TYP in bits 4:2, SLP_EN. */
+#define SLEEP_TYP(t)    ((uint8_t)((t) << 2))
+#define SLEEP_EN        (1u << 5)
+
+/* Address spaces of ACPI's generic addresses. */
+#define SPACE_MEMORY 0
+#define SPACE_IO     1
+#define SPACE_PCI    2
+
 #define ACPI_ENABLE_MS 1000u
 
 static void acpi_mode_enter(const struct platform *p)
@@ -38,42 +47,51 @@ static void sleep_write(uint16_t port, uint8_t type)
 	port_out16(port, (uint16_t)(v | PM1_SLP_EN));
 }
 
+/* One byte to a register that ACPI names by a generic address. */
+static void register_write8(uint8_t space, uint64_t at, uint8_t val)
+{
+	volatile uint8_t *reg;
+
+	switch (space) {
+	case SPACE_MEMORY:
+		reg = mmio_map(hpa(at), 1);
+		if (reg)
+			*reg = val;
+		break;
+	case SPACE_IO:
+		port_out8((uint16_t)at, val);
+		break;
+	case SPACE_PCI:	/* device in bits 47:32, function in 31:16, register in 15:0; bus 0 */
+		pci_write8(pci_address(0, at >> 32 & 31, at >> 16 & 7), (uint8_t)at, val);
+		break;
+	default:
+		break;
+	}
+}
+
 bool host_poweroff(void)
 {
 	const struct platform *p = &this_cpu()->host->platform;
 
 	if (!p->has_s5)
 		return false;
-	acpi_mode_enter(p);
-	sleep_write(p->pm1a_cnt, p->s5_a);
-	if (p->pm1b_cnt)
-		sleep_write(p->pm1b_cnt, p->s5_b);
+	if (p->hw_reduced) {
+		register_write8(p->sleep_space, p->sleep_addr, (uint8_t)(SLEEP_TYP(p->s5_a) | SLEEP_EN));
+	} else {
+		acpi_mode_enter(p);
+		sleep_write(p->pm1a_cnt, p->s5_a);
+		if (p->pm1b_cnt)
+			sleep_write(p->pm1b_cnt, p->s5_b);
+	}
 	host_delay_us(2000000);
 	return false;
 }
 
 static void reset_by_acpi(const struct platform *p)
 {
-	volatile uint8_t *reg;
-
 	if (!p->has_reset)
 		return;
-	switch (p->reset_space) {
-	case 0:
-		reg = mmio_map(hpa(p->reset_addr), 1);
-		if (reg)
-			*reg = p->reset_val;
-		break;
-	case 1:
-		port_out8((uint16_t)p->reset_addr, p->reset_val);
-		break;
-	case 2:	/* PCI configuration space: device in bits 47:32, function in 31:16, register in 15:0; bus 0 */
-		pci_write8(pci_address(0, p->reset_addr >> 32 & 31, p->reset_addr >> 16 & 7),
-			   (uint8_t)p->reset_addr, p->reset_val);
-		break;
-	default:
-		break;
-	}
+	register_write8(p->reset_space, p->reset_addr, p->reset_val);
 	host_delay_us(100000);
 }
 
