@@ -13,8 +13,10 @@ __noreturn void panic(const char *fmt, ...) __printf(1, 2);
 
 #define ASSERT(x) ((x) ? (void)0 : panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #x))
 #ifdef VOUCH_DEBUG
+#define DEBUG_BUILD true              /* for checks that have more to say than ASSERT_SLOW */
 #define ASSERT_SLOW(x) ASSERT(x)
 #else
+#define DEBUG_BUILD false
 #define ASSERT_SLOW(x) ((void)sizeof(!(x)))
 #endif
 

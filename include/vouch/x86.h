@@ -43,6 +43,7 @@ enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 #define CR4_SMEP       (1ull << 20)
 #define CR4_SMAP       (1ull << 21)
 #define CR4_PKE        (1ull << 22)
+#define CR4_CET        (1ull << 23)
 
 #define EFER_SCE  (1ull << 0)
 #define EFER_LME  (1ull << 8)
@@ -69,6 +70,7 @@ enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 #define EXC_NMI 2
 #define EXC_BP 3
 #define EXC_OF 4
+#define EXC_BR 5
 #define EXC_UD 6
 #define EXC_NM 7
 #define EXC_DF 8

@@ -68,6 +68,9 @@ static void reset_vmcb(void)
 	vmcb.ss = vmcb.ds = vmcb.es = vmcb.fs = vmcb.gs = (struct vmcb_seg){ .attr = 0xc93, .limit = 0xffffffff };
 	vmcb.rip = GPA_CODE;
 	vmcb.tsc_offset = rig.vm.clock.tsc_offset;
+	vmcb.intercept2 = SVM_INT2_VMRUN;
+	vmcb.asid = 1;
+	vmcb.np_enable = SVM_NP_ENABLE;
 }
 
 /* What the guest did until it exited: flags, privilege, code and registers change as it likes. */
@@ -97,11 +100,13 @@ static void guest_ran(void)
 static void event_cut_short(void)
 {
 	static const uint64_t types[] = { SVM_EVENT_INTR, SVM_EVENT_NMI, SVM_EVENT_EXC, SVM_EVENT_SOFT };
+	/* What no CPU raises here: NMI, reserved vectors, and #BR, which 64-bit code has no more. */
+	const uint32_t not_raised = 0x8fd08224;
 	uint64_t how = rig_take(1), type = types[how >> 1 & 3], vector = rig_take(1);
 
 	if (type == SVM_EVENT_EXC) {
 		vector &= 31;
-		vector = vector == EXC_NMI ? EXC_PF : vector;
+		vector = not_raised & 1u << vector ? EXC_PF : vector;
 	} else if (type == SVM_EVENT_NMI) {
 		vector = EXC_NMI;
 	}
@@ -158,6 +163,7 @@ static void check_entry(void)
 	rig_expect(!(vmcb.int_ctl & SVM_INTCTL_V_IRQ) == !(vmcb.intercept1 & SVM_INT1_VINTR));
 	rig_expect(!hw.stepping || (vmcb.rflags & RFLAGS_TF));
 	rig_expect(!(vmcb.intercept1 & SVM_INT1_IRET) || hw.nmi_masked);
+	rig_expect(svm_state_ok(&rig.vcpu));
 }
 
 static void check_state(void)
@@ -207,6 +213,10 @@ static void play(void)
 	uint64_t has = rig_take(1);
 
 	cpu.has = (struct svm_features){ .nrip_save = has & 1, .decode_assists = has & 2, .asids = 16 };
+	cpu.facts = svm_facts_read(cpuid_leaf);         /* the policy also asks this CPU */
+	cpu.facts.efer |= EFER_SVME;
+	cpu.facts.asids = 16;
+	cpu.facts.nested_paging = true;
 	this_cpu()->hvm = &cpu;
 	msr_reset(&rig.vcpu);
 	for (unsigned int i = 0; rig.in_left && i < STEPS_MAX; i++) {

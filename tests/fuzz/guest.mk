@@ -10,4 +10,5 @@ fuzz += exits
 fuzz-exits-srcs := $(fuzz-guest-srcs) tests/unit/support/seam.c
 
 fuzz += svm
-fuzz-svm-srcs := $(fuzz-guest-srcs) $(addprefix arch/x86/svm/,event.c exit.c names.c state.c vmcb.c)
+fuzz-svm-srcs := $(fuzz-guest-srcs) arch/x86/exit/refusal.c \
+	$(addprefix arch/x86/svm/,check.c event.c exit.c names.c state.c vmcb.c)

@@ -11,3 +11,10 @@ unit-policy-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c
 
 unit += svm_event
 unit-svm_event-srcs := arch/x86/svm/event.c arch/x86/svm/vmcb.c arch/x86/exit/fault.c
+
+unit += svm_check
+unit-svm_check-srcs := arch/x86/svm/check.c arch/x86/exit/refusal.c tests/unit/support/log.c
+
+unit += svm_state
+unit-svm_state-srcs := arch/x86/svm/state.c arch/x86/svm/check.c arch/x86/exit/refusal.c \
+	tests/unit/support/cpu_area.c tests/unit/support/log.c tests/unit/support/vm.c tests/unit/support/panic.c

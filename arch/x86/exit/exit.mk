@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-hv-srcs += $(addprefix arch/x86/exit/,cpuid.c cr.c fault.c gpa.c insn_text.c kvmclock.c msr.c pio.c report.c)
+hv-srcs += $(addprefix arch/x86/exit/,cpuid.c cr.c fault.c gpa.c insn_text.c kvmclock.c msr.c pio.c refusal.c report.c)

@@ -34,7 +34,17 @@ static void assign_asid(struct vcpu *v, struct svm_cpu *s)
 	v->hw->flush = false;
 }
 
-static void enter_once(struct vcpu *v, struct svm_cpu *s)
+/*
+ * What the processor saved at the last exit it takes back. What Vouch changed since is checked, in debug builds all of it
+ * before each entry: emulators take what silicon refuses, and leave nothing of what they refuse.
+ */
+static bool may_enter(struct vcpu *v)
+{
+	return (!v->hw->unchecked && !DEBUG_BUILD) || svm_state_ok(v);
+}
+
+/* False if the guest is in no state to be entered; the VM is stopped then. */
+static bool enter_once(struct vcpu *v, struct svm_cpu *s)
 {
 	struct vmcb *c = v->hw->vmcb;
 
@@ -43,9 +53,12 @@ static void enter_once(struct vcpu *v, struct svm_cpu *s)
 	c->rax = v->gpr[REG_RAX];
 	c->rsp = v->gpr[REG_RSP];
 	c->int_ctl = (c->int_ctl & ~SVM_INTCTL_V_TPR) | lapic_cr8(v->lapic);
+	if (!may_enter(v))
+		return false;
 	svm_enter(v->gpr, v->hw->vmcb_hpa.v);
 	v->gpr[REG_RAX] = c->rax;
 	v->gpr[REG_RSP] = c->rsp;
+	return true;
 }
 
 /* What VMRUN and VMLOAD do not switch, and the guest before this one may have left. */
@@ -109,8 +122,8 @@ void svm_vcpu_run(struct vcpu *v)
 				break;
 			continue;
 		}
-		enter_once(v, s);
-		svm_handle_exit(v);
+		if (enter_once(v, s))
+			svm_handle_exit(v);
 	}
 	unload_guest(v);
 }

@@ -74,6 +74,7 @@ int svm_cpu_enable(struct pcpu *p)
 		return -ENOMEM;
 	}
 	s->has = read_features();
+	s->facts = svm_facts_read(cpuid_leaf);
 	s->generation = 1;
 	s->next_asid = 1;
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
@@ -226,6 +227,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	v->gpr[REG_RSP] = s->rsp;
 	v->gpr[REG_RSI] = s->rsi;
 	hw->asid_generation = 0;
+	hw->unchecked = true;
 	hw->event.valid = false;
 	hw->nmi_masked = hw->nmi_iret_seen = hw->stepping = false;
 }

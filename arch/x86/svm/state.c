@@ -7,6 +7,7 @@
 #include <vouch/assert.h>
 #include <vouch/log.h>
 #include <vouch/pcpu.h>
+#include <vouch/vm.h>
 
 static struct x86_seg seg_from_vmcb(const struct vmcb_seg *s)
 {
@@ -77,15 +78,15 @@ void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
 	struct vmcb *c = v->hw->vmcb;
 
 	switch (r) {
-	case HVM_CR0: c->cr0 = val; v->hw->flush = true; return;
+	case HVM_CR0: c->cr0 = val; v->hw->flush = v->hw->unchecked = true; return;
 	case HVM_CR2: c->cr2 = val; return;
-	case HVM_CR3: c->cr3 = val; v->hw->flush = true; return;
-	case HVM_CR4: c->cr4 = val; v->hw->flush = true; return;
-	case HVM_EFER: c->efer = val | EFER_SVME; v->hw->flush = true; return;
-	case HVM_PAT: c->pat = val; return;
+	case HVM_CR3: c->cr3 = val; v->hw->flush = v->hw->unchecked = true; return;
+	case HVM_CR4: c->cr4 = val; v->hw->flush = v->hw->unchecked = true; return;
+	case HVM_EFER: c->efer = val | EFER_SVME; v->hw->flush = v->hw->unchecked = true; return;
+	case HVM_PAT: c->pat = val; v->hw->unchecked = true; return;
 	case HVM_RIP: c->rip = val; return;
 	case HVM_RFLAGS: c->rflags = val; return;
-	case HVM_DR7: c->dr7 = val; return;
+	case HVM_DR7: c->dr7 = val; v->hw->unchecked = true; return;
 	case HVM_TSC_OFFSET: c->tsc_offset = val; return;
 	}
 	panic("svm_reg_set: register %d", (int)r);
@@ -104,14 +105,39 @@ static bool event_text(uint64_t info, char *dst, size_t size)
 	return info & SVM_EVENT_VALID;
 }
 
+static void check(struct refusals *r, const struct vmcb *c)
+{
+	const struct svm_cpu *s = this_cpu()->hvm;
+
+	svm_check(r, c, &s->facts);
+}
+
+/* Emulators answer a refused VMRUN with their host's state in the VMCB, so the guest's is checked before. */
+bool svm_state_ok(struct vcpu *v)
+{
+	struct refusals r;
+
+	check(&r, v->hw->vmcb);
+	v->hw->unchecked = false;
+	if (r.count)
+		vm_stop(v->vm, STOP_UNHANDLED, "VMRUN would refuse the guest's state: %s 0x%lx: %s", r.list[0].field,
+			r.list[0].value, r.list[0].rule);
+	return !r.count;
+}
+
 void svm_dump(const struct vcpu *v)
 {
 	const struct vmcb *c = v->hw->vmcb;
+	struct refusals r;
 	char cut[48], last[48];
 	bool was_cut = event_text(c->exit_int_info, cut, sizeof(cut)), had = event_text(c->event_inj, last, sizeof(last));
 
 	if (svm_exit_is_invalid(c->exit_code))
 		log_verdict("  an emulator may show its host's registers here: VMRUN refused the state");
+	check(&r, c);
+	if (r.count)
+		log_verdict("  VMRUN's checks that the VMCB fails:");
+	refusals_log(&r);
 	log_verdict("  TR %04x %lx+%x LDT %04x GDT %lx+%x IDT %lx+%x", c->tr.sel, c->tr.base, c->tr.limit, c->ldtr.sel,
 		    c->gdtr.base, c->gdtr.limit, c->idtr.base, c->idtr.limit);
 	if (was_cut || had)

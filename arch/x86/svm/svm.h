@@ -7,6 +7,7 @@
 #include <vouch/page.h>
 #include <vouch/vcpu.h>
 
+#include "arch/x86/svm/check.h"
 #include "arch/x86/svm/vmcb.h"
 
 /* What CPUID 8000000A offers, as far as Vouch uses it. */
@@ -18,6 +19,7 @@ struct svm_features {
 /* One per physical CPU: struct pcpu's hvm. Only its CPU touches it. */
 struct svm_cpu {
 	struct svm_features has;
+	struct svm_facts facts;       /* what VMRUN's checks depend on */
 	hpa_t host_save;              /* VM_HSAVE_PA */
 	uint64_t generation;          /* of ASIDs; a vCPU of an older one takes a new ASID */
 	uint32_t next_asid;
@@ -35,6 +37,7 @@ struct vcpu_hw {
 	struct vmcb *vmcb;
 	hpa_t vmcb_hpa, iopm, msrpm;
 	uint64_t asid_generation;
+	bool unchecked;               /* Vouch changed what VMRUN checks: svm_state_ok() decides before the next entry */
 	bool flush;                   /* the guest's translations must go before the next entry */
 	struct svm_event event;       /* to inject at the next entry */
 	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
@@ -66,6 +69,8 @@ void svm_env_store(struct vcpu *v, const struct x86_env *e);
 uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r);
 void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val);
 void svm_dump(const struct vcpu *v);
+/* Before an entry: false, and the VM is stopped, if VMRUN would refuse the VMCB. */
+bool svm_state_ok(struct vcpu *v);
 
 /* event.c */
 void svm_event_collect(struct vcpu *v);              /* after an exit: what was being delivered */

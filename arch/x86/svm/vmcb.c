@@ -50,6 +50,7 @@ AT(dr6, 0x568);
 AT(rflags, 0x570);
 AT(rip, 0x578);
 AT(rsp, 0x5d8);
+AT(s_cet, 0x5e0);
 AT(rax, 0x5f8);
 AT(star, 0x600);
 AT(kernel_gs_base, 0x620);

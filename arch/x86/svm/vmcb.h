@@ -49,7 +49,7 @@ struct vmcb {
 	uint64_t cr4, cr3, cr0, dr7, dr6, rflags, rip;
 	uint8_t reserved_580[0x5d8 - 0x580];
 	uint64_t rsp;
-	uint8_t reserved_5e0[0x5f8 - 0x5e0];
+	uint64_t s_cet, ssp, isst_addr;
 	uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2;
 	uint8_t reserved_648[0x668 - 0x648];
@@ -95,6 +95,7 @@ struct vmcb {
 #define SVM_INTCTL_V_PRIO_MAX  (0xfull << 16)
 #define SVM_INTCTL_V_IGN_TPR   (1ull << 20)
 #define SVM_INTCTL_V_MASKING   (1ull << 24)
+#define SVM_INTCTL_V_NMI_ENABLE (1ull << 26)
 
 #define SVM_INTSTATE_SHADOW (1ull << 0)
 
