@@ -77,6 +77,10 @@ class Machine:
     def screendump(self):
         raise MachineError("%s shows no picture of its screen" % self.what)
 
+    def broke(self):
+        """Has the emulator itself failed? Only where it can be told from a machine that ends."""
+        return False
+
     def complaints(self):
         """What the emulator wrote to its standard error."""
         with open(self.errors.name, encoding="utf-8", errors="replace") as f:

@@ -129,6 +129,13 @@ class Qemu(Machine):
                 return {"guest-shutdown": "poweroff", "guest-reset": "reset"}.get(reason, reason)
         return "exit status %s" % self.process.returncode
 
+    def broke(self):
+        """Has QEMU ended by itself, without the machine being switched off or reset?"""
+        if self.process.poll() is None:
+            return False
+        self.qmp_thread.join(10)
+        return not any(e["event"] == "SHUTDOWN" for e in self.events)
+
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()

@@ -342,12 +342,11 @@ class Test:
         tail = "\n".join("  | " + line for line in self.tail())
         return passed, failed, 0, "FAIL %s: %s (%d s; transcript: %s)\n%s" % (self.name, why, seconds, self.log, tail)
 
-    def run(self):
-        """(passed, failed, known bugs, message) of this test."""
-        begin = time.monotonic()
+    def boot(self):
+        """(passed, failed, why it failed, whether the emulator itself broke) of one boot."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
-        machine, why, passed, failed = None, None, 0, 0
+        machine, why, passed, failed, broke = None, None, 0, 0, False
         try:
             path = self.make_iso()
             machine = self.start(path)
@@ -356,11 +355,22 @@ class Test:
         except (Failure, MachineError, iso.IsoError, screen.ScreenError, OSError, subprocess.SubprocessError, re.error, ValueError) as e:
             why = str(e) or type(e).__name__
             passed, failed = getattr(e, "passed", 0), getattr(e, "failed", 1)
+            broke = machine is not None and machine.broke()
         finally:
             if machine:
                 machine.kill()
                 self.keep(machine)
         shutil.rmtree(self.folder, ignore_errors=True)
+        return passed, failed, why, broke
+
+    def run(self):
+        """(passed, failed, known bugs, message) of this test."""
+        begin = time.monotonic()
+        for left in reversed(range(int(self.cfg.get("tries", "1")))):
+            passed, failed, why, broke = self.boot()
+            if not broke or not left:
+                break
+            print("     %s: the emulator itself broke: %s; once more" % (self.name, short(why)), flush=True)
         return self.verdict(passed, failed, why, time.monotonic() - begin)
 
     def keep(self, machine):
