@@ -46,8 +46,8 @@ __must_check int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, en
  * a large leaf lies across an end of the range. Tables stay: leaves larger than before don't fit there (-EEXIST).
  *
  * TLBs still know the old translations. Each CPU sees by nested_narrowed() that it must flush before it enters this VM
- * again (tlb_id.h); a vCPU of the VM that is in the guest must first be made to leave it. Until all that has happened,
- * the pages that were mapped must not be used for anything else.
+ * again (tlb_id.h); a vCPU of the VM that is in the guest must be made to leave it. Only then may the pages that were
+ * mapped be used for something else.
  */
 __must_check int nested_unmap(struct nested *n, gpa_t g, uint64_t len);
 

@@ -14,26 +14,6 @@
 #include "arch/x86/dev/lapic.h"
 #include "arch/x86/exit/policy.h"
 
-/* A vCPU keeps its ASID until this CPU has used all of them up; then everybody's translations go at once. */
-static void assign_asid(struct vcpu *v, struct svm_cpu *s)
-{
-	struct vmcb *c = v->hw->vmcb;
-
-	c->tlb_control = SVM_TLB_NOTHING;
-	if (v->hw->asid_generation != s->generation) {
-		if (s->next_asid >= s->has.asids) {
-			s->generation++;
-			s->next_asid = 1;
-			c->tlb_control = SVM_TLB_FLUSH_ALL;
-		}
-		v->hw->asid_generation = s->generation;
-		c->asid = s->next_asid++;
-	} else if (v->hw->flush) {
-		c->tlb_control = s->has.flush_by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
-	}
-	v->hw->flush = false;
-}
-
 /*
  * What the processor saved at the last exit it takes back. What Vouch changed since is checked, in debug builds all of it
  * before each entry: emulators take what silicon refuses, and leave nothing of what they refuse.
@@ -49,7 +29,7 @@ static bool enter_once(struct vcpu *v, struct svm_cpu *s)
 	struct vmcb *c = v->hw->vmcb;
 
 	svm_event_prepare(v);
-	assign_asid(v, s);
+	svm_tlb_prepare(v, s);
 	c->rax = v->gpr[REG_RAX];
 	c->rsp = v->gpr[REG_RSP];
 	c->int_ctl = (c->int_ctl & ~SVM_INTCTL_V_TPR) | lapic_cr8(v->lapic);

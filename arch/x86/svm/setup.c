@@ -75,8 +75,7 @@ int svm_cpu_enable(struct pcpu *p)
 	}
 	s->has = read_features();
 	s->facts = svm_facts_read(cpuid_leaf);
-	s->generation = 1;
-	s->next_asid = 1;
+	tlb_ids_init(&s->asids, 1, s->has.asids, s->has.flush_by_asid);
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
 	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
 	p->hvm = s;
@@ -226,7 +225,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	memset(v->gpr, 0, sizeof(v->gpr));
 	v->gpr[REG_RSP] = s->rsp;
 	v->gpr[REG_RSI] = s->rsi;
-	hw->asid_generation = 0;
+	hw->asid = (struct tlb_id){ 0 };
 	hw->unchecked = true;
 	hw->event.valid = false;
 	hw->nmi_masked = hw->nmi_iret_seen = hw->stepping = false;

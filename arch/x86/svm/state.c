@@ -73,16 +73,22 @@ uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r)
 	panic("svm_reg_get: register %d", (int)r);
 }
 
+static void translations_change(struct vcpu *v)
+{
+	tlb_id_flush(&v->hw->asid);
+	v->hw->unchecked = true;
+}
+
 void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
 {
 	struct vmcb *c = v->hw->vmcb;
 
 	switch (r) {
-	case HVM_CR0: c->cr0 = val; v->hw->flush = v->hw->unchecked = true; return;
+	case HVM_CR0: c->cr0 = val; translations_change(v); return;
 	case HVM_CR2: c->cr2 = val; return;
-	case HVM_CR3: c->cr3 = val; v->hw->flush = v->hw->unchecked = true; return;
-	case HVM_CR4: c->cr4 = val; v->hw->flush = v->hw->unchecked = true; return;
-	case HVM_EFER: c->efer = val | EFER_SVME; v->hw->flush = v->hw->unchecked = true; return;
+	case HVM_CR3: c->cr3 = val; translations_change(v); return;
+	case HVM_CR4: c->cr4 = val; translations_change(v); return;
+	case HVM_EFER: c->efer = val | EFER_SVME; translations_change(v); return;
 	case HVM_PAT: c->pat = val; v->hw->unchecked = true; return;
 	case HVM_RIP: c->rip = val; return;
 	case HVM_RFLAGS: c->rflags = val; return;

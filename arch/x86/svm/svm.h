@@ -7,6 +7,7 @@
 #include <vouch/page.h>
 #include <vouch/vcpu.h>
 
+#include "arch/x86/mm/tlb_id.h"
 #include "arch/x86/svm/check.h"
 #include "arch/x86/svm/vmcb.h"
 
@@ -21,8 +22,7 @@ struct svm_cpu {
 	struct svm_features has;
 	struct svm_facts facts;       /* what VMRUN's checks depend on */
 	hpa_t host_save;              /* VM_HSAVE_PA */
-	uint64_t generation;          /* of ASIDs; a vCPU of an older one takes a new ASID */
-	uint32_t next_asid;
+	struct tlb_ids asids;
 };
 
 /* An event on its way into the guest, kept until the hardware took it. */
@@ -36,9 +36,8 @@ struct svm_event {
 struct vcpu_hw {
 	struct vmcb *vmcb;
 	hpa_t vmcb_hpa, iopm, msrpm;
-	uint64_t asid_generation;
+	struct tlb_id asid;
 	bool unchecked;               /* Vouch changed what VMRUN checks: svm_state_ok() decides before the next entry */
-	bool flush;                   /* the guest's translations must go before the next entry */
 	struct svm_event event;       /* to inject at the next entry */
 	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
 	bool nmi_masked;              /* an NMI was delivered, its IRET not yet executed */
@@ -80,6 +79,9 @@ bool svm_event_wakes(const struct vcpu *v);          /* would end a HLT */
 void svm_event_iret(struct vcpu *v);                 /* IRET exit */
 bool svm_event_stepped(struct vcpu *v);              /* #DB exit: true if it was our own single step */
 void svm_event_trap(struct vcpu *v);                 /* an instruction was completed for the guest: honour TF */
+
+/* tlb.c */
+void svm_tlb_prepare(struct vcpu *v, struct svm_cpu *s);  /* before an entry: its ASID, and what VMRUN must flush */
 
 /* names.c */
 unsigned int svm_exit_kind(uint64_t code);           /* below EXIT_KINDS */

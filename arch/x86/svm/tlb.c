@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU's ASID on this CPU, and the flush that VMRUN does: tlb_id.h's answer in the words of SVM. */
+#include "arch/x86/svm/svm.h"
+
+#include <vouch/vm.h>
+
+#include "arch/x86/mm/nested.h"
+
+/*
+ * Translations carry an ASID and nothing of the nested tables (APM 2 "TLB Control" 15.16.1): another VM's root needs no
+ * flush of its own where the ASID is new.
+ */
+void svm_tlb_prepare(struct vcpu *v, struct svm_cpu *s)
+{
+	struct vmcb *c = v->hw->vmcb;
+	unsigned int flush = tlb_id_prepare(&s->asids, &v->hw->asid, nested_narrowed(v->vm->nested));
+
+	c->asid = v->hw->asid.id;
+	c->tlb_control = flush & TLB_FLUSH_ALL ? SVM_TLB_FLUSH_ALL :
+			 flush & TLB_FLUSH_ID ? SVM_TLB_FLUSH_ASID : SVM_TLB_NOTHING;
+}
