@@ -84,8 +84,6 @@ static enum exit_action read_msw(struct vcpu *v, struct x86_env *e, const struct
 enum exit_action exit_cr_value(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int cr, uint64_t *val,
 			       bool *fits)
 {
-	/* APM 3 "LMSW": loads PE, MP, EM and TS, and cannot clear PE. */
-	const uint64_t msw_bits = CR0_PE | CR0_MP | CR0_EM | CR0_TS;
 	uint64_t msw = 0;
 	enum exit_action a;
 
@@ -100,7 +98,7 @@ enum exit_action exit_cr_value(struct vcpu *v, struct x86_env *e, const struct i
 	}
 	if (in->op == INSN_LMSW && cr == 0) {
 		a = read_msw(v, e, in, &msw);
-		*val = (e->cr0 & ~(msw_bits & ~CR0_PE)) | (msw & msw_bits);
+		*val = cr0_after_lmsw(e->cr0, msw);
 		return a;
 	}
 	*fits = false;

@@ -38,6 +38,11 @@ enum exit_action exit_cr_write(struct vcpu *v, unsigned int cr, uint64_t val);
  */
 enum exit_action exit_cr_value(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int cr, uint64_t *val,
 			       bool *fits);
+/* APM 3 "LMSW": loads PE, MP, EM and TS, and cannot clear PE. */
+static inline uint64_t cr0_after_lmsw(uint64_t cr0, uint64_t msw)
+{
+	return (cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) | (msw & (CR0_PE | CR0_MP | CR0_EM | CR0_TS));
+}
 enum exit_action exit_xsetbv(struct vcpu *v);
 enum exit_action exit_hypercall(struct vcpu *v);
 

@@ -254,6 +254,8 @@ enum vmcs_field {
 #define PENDING_DBG_BS    (1ull << 14)
 
 /* A segment's access rights: attributes as struct x86_seg has them in bits 7:0 and 15:12, and bit 16. */
+#define ACCESS_L          (1u << 13)
+#define ACCESS_DB         (1u << 14)
 #define ACCESS_UNUSABLE   (1u << 16)
 
 /* Basic exit reasons. */
@@ -301,6 +303,8 @@ enum vmcs_field {
 #define VMX_EXIT_INVPCID      58u
 #define VMX_EXIT_VMFUNC       59u
 #define VMX_EXIT_ENCLS        60u
+#define VMX_EXIT_SEAMCALL     76u       /* on CPUs with TDX these two exit whatever the controls say */
+#define VMX_EXIT_TDCALL       77u
 #define VMX_EXIT_ENTRY_FAILED (1u << 31)   /* in the reason's word: the VM entry did not happen */
 
 /* Exit qualification of an I/O instruction (SDM 3C table "Exit Qualification for I/O Instructions"). */

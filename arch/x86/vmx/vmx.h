@@ -60,7 +60,6 @@ struct vcpu_hw {
 	struct vmx_controls ctl;      /* what the VMCS holds: change the primary word through vmx_cpu_ctl() */
 	struct tlb_id id;
 	struct vmx_event event;       /* to inject at the next entry */
-	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
 	uint32_t reason;              /* of the last exit, VMX_EXIT_ENTRY_FAILED included */
 	uint32_t entry_error;         /* VM-instruction error of a VMLAUNCH or VMRESUME that failed, else 0 */
 	uint64_t cr2, dr[4], dr6;     /* while this vCPU is not live in the CPU; else they are in the registers */
@@ -103,12 +102,30 @@ void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s);
 /* Makes v's VMCS the current one of this CPU; cheap if it is. All that reads or writes fields outside the run loop. */
 void vmx_make_current(const struct vcpu *v);
 
-/* state.c */
+/*
+ * The bits of CR0 and CR4 that the guest has for itself; the masks in the VMCS hold all others, whose writes exit. ET is
+ * one that nobody can change. Vouch keeps CD and NW out of the real CR0: caching is the host's to decide.
+ */
+#define VMX_CR0_GUEST (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_WP | CR0_AM)
+uint64_t vmx_cr4_guest(void);
+#define CR4_VMXE (1ull << 13)
+
+/* state.c. HVM_CR0 and HVM_CR4 are as the guest sees them; setting one also loads the PDPTEs where the CPU would. */
+void vmx_state_init(struct vcpu *v);                 /* masks of CR0 and CR4, into a VMCS that is fresh and current */
 void vmx_env_load(const struct vcpu *v, struct x86_env *e);
 void vmx_env_store(struct vcpu *v, const struct x86_env *e);
 uint64_t vmx_reg_get(const struct vcpu *v, enum hvm_reg r);
 void vmx_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val);
 void vmx_seg_write(unsigned int seg, const struct x86_seg *s);   /* SEG_*: into the current VMCS */
+/*
+ * Moves RIP behind an instruction that was completed for the guest: its shadow ends, its trap flag is honoured. A RIP
+ * that is not canonical, which no VM entry takes, becomes #GP.
+ */
+void vmx_rip_set(struct vcpu *v, uint64_t rip, uint64_t rflags);
+/* Whether a CPU of Intel's takes val in CR0 or CR4 where the neutral checks, and AMD's CPUs, have nothing against it. */
+bool vmx_cr_takes(const struct vcpu *v, unsigned int cr, uint64_t val);
+uint64_t vmx_dr6(const struct vcpu *v);
+void vmx_dr6_set(struct vcpu *v, uint64_t val);
 void vmx_dump(const struct vcpu *v);
 /* Sets bits of the primary processor-based controls, or clears them, in the VMCS and in hw->ctl; no VMWRITE if so already. */
 void vmx_cpu_ctl(struct vcpu *v, uint32_t bits, bool on);
@@ -119,6 +136,8 @@ void vmx_event_fault(struct vcpu *v);                /* queues v->fault, or a do
 void vmx_event_prepare(struct vcpu *v);              /* before an entry: inject, or open a window */
 bool vmx_event_wakes(const struct vcpu *v);          /* would end a HLT */
 void vmx_event_trap(struct vcpu *v);                 /* an instruction was completed for the guest: honour TF */
+void vmx_event_debug(struct vcpu *v, uint32_t info, uint64_t dr6);   /* a #DB of the guest's own exited: hand it on */
+void vmx_event_nmi_block(void);                      /* the exit undid the IRET that had unblocked NMIs */
 
 /* names.c */
 unsigned int vmx_exit_kind(uint32_t reason);         /* below EXIT_KINDS */
