@@ -78,6 +78,7 @@ struct vm *vm_create(struct host *h, unsigned int module, const char *name, cons
 		     struct image_error *err)
 {
 	struct vm *vm = block_get(&h->pages, sizeof(*vm));
+	struct nested_limits limits = { 0 };
 
 	fail_memory(err, h, plan->memory_mib);
 	if (!vm)
@@ -90,7 +91,8 @@ struct vm *vm_create(struct host *h, unsigned int module, const char *name, cons
 	vm->console = (struct chardev){ console_put, vm };
 	snprintf(vm->name, sizeof(vm->name), "%s", name);
 	vm->nested = block_get(&h->pages, sizeof(*vm->nested));
-	if (!vm->nested || nested_init(vm->nested, h->hvm->nested, &h->pages, policy_has_1g_pages()) ||
+	h->hvm->nested->limits(h->options.features_off, &limits);
+	if (!vm->nested || nested_init(vm->nested, h->hvm->nested, &h->pages, &limits) ||
 	    ram_create(vm, plan->memory_mib << 20)) {
 		vm_destroy(vm);
 		return NULL;

@@ -24,14 +24,19 @@ static struct host host;
 static struct vm vm;
 static struct nested nested;
 
-static void fresh(bool has_1g)
+static void fresh_in(const struct nested_format *fmt, const struct nested_limits *limits)
 {
 	memset(&host, 0, sizeof(host));
 	memset(&vm, 0, sizeof(vm));
 	hostram_init(&host.pages, HOST_RAM);
-	assert_int_equal(nested_init(&nested, &npt_format, &host.pages, has_1g), 0);
+	assert_int_equal(nested_init(&nested, fmt, &host.pages, limits), 0);
 	vm.host = &host;
 	vm.nested = &nested;
+}
+
+static void fresh(bool has_1g)
+{
+	fresh_in(&npt_format, &(struct nested_limits){ .largest = has_1g ? 2 : 1 });
 }
 
 static void done(void)

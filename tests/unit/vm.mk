@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 unit += nested
-unit-nested-srcs := arch/x86/mm/nested.c arch/x86/mm/npt.c core/gpa.c core/gpa_build.c core/ram.c core/page.c \
+unit-nested-srcs := $(addprefix arch/x86/mm/,nested.c npt.c mtrr.c) core/gpa.c core/gpa_build.c core/ram.c core/page.c \
 	tests/unit/support/hostram.c tests/unit/support/host_tsc.c tests/unit/support/lock.c \
 	tests/unit/support/panic.c
 unit-nested-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
+
+unit += mtrr
+unit-mtrr-srcs := arch/x86/mm/mtrr.c arch/x86/mm/nested.c arch/x86/mm/ept.c core/page.c \
+	$(addprefix tests/unit/support/,hostram.c lock.c panic.c)
+unit-mtrr-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
 
 unit += policy
 unit-policy-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c arch/x86/exit/kvmclock.c \

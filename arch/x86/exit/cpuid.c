@@ -43,7 +43,6 @@
 /* The copies of leaf 1, SYSCALL NX MMXEXT FXSR_OPT PAGE1GB RDTSCP LM. */
 #define FE1_EDX (0x0183f3ffu | BIT(11) | BIT(20) | BIT(22) | BIT(25) | BIT(26) | BIT(27) | BIT(29))
 #define FE1_EDX_NX     BIT(20)
-#define FE1_EDX_PAGE1GB BIT(26)
 #define FE1_EDX_RDTSCP BIT(27)
 #define FE7_EDX_INVARIANT_TSC BIT(8)
 
@@ -228,11 +227,6 @@ bool policy_has_tsc_aux(void)
 unsigned int policy_phys_bits(void)
 {
 	return policy_cpuid(0x80000008, 0, 0, 0).eax & 0xff;
-}
-
-bool policy_has_1g_pages(void)
-{
-	return policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_PAGE1GB;
 }
 
 /* A guest configured without a local APIC sees none. */

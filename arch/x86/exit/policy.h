@@ -15,7 +15,5 @@ uint64_t policy_xcr0(void);
 uint64_t policy_efer(void);
 bool policy_has_tsc_aux(void);
 unsigned int policy_phys_bits(void);
-/* Nested tables may have 1 GiB leaves. */
-bool policy_has_1g_pages(void);
 
 #endif

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <vouch/assert.h>
+
 #define LEVELS    4u
 #define ENTRIES   512u
 #define ADDR_MASK 0x000ffffffffff000ull
@@ -27,9 +29,10 @@ static bool entry_is_leaf(const struct nested *n, uint64_t e, unsigned int level
 	return level == 0 || (e & n->fmt->large);
 }
 
-int nested_init(struct nested *n, const struct nested_format *fmt, struct page_alloc *pages, bool has_1g)
+int nested_init(struct nested *n, const struct nested_format *fmt, struct page_alloc *pages,
+		const struct nested_limits *limits)
 {
-	*n = (struct nested){ .fmt = fmt, .pages = pages, .has_1g = has_1g };
+	*n = (struct nested){ .fmt = fmt, .pages = pages, .limits = *limits };
 	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &n->root))
 		return -ENOMEM;
 	n->table_pages = 1;
@@ -54,19 +57,36 @@ void nested_destroy(struct nested *n)
 	*n = (struct nested){ .fmt = n->fmt };
 }
 
-/* The largest leaf level that fits here. */
-static unsigned int pick_level(const struct nested *n, gpa_t g, hpa_t h, uint64_t len)
+/* The memory type's bits of a leaf of this level. False if its memory has no single type. */
+static bool type_bits(const struct nested *n, hpa_t h, unsigned int level, uint64_t *bits)
 {
-	for (unsigned int level = n->has_1g ? 2 : 1; level > 0; level--) {
+	uint8_t type;
+
+	*bits = 0;
+	if (!n->fmt->type_shift)
+		return true;
+	if (!mtrr_type(&n->limits.mtrr, h, leaf_size(level), &type))
+		return false;
+	*bits = (uint64_t)type << n->fmt->type_shift;
+	return true;
+}
+
+/* The largest leaf level that fits here, and the leaf's memory type. */
+static unsigned int pick_level(const struct nested *n, gpa_t g, hpa_t h, uint64_t len, uint64_t *type)
+{
+	unsigned int level;
+
+	for (level = n->limits.largest; level > 0; level--) {
 		uint64_t size = leaf_size(level);
 
-		if (!((g.v | h.v) & (size - 1)) && len >= size)
+		if (!((g.v | h.v) & (size - 1)) && len >= size && type_bits(n, h, level, type))
 			return level;
 	}
+	ASSERT(type_bits(n, h, 0, type));
 	return 0;
 }
 
-static int map_leaf(struct nested *n, gpa_t g, hpa_t h, unsigned int level, enum nested_prot prot)
+static int map_leaf(struct nested *n, gpa_t g, hpa_t h, unsigned int level, uint64_t bits)
 {
 	hpa_t table = n->root;
 	uint64_t *e;
@@ -88,7 +108,7 @@ static int map_leaf(struct nested *n, gpa_t g, hpa_t h, unsigned int level, enum
 	e = entry_in(table, g, level);
 	if (*e & n->fmt->present)
 		return -EEXIST;
-	*e = h.v | n->fmt->leaf[prot] | (level ? n->fmt->large : 0);
+	*e = h.v | bits | (level ? n->fmt->large : 0);
 	return 0;
 }
 
@@ -97,8 +117,9 @@ int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, enum nested_pro
 	if (((g.v | h.v | len) & (PAGE_SIZE - 1)) || !span_ok(g.v, len, GPA_LIMIT))
 		return -EINVAL;
 	while (len) {
-		unsigned int level = pick_level(n, g, h, len);
-		int err = map_leaf(n, g, h, level, prot);
+		uint64_t type;
+		unsigned int level = pick_level(n, g, h, len, &type);
+		int err = map_leaf(n, g, h, level, n->fmt->leaf[prot] | type);
 
 		if (err)
 			return err;

@@ -9,7 +9,15 @@
 #include <vouch/page.h>
 #include <vouch/types.h>
 
+#include "arch/x86/mm/mtrr.h"
+
 enum nested_prot { NESTED_RWX, NESTED_RX, NESTED_PROTS };
+
+/* What this host allows in its nested tables. */
+struct nested_limits {
+	unsigned int largest;         /* level of the largest leaf: 0: 4 KiB, 1: 2 MiB, 2: 1 GiB */
+	struct mtrr mtrr;             /* only for a format whose leaves hold a memory type */
+};
 
 struct nested_format {
 	const char *name;
@@ -18,6 +26,8 @@ struct nested_format {
 	uint64_t write;               /* the bit that allows writes */
 	uint64_t table;               /* bits of an entry that points to a table */
 	uint64_t leaf[NESTED_PROTS];  /* bits of a leaf */
+	unsigned int type_shift;      /* where a leaf holds the memory type of what it maps; 0: nowhere, MTRRs count */
+	void (*limits)(uint32_t features_off, struct nested_limits *l);  /* on this CPU, FEATURE_* in features_off left out */
 };
 
 /* Owned by one VM, built before it runs; guarded by its owner. */
@@ -25,18 +35,19 @@ struct nested {
 	hpa_t root;
 	const struct nested_format *fmt;
 	struct page_alloc *pages;
-	bool has_1g;                  /* the CPU takes 1 GiB leaves */
+	struct nested_limits limits;
 	uint64_t table_pages;         /* pages the tables take, root included */
 	uint64_t narrowed;            /* how often a mapping was taken away: nested_narrowed() */
 };
 
-/* 0 or -ENOMEM. */
-__must_check int nested_init(struct nested *n, const struct nested_format *fmt, struct page_alloc *pages, bool has_1g);
+/* limits are copied. 0 or -ENOMEM. */
+__must_check int nested_init(struct nested *n, const struct nested_format *fmt, struct page_alloc *pages,
+			     const struct nested_limits *limits);
 /* Frees the tables, not what they map. */
 void nested_destroy(struct nested *n);
 
 /*
- * Maps [g, g + len) to [h, h + len), all 4 KiB aligned, in the largest leaves that alignment allows. Nothing in the
+ * Maps [g, g + len) to [h, h + len), all 4 KiB aligned, in the largest leaves that alignment and memory types allow. Nothing in the
  * range may be mapped yet (-EEXIST). -ENOMEM when a table page is missing: what was mapped so far stays.
  */
 __must_check int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, enum nested_prot prot);
@@ -67,5 +78,6 @@ __must_check bool nested_lookup(const struct nested *n, gpa_t g, struct nested_h
 unsigned int nested_path(const struct nested *n, gpa_t g, uint64_t e[4]);
 
 extern const struct nested_format npt_format;
+extern const struct nested_format ept_format;
 
 #endif
