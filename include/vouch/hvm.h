@@ -41,6 +41,6 @@ struct hvm_ops {
 	const struct nested_format *nested;                 /* format of the nested tables */
 };
 
-extern const struct hvm_ops svm_ops;
+extern const struct hvm_ops svm_ops, vmx_ops;
 
 #endif

@@ -38,6 +38,9 @@ struct vmx_controls {
 /* One per physical CPU: struct pcpu's hvm. Only its CPU touches it. */
 struct vmx_cpu {
 	struct vmx_caps caps;
+	struct vmx_controls ctl;      /* what a fresh VMCS gets */
+	uint64_t eptp_bits;           /* of an EPTP, besides the root's address */
+	bool invept_single;           /* the CPU can flush a single EPTP's translations */
 	hpa_t vmxon;
 	const struct vcpu *current;   /* whose VMCS is current, or NULL */
 	struct tlb_ids ids;           /* VPIDs; 0 is the host's */
@@ -56,6 +59,8 @@ struct vmx_event {
 
 struct vcpu_hw {
 	hpa_t vmcs, msr_bitmap;
+	uint64_t eptp;
+	uint64_t host_rsp, guest_rsp; /* what the VMCS holds */
 	bool launched;                /* VMRESUME from now on; ended by VMCLEAR */
 	struct vmx_controls ctl;      /* what the VMCS holds: change the primary word through vmx_cpu_ctl() */
 	struct tlb_id id;
@@ -71,9 +76,9 @@ extern const uint32_t vmx_live_msrs[VMX_LIVE_MSRS];
 
 /*
  * entry.S: runs the guest once, by VMRESUME if launched. Guest registers but RSP are loaded from and saved to gpr[].
- * False if the instruction itself failed (VMfail): no exit has happened then.
+ * *host_rsp is kept equal to VMCS_HOST_RSP. False if the instruction itself failed (VMfail): no exit has happened then.
  */
-bool vmx_enter(uint64_t *gpr, bool launched);
+bool vmx_enter(uint64_t *gpr, uint64_t *host_rsp, bool launched);
 /* entry.S: where a VM exit lands: VMCS_HOST_RIP. */
 extern const uint8_t vmx_exit_here[];
 /* entry.S: the window in which host interrupts are taken: IF is 1 for its length. */
@@ -86,10 +91,10 @@ void vmx_host_nmi(void);
 /* caps.c */
 void vmx_caps_read(struct vmx_caps *c);
 /*
- * The controls of a guest on this CPU, features in off (OPT_FEATURE_*) left out. False if the CPU lacks one that Vouch
- * needs: its name, as the manual has it, is in *missing.
+ * The controls of a guest on this CPU, features in off (FEATURE_*) left out. False if the CPU lacks one that Vouch needs,
+ * or forces one on it: *why says so, and names it as the manual does.
  */
-bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_controls *out, const char **missing);
+bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_controls *out, const char **why);
 /* NULL, or why EPT or VPID as this CPU has them will not do. */
 const char *vmx_ept_refusal(const struct vmx_caps *c);
 

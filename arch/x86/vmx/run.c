@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The run loop. This CPU is at IF=0 all the while: host interrupts are taken only in vmx_host_window() and
+ * vmx_host_idle(). CR2, the debug registers, XCR0, the FPU and vmx_live_msrs[] are the guest's from load to unload.
+ */
+#include "arch/x86/vmx/vmx.h"
+
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/exit/policy.h"
+#include "arch/x86/mm/nested.h"
+
+/* SDM 2 "INVEPT" and "INVVPID": the type in a register, the rest in memory. */
+#define INV_SINGLE 1ull
+#define INV_ALL    2ull
+
+struct invept_desc {
+	uint64_t eptp, reserved;
+};
+
+struct invvpid_desc {
+	uint64_t vpid, linear;
+};
+
+static void invept(uint64_t type, uint64_t eptp)
+{
+	const struct invept_desc d = { eptp, 0 };
+
+	__asm__ goto volatile("invept %0, %1; jbe %l2" : : "m"(d), "r"(type) : "cc", "memory" : failed);
+	return;
+failed:
+	panic("INVEPT type %u failed", (unsigned int)type);
+}
+
+static void invvpid(uint64_t type, uint32_t vpid)
+{
+	const struct invvpid_desc d = { vpid, 0 };
+
+	__asm__ goto volatile("invvpid %0, %1; jbe %l2" : : "m"(d), "r"(type) : "cc", "memory" : failed);
+	return;
+failed:
+	panic("INVVPID type %u failed", (unsigned int)type);
+}
+
+/*
+ * Linear and combined translations are tagged with the VPID (and vanish at each transition without one), guest-physical
+ * ones with the EPTP: SDM 3C "Caching Translation Information".
+ */
+static void prepare_tlb(struct vcpu *v, struct vmx_cpu *c)
+{
+	struct vcpu_hw *hw = v->hw;
+	uint32_t vpid = hw->id.id;
+	unsigned int flush = tlb_id_prepare(&c->ids, &hw->id, nested_narrowed(v->vm->nested));
+
+	if (!flush)
+		return;
+	if (hw->id.id != vpid)
+		vmcs_write(VMCS_VPID, hw->id.id);
+	if (flush & TLB_FLUSH_ROOT)
+		invept(c->invept_single ? INV_SINGLE : INV_ALL, hw->eptp);
+	if (flush & TLB_FLUSH_ALL)
+		invvpid(INV_ALL, 0);
+	else if (flush & TLB_FLUSH_ID)
+		invvpid(INV_SINGLE, hw->id.id);
+}
+
+static void enter_once(struct vcpu *v, struct vmx_cpu *c)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	vmx_event_prepare(v);
+	prepare_tlb(v, c);
+	if (hw->guest_rsp != v->gpr[REG_RSP])
+		vmcs_write(VMCS_GUEST_RSP, v->gpr[REG_RSP]);
+	if (!vmx_enter(v->gpr, &hw->host_rsp, hw->launched)) {
+		vmx_handle_failure(v);
+		return;
+	}
+	hw->launched = true;
+	hw->guest_rsp = v->gpr[REG_RSP] = vmcs_read(VMCS_GUEST_RSP);
+	vmx_handle_exit(v);
+}
+
+static bool live_msr_exists(uint32_t msr)
+{
+	return msr != MSR_TSC_AUX || policy_has_tsc_aux();
+}
+
+/* What no VM entry switches. Whatever the guest before left in the CPU is overwritten here. */
+static void load_guest(struct vcpu *v)
+{
+	const struct vcpu_hw *hw = v->hw;
+
+	vmx_make_current(v);
+	if (cr4_read() & CR4_OSXSAVE)
+		xcr0_write(v->xcr0);
+	cr2_write(hw->cr2);
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3; mov %4, %%dr6"
+			 : : "r"(hw->dr[0]), "r"(hw->dr[1]), "r"(hw->dr[2]), "r"(hw->dr[3]), "r"(hw->dr6));
+	for (size_t i = 0; i < VMX_LIVE_MSRS; i++)
+		if (live_msr_exists(vmx_live_msrs[i]))
+			msr_write(vmx_live_msrs[i], hw->live_msr[i]);
+	this_cpu()->vcpu = v;
+}
+
+static void unload_guest(struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	this_cpu()->vcpu = NULL;
+	hw->cr2 = cr2_read();
+	__asm__ volatile("mov %%dr0, %0; mov %%dr1, %1; mov %%dr2, %2; mov %%dr3, %3; mov %%dr6, %4"
+			 : "=r"(hw->dr[0]), "=r"(hw->dr[1]), "=r"(hw->dr[2]), "=r"(hw->dr[3]), "=r"(hw->dr6));
+	for (size_t i = 0; i < VMX_LIVE_MSRS; i++)
+		if (live_msr_exists(vmx_live_msrs[i]))
+			hw->live_msr[i] = msr_read(vmx_live_msrs[i]);
+}
+
+/* False once nothing can ever wake this vCPU: interrupts off, and it is the only one. */
+static bool wait_for_event(struct vcpu *v)
+{
+	if (vmx_event_wakes(v)) {
+		v->halted = false;
+		return true;
+	}
+	if (!(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
+		vm_stop(v->vm, STOP_POWEROFF, "halted with interrupts off");
+		return false;
+	}
+	vmx_host_idle();
+	this_cpu()->host_event = true;
+	return true;
+}
+
+void vmx_vcpu_run(struct vcpu *v)
+{
+	struct vmx_cpu *c = this_cpu()->hvm;
+
+	load_guest(v);
+	for (;;) {
+		vcpu_service(v);
+		if (v->vm->stop.kind != STOP_NONE)
+			break;
+		if (v->halted) {
+			if (!wait_for_event(v))
+				break;
+			continue;
+		}
+		enter_once(v, c);
+	}
+	unload_guest(v);
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* VMX: is it there, switching it on, and building a vCPU's VMCS: controls, the host's state, the guest's after reset. */
+#include "arch/x86/vmx/vmx.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <vouch/assert.h>
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/exit/policy.h"
+#include "arch/x86/mm/nested.h"
+
+#define CPUID_ECX_VMX          (1u << 5)      /* leaf 1 */
+#define MSR_FEATURE_CONTROL    0x3au
+#define FEATURE_CONTROL_LOCK   (1ull << 0)
+#define FEATURE_CONTROL_IN_SMX (1ull << 1)
+#define FEATURE_CONTROL_VMX    (1ull << 2)    /* VMX outside SMX operation */
+
+#define CAP_AD                 (1ull << 21)   /* IA32_VMX_EPT_VPID_CAP */
+#define CAP_INVEPT_SINGLE      (1ull << 25)
+#define CAP_INVVPID_SINGLE     (1ull << 41)
+
+/* EPTP: SDM 3C table "Format of Extended-Page-Table Pointer". */
+#define EPTP_WB     6ull
+#define EPTP_WALK_4 (3ull << 3)
+#define EPTP_AD     (1ull << 6)
+
+#define VPID_LIMIT 0x10000u
+#define LINK_NONE  UINT64_MAX
+#define PAT_RESET  0x0007040600070406ull
+
+const uint32_t vmx_live_msrs[VMX_LIVE_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS_BASE, MSR_TSC_AUX };
+
+void vmcs_failed(enum vmcs_field f)
+{
+	panic("VMCS field %#x: VMREAD or VMWRITE failed", (unsigned int)f);
+}
+
+/* False: VMfail. */
+static bool vmxon(hpa_t region)
+{
+	__asm__ goto volatile("vmxon %0; jbe %l1" : : "m"(region.v) : "cc", "memory" : failed);
+	return true;
+failed:
+	return false;
+}
+
+static void vmclear(hpa_t region)
+{
+	__asm__ goto volatile("vmclear %0; jbe %l1" : : "m"(region.v) : "cc", "memory" : failed);
+	return;
+failed:
+	panic("VMCLEAR failed");
+}
+
+static void vmptrld(hpa_t region)
+{
+	__asm__ goto volatile("vmptrld %0; jbe %l1" : : "m"(region.v) : "cc", "memory" : failed);
+	return;
+failed:
+	panic("VMPTRLD failed");
+}
+
+/* SDM 3C "Enabling and Entering VMX Operation": firmware decides, and its lock holds until the next reset. */
+static const char *firmware_refusal(void)
+{
+	uint64_t fc = 0;
+
+	if (!msr_read_safe(MSR_FEATURE_CONTROL, &fc) || !(fc & FEATURE_CONTROL_LOCK) || (fc & FEATURE_CONTROL_VMX))
+		return NULL;
+	return fc & FEATURE_CONTROL_IN_SMX ?
+		"firmware allows VT-x under Intel TXT only (IA32_FEATURE_CONTROL): enable 'Intel Virtualization Technology' "
+		"or disable 'Trusted Execution Technology' in the BIOS set-up" :
+		"firmware has switched VT-x off and locked it (IA32_FEATURE_CONTROL): enable 'Intel Virtualization "
+		"Technology' ('VT-x', 'VMX') in the BIOS set-up, then switch the machine off and on";
+}
+
+static bool pick(const struct vmx_caps *c, struct vmx_controls *ctl, const char **why)
+{
+	return vmx_controls_pick(c, this_cpu()->host->options.features_off, ctl, why);
+}
+
+const char *vmx_probe(void)
+{
+	struct vmx_controls ctl;
+	struct vmx_caps c;
+	const char *why;
+
+	if (!(cpuid_leaf(1, 0).ecx & CPUID_ECX_VMX))
+		return "this CPU has no Intel VT-x (VMX): use a machine that has, or give the virtual CPU the feature 'vmx'";
+	why = firmware_refusal();
+	if (why)
+		return why;
+	vmx_caps_read(&c);
+	if (!pick(&c, &ctl, &why))
+		return why;
+	if (policy_has_tsc_aux() && !(ctl.cpu2 & CPU2_RDTSCP))
+		return "this CPU's VT-x has no \"Enable RDTSCP\", though the CPU has RDTSCP: take that feature from the virtual "
+		       "CPU, or use a newer CPU";
+	if (!c.vmcs_wb)
+		return "this CPU's VT-x wants its VMCS uncached: use a newer CPU";
+	/* SDM 3D "VMX-Fixed Bits in CR0" and "... in CR4" (A.7, A.8): Vouch runs with these set. */
+	if ((cr0_read() & ~c.cr0_fixed1) || (cr4_read() & ~c.cr4_fixed1))
+		return "this CPU's VT-x forbids a bit of CR0 or CR4 that Vouch runs with: use a newer CPU";
+	return vmx_ept_refusal(&c);
+}
+
+static void log_caps(const struct vmx_caps *c, const struct vmx_controls *ctl)
+{
+	log_info("VMX on: VPID %s, EPT accessed and dirty bits %s, RDTSCP %s, WBINVD exits %s",
+		 ctl->cpu2 & CPU2_VPID ? "yes" : "no", c->ept_vpid & CAP_AD ? "yes" : "no",
+		 ctl->cpu2 & CPU2_RDTSCP ? "yes" : "no", ctl->cpu2 & CPU2_WBINVD ? "yes" : "no");
+}
+
+/* Control registers and MSR as VMXON wants them, then VMXON itself. */
+static bool switch_on(const struct vmx_cpu *c)
+{
+	uint64_t fc = 0;
+
+	if (msr_read_safe(MSR_FEATURE_CONTROL, &fc) && !(fc & FEATURE_CONTROL_LOCK))
+		msr_write(MSR_FEATURE_CONTROL, fc | FEATURE_CONTROL_VMX | FEATURE_CONTROL_LOCK);
+	cr0_write(cr0_read() | c->caps.cr0_fixed0);
+	cr4_write(cr4_read() | c->caps.cr4_fixed0 | CR4_VMXE);
+	*(uint32_t *)hpa_to_ptr(c->vmxon) = c->caps.revision;
+	if (vmxon(c->vmxon))
+		return true;
+	cr4_write(cr4_read() & ~CR4_VMXE);
+	return false;
+}
+
+int vmx_cpu_enable(struct pcpu *p)
+{
+	struct vmx_controls ctl;
+	struct vmx_cpu *c;
+	const char *why;
+	hpa_t page;
+
+	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &page))
+		return -ENOMEM;
+	c = hpa_to_ptr(page);
+	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &c->vmxon))
+		goto no_vmxon;
+	vmx_caps_read(&c->caps);
+	if (!pick(&c->caps, &ctl, &why) || !switch_on(c))
+		goto failed;
+	c->ctl = ctl;
+	c->eptp_bits = EPTP_WB | EPTP_WALK_4;
+	if ((c->caps.ept_vpid & CAP_AD) && !(p->host->options.features_off & FEATURE_EPT_AD))
+		c->eptp_bits |= EPTP_AD;
+	c->invept_single = c->caps.ept_vpid & CAP_INVEPT_SINGLE;
+	tlb_ids_init(&c->ids, 1, ctl.cpu2 & CPU2_VPID ? VPID_LIMIT : 0, c->caps.ept_vpid & CAP_INVVPID_SINGLE);
+	p->hvm = c;
+	log_caps(&c->caps, &ctl);
+	return 0;
+failed:
+	page_put(&p->host->pages, c->vmxon, PAGE_ORDER_4K);
+	page_put(&p->host->pages, page, PAGE_ORDER_4K);
+	return -EIO;
+no_vmxon:
+	page_put(&p->host->pages, page, PAGE_ORDER_4K);
+	return -ENOMEM;
+}
+
+void vmx_make_current(const struct vcpu *v)
+{
+	struct vmx_cpu *c = this_cpu()->hvm;
+
+	if (c->current == v)
+		return;
+	vmptrld(v->hw->vmcs);
+	c->current = v;
+}
+
+/* Opens reading and writing. One bit an MSR, two ranges of 8192 MSRs: SDM 3C "MSR-Bitmap Address". */
+static void msr_bitmap_open(uint8_t *map, uint32_t msr)
+{
+	uint32_t base = msr >= 0xc0000000u ? 0x400u : 0, bit = msr & 0x1fffu;
+
+	map[base + bit / 8] &= (uint8_t)~(1u << bit % 8);
+	map[base + 0x800u + bit / 8] &= (uint8_t)~(1u << bit % 8);
+}
+
+/* MSRs that the VMCS holds, or that stay in the CPU: Vouch itself relies on none of them. */
+static void msr_bitmap_build(uint8_t *map)
+{
+	static const uint32_t held[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_FS_BASE, MSR_GS_BASE };
+
+	memset(map, 0xff, PAGE_SIZE);
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		msr_bitmap_open(map, held[i]);
+	for (size_t i = 0; i < VMX_LIVE_MSRS; i++)
+		if (vmx_live_msrs[i] != MSR_TSC_AUX || policy_has_tsc_aux())
+			msr_bitmap_open(map, vmx_live_msrs[i]);
+}
+
+int vmx_vcpu_create(struct vcpu *v)
+{
+	struct page_alloc *pages = &v->vm->host->pages;
+	const struct vmx_cpu *c = this_cpu()->hvm;
+	hpa_t page;
+
+	_Static_assert(sizeof(struct vcpu_hw) <= PAGE_SIZE, "struct vcpu_hw takes one page");
+	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &page))
+		return -ENOMEM;
+	v->hw = hpa_to_ptr(page);
+	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &v->hw->vmcs))
+		goto no_vmcs;
+	if (!page_get(pages, PAGE_ORDER_4K, &v->hw->msr_bitmap))
+		goto no_bitmap;
+	*(uint32_t *)hpa_to_ptr(v->hw->vmcs) = c->caps.revision;
+	msr_bitmap_build(hpa_to_ptr(v->hw->msr_bitmap));
+	return 0;
+no_bitmap:
+	page_put(pages, v->hw->vmcs, PAGE_ORDER_4K);
+no_vmcs:
+	page_put(pages, page, PAGE_ORDER_4K);
+	v->hw = NULL;
+	return -ENOMEM;
+}
+
+/* Nothing of v's VMCS is in the CPU any more: it may be launched again, or its memory used for something else. */
+static void forget(struct vcpu *v)
+{
+	struct vmx_cpu *c = this_cpu()->hvm;
+
+	vmclear(v->hw->vmcs);
+	v->hw->launched = false;
+	if (c->current == v)
+		c->current = NULL;
+}
+
+void vmx_vcpu_destroy(struct vcpu *v)
+{
+	struct page_alloc *pages = &v->vm->host->pages;
+	struct vcpu_hw *hw = v->hw;
+
+	if (!hw)
+		return;
+	forget(v);
+	page_put(pages, hw->msr_bitmap, PAGE_ORDER_4K);
+	page_scrub(hw->vmcs, PAGE_ORDER_4K);
+	page_put(pages, hw->vmcs, PAGE_ORDER_4K);
+	page_scrub(ptr_to_hpa(hw), PAGE_ORDER_4K);
+	page_put(pages, ptr_to_hpa(hw), PAGE_ORDER_4K);
+	v->hw = NULL;
+}
+
+/*
+ * What exits: everything Vouch has to decide, all VMX instructions (which need no control), and #DB and #AC, whose
+ * endless delivery would otherwise never leave the guest.
+ */
+static void write_controls(struct vcpu *v, const struct vmx_cpu *c)
+{
+	struct vcpu_hw *hw = v->hw;
+
+	hw->ctl = c->ctl;
+	vmcs_write(VMCS_PIN_CTRL, hw->ctl.pin);
+	vmcs_write(VMCS_CPU_CTRL, hw->ctl.cpu);
+	vmcs_write(VMCS_CPU_CTRL2, hw->ctl.cpu2);
+	vmcs_write(VMCS_EXIT_CTRL, hw->ctl.exit);
+	vmcs_write(VMCS_ENTRY_CTRL, hw->ctl.entry);
+	vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << EXC_DB | 1u << EXC_AC | 1u << EXC_MC);
+	vmcs_write(VMCS_PF_ERROR_MASK, 0);
+	vmcs_write(VMCS_PF_ERROR_MATCH, 0);
+	vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
+	vmcs_write(VMCS_EXIT_MSR_STORE_COUNT, 0);
+	vmcs_write(VMCS_EXIT_MSR_LOAD_COUNT, 0);
+	vmcs_write(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
+	vmcs_write(VMCS_MSR_BITMAP, hw->msr_bitmap.v);
+	vmcs_write(VMCS_TSC_OFFSET, v->vm->clock.tsc_offset);
+	vmcs_write(VMCS_EPTP, hw->eptp);
+	if (hw->ctl.cpu2 & CPU2_ENCLS)
+		vmcs_write(VMCS_ENCLS_EXIT_BITMAP, UINT64_MAX);
+}
+
+/*
+ * The host as each VM exit puts it back: this CPU's, and constant. The exit sets the limits of GDT and IDT to FFFFh;
+ * struct pcpu_arch's GDT is that long, and no vector reaches beyond the IDT.
+ */
+static void write_host(void)
+{
+	const struct pcpu_arch *a = this_cpu()->arch;
+
+	vmcs_write(VMCS_HOST_CR0, cr0_read());
+	vmcs_write(VMCS_HOST_CR3, cr3_read());
+	vmcs_write(VMCS_HOST_CR4, cr4_read());
+	vmcs_write(VMCS_HOST_CS, SEL_CODE);
+	vmcs_write(VMCS_HOST_SS, SEL_DATA);
+	vmcs_write(VMCS_HOST_DS, SEL_DATA);
+	vmcs_write(VMCS_HOST_ES, SEL_DATA);
+	vmcs_write(VMCS_HOST_FS, 0);
+	vmcs_write(VMCS_HOST_GS, 0);
+	vmcs_write(VMCS_HOST_TR, SEL_TSS);
+	vmcs_write(VMCS_HOST_FS_BASE, 0);
+	vmcs_write(VMCS_HOST_GS_BASE, 0);
+	vmcs_write(VMCS_HOST_TR_BASE, (uint64_t)(uintptr_t)&a->tss);
+	vmcs_write(VMCS_HOST_GDTR_BASE, (uint64_t)(uintptr_t)a->gdt);
+	vmcs_write(VMCS_HOST_IDTR_BASE, (uint64_t)(uintptr_t)a->idt);
+	vmcs_write(VMCS_HOST_SYSENTER_CS, 0);
+	vmcs_write(VMCS_HOST_SYSENTER_ESP, 0);
+	vmcs_write(VMCS_HOST_SYSENTER_EIP, 0);
+	vmcs_write(VMCS_HOST_EFER, msr_read(MSR_EFER));
+	vmcs_write(VMCS_HOST_PAT, msr_read(MSR_PAT));
+	vmcs_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_here);
+}
+
+/* What is the same after every reset. */
+static void write_guest_rest(void)
+{
+	vmcs_write(VMCS_GUEST_LDTR, 0);
+	vmcs_write(VMCS_GUEST_LDTR_BASE, 0);
+	vmcs_write(VMCS_GUEST_LDTR_LIMIT, 0xffff);
+	vmcs_write(VMCS_GUEST_LDTR_ACCESS, SEG_ATTR_P | 2);
+	vmcs_write(VMCS_GUEST_TR, 0);
+	vmcs_write(VMCS_GUEST_TR_BASE, 0);
+	vmcs_write(VMCS_GUEST_TR_LIMIT, 0xffff);
+	vmcs_write(VMCS_GUEST_TR_ACCESS, SEG_ATTR_P | 11);      /* busy 32-bit TSS */
+	vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);
+	vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
+	vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
+	vmcs_write(VMCS_GUEST_DR7, 0x400);
+	vmcs_write(VMCS_GUEST_DEBUGCTL, 0);
+	vmcs_write(VMCS_GUEST_PAT, PAT_RESET);
+	vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
+	vmcs_write(VMCS_GUEST_PENDING_DBG, 0);
+	vmcs_write(VMCS_LINK_POINTER, LINK_NONE);
+}
+
+static void write_start(struct vcpu *v, const struct vcpu_start *s)
+{
+	vmx_state_init(v);
+	vmx_reg_set(v, HVM_EFER, s->efer);
+	vmx_reg_set(v, HVM_CR4, s->cr4);
+	vmx_reg_set(v, HVM_CR0, s->cr0);
+	vmx_reg_set(v, HVM_CR3, s->cr3);
+	for (unsigned int i = 0; i < SEG_COUNT; i++)
+		vmx_seg_write(i, &s->seg[i]);
+	vmcs_write(VMCS_GUEST_GDTR_BASE, s->gdt.base);
+	vmcs_write(VMCS_GUEST_GDTR_LIMIT, s->gdt.limit);
+	vmcs_write(VMCS_GUEST_IDTR_BASE, s->idt.base);
+	vmcs_write(VMCS_GUEST_IDTR_LIMIT, s->idt.limit);
+	vmcs_write(VMCS_GUEST_RIP, s->rip);
+	vmcs_write(VMCS_GUEST_RSP, s->rsp);
+	vmcs_write(VMCS_GUEST_RFLAGS, s->rflags | RFLAGS_FIXED);
+}
+
+void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
+{
+	const struct vmx_cpu *c = this_cpu()->hvm;
+	const struct vcpu_hw old = *v->hw;
+	struct vcpu_hw *hw = v->hw;
+
+	forget(v);
+	*hw = (struct vcpu_hw){ .vmcs = old.vmcs, .msr_bitmap = old.msr_bitmap, .dr6 = 0xffff0ff0,
+				.eptp = v->vm->nested->root.v | c->eptp_bits };
+	vmx_make_current(v);
+	write_controls(v, c);
+	write_host();
+	write_guest_rest();
+	write_start(v, s);
+	memset(v->gpr, 0, sizeof(v->gpr));
+	v->gpr[REG_RSP] = hw->guest_rsp = s->rsp;
+	v->gpr[REG_RSI] = s->rsi;
+}
+
+const struct hvm_ops vmx_ops = {
+	.name = "VMX",
+	.probe = vmx_probe,
+	.cpu_enable = vmx_cpu_enable,
+	.vcpu_create = vmx_vcpu_create,
+	.vcpu_destroy = vmx_vcpu_destroy,
+	.vcpu_reset = vmx_vcpu_reset,
+	.vcpu_run = vmx_vcpu_run,
+	.vcpu_dump = vmx_dump,
+	.exit_text = vmx_exit_text,
+	.kind_text = vmx_kind_text,
+	.env_load = vmx_env_load,
+	.env_store = vmx_env_store,
+	.reg_get = vmx_reg_get,
+	.reg_set = vmx_reg_set,
+	.nested = &ept_format,
+};
