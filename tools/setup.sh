@@ -16,11 +16,14 @@ build ld                               binutils
 build make                             make
 build /usr/include/expat.h             libexpat1-dev
 build /usr/include/mbedtls/sha256.h    libmbedtls-dev
+build /usr/include/libfdt.h            libfdt-dev
 build /usr/lib/x86_64-linux-gnu/libc.a libc6-dev
 build /usr/src/newlib                  newlib-source
 build iasl                             acpica-tools
 build xz                               xz-utils
 check /usr/include/cmocka.h            libcmocka-dev
+check dtc                              device-tree-compiler
+check openssl                          openssl
 check /usr/include/Zydis/Zydis.h       libzydis-dev
 check python3                          python3
 check man                              man-db

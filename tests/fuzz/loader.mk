@@ -10,3 +10,8 @@ fuzz-config-libs := -lexpat
 fuzz-bzimage-srcs := loader/bzimage.c loader/error.c
 fuzz-mb2-srcs := loader/mb2.c
 fuzz-options-srcs := loader/options.c loader/escape.c
+
+fuzz += launch_policy
+fuzz-launch_policy-srcs := loader/policy.c loader/policy_decide.c loader/crypto.c loader/options.c loader/escape.c \
+	tests/unit/support/panic.c
+fuzz-launch_policy-libs := -lfdt -lmbedcrypto

@@ -34,3 +34,8 @@ unit += crypto
 unit-crypto-srcs := loader/crypto.c tools/key.c $(addprefix tools/common/,bytes.c cli.c file.c) tests/unit/support/panic.c
 unit-crypto-libs := -lmbedcrypto
 unit-crypto-cflags := -D_GNU_SOURCE
+
+unit += launch_policy
+unit-launch_policy-srcs := loader/policy.c loader/policy_decide.c loader/crypto.c loader/options.c loader/escape.c \
+	tests/unit/support/tree.c tests/unit/support/panic.c
+unit-launch_policy-libs := -lfdt -lmbedcrypto

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `vouch policy`: compiles a launch policy from its source, and shows a compiled one. */
+#include "policy.h"
+
+#include "commands.h"
+#include "common/cli.h"
+#include "common/outfile.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"Usage: vouch policy compile -o OUT.dtb SRC.dts\n"
+	"       vouch policy show FILE.dtb\n"
+	"Compile a launch policy from its source, or show what a compiled one demands.\n\n"
+	"  -o, --output=OUT.dtb  where compile puts the policy; required there\n"
+	"  -h, --help            show this and exit\n"
+	"  -V, --version         show the version of vouch and exit\n";
+
+static const struct option options[] = {
+	{ "output", required_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+/* ------------------------------------------------------------------ compile */
+
+static int write_file(const char *path, const struct bytes *tree)
+{
+	struct outfile out;
+	int status = outfile_open(&out, path);
+
+	if (status != CLI_GOOD)
+		return status;
+	status = outfile_write(&out, tree->data, tree->len);
+	if (status == CLI_GOOD)
+		return outfile_commit(&out, false);
+	outfile_abort(&out);
+	return status;
+}
+
+static int compile(const char *source, const char *output)
+{
+	struct policy *p = cli_alloc(sizeof(*p));
+	struct bytes tree = { 0 };
+	int status = policy_source_read(source, p);
+
+	if (status == CLI_GOOD)
+		status = policy_write(p, &tree);
+	if (status == CLI_GOOD)
+		status = write_file(output, &tree);
+	bytes_free(&tree);
+	free(p);
+	return cli_finish(status);
+}
+
+/* ------------------------------------------------------------------ show */
+
+static void show_hex(const char *before, const uint8_t digest[SHA256_LEN])
+{
+	fputs(before, stdout);
+	for (size_t i = 0; i < SHA256_LEN; i++)
+		printf("%02x", digest[i]);
+	putchar('\n');
+}
+
+static void show_key(const struct policy_key *key)
+{
+	printf("key %s\n", key->name);
+	show_hex("  id: ", key->key.id);
+	printf("  guests: %s", key->any_guest ? "any" : "");
+	for (uint32_t i = 0; i < key->guest_count; i++)
+		printf("%s%s", i ? ", " : "", key->guest[i]);
+	printf("\n  least security version: %llu\n", (unsigned long long)key->least_version);
+}
+
+static void show_guest(const struct policy_guest *guest)
+{
+	printf("guest %s\n", guest->name);
+	if (!guest->digest_count)
+		puts("  digest: any");
+	for (uint32_t i = 0; i < guest->digest_count; i++)
+		show_hex("  digest: ", guest->digest[i]);
+}
+
+static int show(const char *path)
+{
+	struct policy *p = cli_alloc(sizeof(*p));
+	uint8_t digest[SHA256_LEN];
+	int status = policy_load(path, p, digest);
+
+	if (status == CLI_GOOD) {
+		printf("%s: policy, version %d\n", path, POLICY_VERSION);
+		show_hex("SHA-256: ", digest);
+		printf("integrity: %s\n", integrity_name(p->integrity));
+		printf("on refusal: %s\n", policy_refusal_name(p->on_refusal));
+		for (uint32_t i = 0; i < p->key_count; i++)
+			show_key(&p->key[i]);
+		if (!p->guests_listed)
+			puts("guests: any");
+		for (uint32_t i = 0; i < p->guest_count; i++)
+			show_guest(&p->guest[i]);
+	}
+	free(p);
+	return cli_finish(status);
+}
+
+/* ------------------------------------------------------------------ the command line */
+
+static int run(const char *action, const char *path, const char *output)
+{
+	bool compiles = strcmp(action, "compile") == 0;
+
+	if (!compiles && strcmp(action, "show") != 0)
+		cli_error("action '%s' is neither compile nor show", action);
+	else if (!path)
+		cli_error(compiles ? "no source given" : "no policy given");
+	else if (compiles && !output)
+		cli_error("no output given: -o OUT.dtb");
+	else if (!compiles && output)
+		cli_error("show writes no file: leave -o out");
+	else
+		return compiles ? compile(path, output) : show(path);
+	return cli_usage("policy");
+}
+
+int command_policy(int argc, char **argv)
+{
+	const char *output = NULL;
+	int option, status = CLI_GO_ON;
+
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "o:hV", options, NULL)) != -1) {
+		if (option == 'o')
+			output = optarg;
+		else
+			status = cli_common_option(option, "policy", help);
+	}
+	if (status != CLI_GO_ON)
+		return status;
+	if (optind == argc)
+		cli_error("no action given: compile or show");
+	else if (argc - optind > 2)
+		cli_error("more than one file given");
+	else
+		return run(argv[optind], argv[optind + 1], output);
+	return cli_usage("policy");
+}
