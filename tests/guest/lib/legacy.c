@@ -67,3 +67,15 @@ void legacy_run(struct legacy *l)
 	idt_load();
 	gdt_load();
 }
+
+void legacy_expect(struct legacy *l, u32 vector, u32 error, const u8 *eip, const char *text)
+{
+	bool ok;
+
+	legacy_run(l);
+	ok = l->vector == vector && l->error == error && l->eip == (u32)(u64)eip;
+	report(ok, "%s", text);
+	if (!ok)
+		print("vector %u error %x at %x:%x flags %x cr2 %x, not %u %x at %x\n", l->vector, l->error, l->cs, l->eip,
+		      l->eflags, l->cr2, vector, error, (u32)(u64)eip);
+}

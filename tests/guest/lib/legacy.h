@@ -69,5 +69,7 @@ struct legacy legacy_at(const void *eip, unsigned int cpl);
 	    #name "_end:\n.code64\n")
 /* Runs it until a trap, interrupt or SYSENTER. *l is as they found it. GDT, IDT and TR of long mode are loaded again. */
 void legacy_run(struct legacy *l);
+/* The same, and a verdict: was it this trap, with RIP there? */
+void legacy_expect(struct legacy *l, u32 vector, u32 error, const u8 *eip, const char *text);
 #endif
 #endif
