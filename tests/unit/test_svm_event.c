@@ -129,6 +129,18 @@ static void a_page_fault_sets_cr2(void **ctx)
 	assert_int_equal(vmcb.cr2, 0xdead000);
 }
 
+static void a_fault_is_pushed_with_rf(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	v.fault = (struct x86_fault){ .vector = EXC_DB };
+	svm_event_fault(&v);
+	assert_false(vmcb.rflags & RFLAGS_RF);
+	v.fault = (struct x86_fault){ .vector = EXC_UD };
+	svm_event_fault(&v);
+	assert_true(vmcb.rflags & RFLAGS_RF);
+}
+
 static void what_was_cut_short_is_delivered_again(void **ctx)
 {
 	(void)ctx;
@@ -339,6 +351,7 @@ int main(void)
 		cmocka_unit_test(opens_a_window_when_it_cannot),
 		cmocka_unit_test(a_queued_exception_goes_first),
 		cmocka_unit_test(a_page_fault_sets_cr2),
+		cmocka_unit_test(a_fault_is_pushed_with_rf),
 		cmocka_unit_test(what_was_cut_short_is_delivered_again),
 		cmocka_unit_test(software_events_are_executed_again_instead),
 		cmocka_unit_test(stale_bits_without_valid_mean_nothing),

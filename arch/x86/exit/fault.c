@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How exceptions combine. */
+/* What exceptions are, and how they combine. */
 #include "arch/x86/exit/fault.h"
 
 #include <vouch/x86.h>
@@ -29,4 +29,14 @@ enum fault_outcome fault_combine(uint8_t first, uint8_t second)
 	if ((a == CONTRIBUTORY && b == CONTRIBUTORY) || (a == PAGE_FAULT && (b == CONTRIBUTORY || b == PAGE_FAULT)))
 		return FAULT_DOUBLE;
 	return FAULT_SERIAL;
+}
+
+bool fault_sets_rf(uint8_t vector)
+{
+	switch (vector) {
+	case EXC_DB: case EXC_NMI: case EXC_BP: case EXC_OF: case EXC_DF: case EXC_MC:
+		return false;
+	default:
+		return true;
+	}
 }

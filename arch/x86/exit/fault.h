@@ -17,4 +17,10 @@ enum fault_outcome {
  */
 enum fault_outcome fault_combine(uint8_t first, uint8_t second);
 
+/*
+ * SDM 3A "Exception Classifications": a fault pushes RF as 1, so that a breakpoint on its instruction does not come twice.
+ * An injection pushes RF as it is: who injects a fault must set it.
+ */
+bool fault_sets_rf(uint8_t vector);
+
 #endif

@@ -66,6 +66,8 @@ void svm_event_fault(struct vcpu *v)
 	}
 	if (v->fault.vector == EXC_PF)
 		v->hw->vmcb->cr2 = v->fault.cr2;
+	if (fault_sets_rf(v->fault.vector))
+		v->hw->vmcb->rflags |= RFLAGS_RF;
 	*e = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = v->fault.vector,
 				 .has_error = v->fault.has_error, .error = v->fault.error };
 	if (outcome == FAULT_DOUBLE)

@@ -43,17 +43,6 @@ void vmx_event_collect(struct vcpu *v)
 		e->insn_len = (uint32_t)vmcs_read(VMCS_EXIT_INSN_LEN);
 }
 
-/* SDM 3A "Exception Classifications": these push RF as 1, which an injection does not do by itself. */
-static bool is_fault(uint8_t vector)
-{
-	switch (vector) {
-	case EXC_DB: case EXC_NMI: case EXC_BP: case EXC_OF: case EXC_DF: case EXC_MC:
-		return false;
-	default:
-		return true;
-	}
-}
-
 void vmx_event_fault(struct vcpu *v)
 {
 	struct vmx_event *e = &v->hw->event;
@@ -67,7 +56,7 @@ void vmx_event_fault(struct vcpu *v)
 	}
 	if (v->fault.vector == EXC_PF)
 		vmx_reg_set(v, HVM_CR2, v->fault.cr2);
-	if (is_fault(v->fault.vector))
+	if (fault_sets_rf(v->fault.vector))
 		vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 	*e = (struct vmx_event){ .valid = true, .type = INTR_HW_EXC, .vector = v->fault.vector,
 				 .has_error = v->fault.has_error, .error = v->fault.error };
