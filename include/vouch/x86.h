@@ -120,6 +120,7 @@ struct x86_env {
 	uint64_t cr0, cr3, cr4, efer;
 	uint8_t cpl;
 	struct x86_seg seg[SEG_COUNT];
+	bool stepped;             /* result: an instruction, or one element of a REP, is done, which TF traps */
 };
 
 /* An exception to deliver to the guest. */

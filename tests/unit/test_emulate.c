@@ -471,6 +471,34 @@ static void test_bit_strings(void **state)
 	accessed(0, false, 0xf0000004, 4, 0xffffffff);
 }
 
+/* With TF set a REP gives the vendor a #DB to deliver after each element. */
+static void test_rep_single_step(void **state)
+{
+	(void)state;
+	start_64();
+	CODE("\xf3\x6c");                              /* rep insb */
+	v.gpr[REG_RDI] = LIN_PAGE(0);
+	v.gpr[REG_RCX] = 3;
+	v.gpr[REG_RDX] = 0x3ff;
+	e.rflags |= RFLAGS_TF;
+	for (unsigned int i = 1; i <= 3; i++) {
+		e.stepped = false;
+		assert_int_equal(emulate_string_io(&v, &e, 0x3ff, 1, true), EXIT_AGAIN);
+		assert_true(e.stepped);
+		assert_int_equal(guestmem.accesses, i);
+		assert_int_equal(v.gpr[REG_RCX], 3 - i);
+		assert_int_equal(e.rip, i < 3 ? LIN_CODE : LIN_CODE + 2);
+	}
+	start_64();                                    /* what does not happen is no step */
+	CODE("\xf3\x6c");
+	v.gpr[REG_RDI] = LIN_PAGE(4);
+	v.gpr[REG_RCX] = 3;
+	v.gpr[REG_RDX] = 0x3ff;
+	e.rflags |= RFLAGS_TF;
+	assert_int_equal(emulate_string_io(&v, &e, 0x3ff, 1, true), EXIT_FAULT);
+	assert_false(e.stepped);
+}
+
 static void test_rep_chunks(void **state)
 {
 	unsigned int again = 0;
@@ -752,7 +780,7 @@ int main(void)
 		cmocka_unit_test(test_page_faults), cmocka_unit_test(test_every_family_faults),
 		cmocka_unit_test(test_tables_change), cmocka_unit_test(test_segments), cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_lost_race), cmocka_unit_test(test_stack), cmocka_unit_test(test_bit_strings),
-		cmocka_unit_test(test_rep_chunks), cmocka_unit_test(test_string_widths),
+		cmocka_unit_test(test_rep_single_step), cmocka_unit_test(test_rep_chunks), cmocka_unit_test(test_string_widths),
 		cmocka_unit_test(test_string_io),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
 	};

@@ -2,7 +2,8 @@
 /*
  * Instructions that Vouch executes for the guest because their operand is a device: MMIO and string I/O. All work on
  * v->gpr and a struct x86_env that the caller loads before and stores after. Not emulated: stack accesses, far
- * transfers, FPU and vector moves whose operand is MMIO; single-step traps (TF) and data breakpoints.
+ * transfers, FPU and vector moves whose operand is MMIO; data breakpoints. Single-step traps (TF) are the vendor's: e->stepped
+ * says when one is due.
  */
 #ifndef ARCH_X86_EXIT_EMULATE_H
 #define ARCH_X86_EXIT_EMULATE_H
@@ -51,7 +52,7 @@ __must_check int insn_length_at(struct vcpu *v, const struct x86_env *e, struct 
 enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size,
 				      uint64_t *val);
 
-/* Steps RIP over len bytes, as wide as the code segment has it, and ends RF's effect. */
+/* Steps RIP over len bytes, as wide as the code segment has it, and ends RF's effect: e->stepped. */
 void env_advance(struct x86_env *e, unsigned int len);
 
 #endif

@@ -21,6 +21,7 @@ void env_advance(struct x86_env *e, unsigned int len)
 	}
 	e->rip = rip;
 	e->rflags &= ~RFLAGS_RF;
+	e->stepped = true;
 }
 
 static int fetch_decode(struct vcpu *v, const struct x86_env *e, struct insn *out, uint8_t bytes[INSN_MAX_LEN],

@@ -157,7 +157,9 @@ enum exit_action emulate_string(struct emu *m)
 			emu_reg_write(m, REG_RCX, m->in.adsize, count);
 		if (!count || condition_ends(m))
 			break;
-		if (i + 1 == EMULATE_CHUNK || emu_end(m) == EXIT_STOP)
+		m->e->stepped = true;
+		/* SDM 3B "Single-Step Exception Condition": TF traps each iteration. */
+		if (i + 1 == EMULATE_CHUNK || m->e->rflags & RFLAGS_TF || emu_end(m) == EXIT_STOP)
 			return emu_end(m);
 	}
 	env_advance(m->e, m->in.len);

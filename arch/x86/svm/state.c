@@ -33,6 +33,7 @@ void svm_env_load(const struct vcpu *v, struct x86_env *e)
 	e->cr4 = c->cr4;
 	e->efer = c->efer & ~EFER_SVME;
 	e->cpl = c->cpl;
+	e->stepped = false;
 	e->seg[SEG_ES] = seg_from_vmcb(&c->es);
 	e->seg[SEG_CS] = seg_from_vmcb(&c->cs);
 	e->seg[SEG_SS] = seg_from_vmcb(&c->ss);
@@ -45,12 +46,10 @@ void svm_env_store(struct vcpu *v, const struct x86_env *e)
 {
 	struct vmcb *c = v->hw->vmcb;
 
-	bool moved = c->rip != e->rip;
-
 	c->rip = e->rip;
 	c->rflags = e->rflags;
 	c->int_state &= ~SVM_INTSTATE_SHADOW;
-	if (moved)
+	if (e->stepped)
 		svm_event_trap(v);
 }
 

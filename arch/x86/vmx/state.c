@@ -97,6 +97,7 @@ void vmx_env_load(const struct vcpu *v, struct x86_env *e)
 		e->seg[i] = seg_read(i);
 	/* SDM 3C "Guest Register State": the DPL of SS is the CPL, in every mode and for an unusable SS too. */
 	e->cpl = (uint8_t)SEG_ATTR_DPL((unsigned int)vmcs_read(VMCS_GUEST_SS_ACCESS));
+	e->stepped = false;
 }
 
 static bool rip_is_canonical(uint64_t rip)
@@ -132,6 +133,8 @@ void vmx_env_store(struct vcpu *v, const struct x86_env *e)
 	block = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, block & ~(uint64_t)(BLOCK_STI | BLOCK_MOV_SS));
 	vmcs_write(VMCS_GUEST_RFLAGS, e->rflags);
+	if (e->stepped)                               /* within a REP */
+		vmx_event_trap(v);
 }
 
 static bool uses_pdptes(uint64_t cr0, uint64_t cr4, bool long_mode)
