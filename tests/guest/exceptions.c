@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every exception vector that a 64-bit kernel can cause: it arrives, with the right error code, and is returned from. */
+/*
+ * Every exception vector that a 64-bit kernel can cause: it arrives with the right error code, the saved RIP on the
+ * instruction (faults) or behind it (traps), and is returned from.
+ */
 #include "lib/guest.h"
 
 const char test_name[] = "exceptions";
@@ -14,6 +17,7 @@ const char test_name[] = "exceptions";
 #define CR4_SMAP (1ull << 21)
 #define EFER_NXE 0x800ull
 #define MSR_EFER 0xc0000080u
+#define RFLAGS_RF 0x10000ull
 #define PF 14u
 #define GP 13u
 
@@ -22,19 +26,19 @@ static u8 page[2][4096] __attribute__((aligned(4096)));
 static void check_simple(void)
 {
 	asm volatile("xorl %%ecx, %%ecx; movl $1, %%eax; xorl %%edx, %%edx\n" TRY("divl %%ecx") ::: "rax", "rcx", "rdx");
-	report(last.vector == 0, "#DE by DIV");
+	report(last.vector == 0 && !last.error && !last.behind, "#DE by DIV, a fault");
 	asm volatile("movl $-1, %%ecx; movl $0x80000000, %%eax; cltd\n" TRY("idivl %%ecx") ::: "rax", "rcx", "rdx");
-	report(last.vector == 0, "#DE by IDIV of the least number by -1");
-	report(TRAPS(3, "int3") && TRAPS(3, ".byte 0xcd, 0x03"), "#BP by INT3 and INT 3");
-	report(TRAPS(4, "int $4"), "#OF by INT 4");
-	report(TRAPS(6, ".byte 0xce; nop"), "#UD by INTO, which long mode lacks");
-	report(TRAPS(6, "ud2"), "#UD by UD2");
-	report(TRAPS(6, ".byte 0x0f, 0x0a, 0x90, 0x90"), "#UD by an undefined opcode");
-	report(TRAPS(6, ".byte 0xf0, 0x90"), "#UD by LOCK NOP");
-	report_cpu(TRAPS(1, ".byte 0xf1"), "#DB by ICEBP");
-	report(TRAPS(GP, ".byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x90"),
+	report(last.vector == 0 && !last.error && !last.behind, "#DE by IDIV of the least number by -1");
+	report(TRAPS_BEHIND(3, "int3") && TRAPS_BEHIND(3, ".byte 0xcd, 0x03"), "#BP by INT3 and INT 3, a trap");
+	report(TRAPS_BEHIND(4, "int $4"), "#OF by INT 4, a trap");
+	report(FAULTS(6, 0, ".byte 0xce; nop"), "#UD by INTO, which long mode lacks");
+	report(FAULTS(6, 0, "ud2"), "#UD by UD2");
+	report(FAULTS(6, 0, ".byte 0x0f, 0x0a, 0x90, 0x90"), "#UD by an undefined opcode");
+	report(FAULTS(6, 0, ".byte 0xf0, 0x90"), "#UD by LOCK NOP");
+	report_cpu(TRAPS_BEHIND(1, ".byte 0xf1"), "#DB by ICEBP, a trap");
+	report(FAULTS(GP, 0, ".byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x90"),
 	       "#GP by an instruction of 16 bytes");
-	report(TRAPS(0x90, "int $0x90"), "INT n reaches its vector");
+	report(TRAPS_BEHIND(0x90, "int $0x90"), "INT n reaches its vector");
 }
 
 static void check_fpu(void)
@@ -44,88 +48,78 @@ static void check_fpu(void)
 	u32 mxcsr = 0x1d80, mxcsr_old = 0x1f80;
 
 	write_cr0(cr0 | CR0_TS);
-	report(TRAPS(7, "fnop"), "#NM with CR0.TS");
+	report(FAULTS(7, 0, "fnop"), "#NM with CR0.TS");
 	write_cr0(cr0 | CR0_TS | CR0_MP);
-	report(TRAPS(7, "fwait"), "#NM by FWAIT with TS and MP");
+	report(FAULTS(7, 0, "fwait"), "#NM by FWAIT with TS and MP");
 	write_cr0(cr0 | CR0_EM);
-	report(TRAPS(7, "fnop"), "#NM with CR0.EM");
+	report(FAULTS(7, 0, "fnop"), "#NM with CR0.EM");
 	asm volatile("clts");
 	write_cr0(cr0 & ~(CR0_EM | CR0_TS));
 	report(TRAPS(NO_FAULT, "fnop"), "no #NM without");
 	asm volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st" :: "m"(control));
-	report(TRAPS(16, "fwait"), "#MF by an unmasked divide by zero");
+	report(FAULTS(16, 0, "fwait"), "#MF by an unmasked divide by zero");
 	asm volatile("fninit");
 	write_cr4(cr4 & ~CR4_OSFXSR);
-	report(TRAPS(6, "xorps %%xmm0, %%xmm0"), "#UD by SSE without CR4.OSFXSR");
+	report(FAULTS(6, 0, "xorps %%xmm0, %%xmm0"), "#UD by SSE without CR4.OSFXSR");
 	write_cr4(cr4 | CR4_OSFXSR | CR4_OSXMMEXCPT);
 	asm volatile("ldmxcsr %0; xorps %%xmm0, %%xmm0; pcmpeqd %%xmm1, %%xmm1; psrld $25, %%xmm1; pslld $23, %%xmm1" :: "m"(mxcsr));
-	report_cpu(TRAPS(19, "divps %%xmm0, %%xmm1"), "#XM by an unmasked SSE divide by zero");
+	report_cpu(FAULTS(19, 0, "divps %%xmm0, %%xmm1"), "#XM by an unmasked SSE divide by zero");
 	asm volatile("ldmxcsr %0" :: "m"(mxcsr_old));
 	write_cr4(cr4);
 }
 
-static void load_ds(void *sel)
-{
-	asm volatile("mov %0, %%ds" :: "r"(sel));
-}
+/* Functions whose first instruction is the one that faults. */
+void load_through(void *p), load_through_stack(void *p), store_through(void *p), call_through(void *p), user_int(void *arg),
+	user_int3(void *arg), user_hlt(void *arg), user_cli(void *arg), user_misaligned(void *p);
+extern u8 user_misaligned_at[];
+asm(".text\n"
+    "load_through: movb (%rdi), %al\nret\n"
+    "load_through_stack: push %rbp\nmov %rdi, %rbp\nmovb (%rbp), %al\npop %rbp\nret\n"
+    "store_through: movb $0, (%rdi)\nret\n"
+    "call_through: sub $8, %rsp\ncall *%rdi\nadd $8, %rsp\nret\n"
+    "user_int: int $0x91\nret\n"
+    "user_int3: int3\nret\n"
+    "user_hlt: hlt\nret\n"
+    "user_cli: cli\nret\n"
+    "user_misaligned: pushfq\norl $0x40000, (%rsp)\npopfq\n"
+    "user_misaligned_at: movl 1(%rdi), %eax\npushfq\nandl $~0x40000, (%rsp)\npopfq\nret\n");
 
-static void load_ss(void *sel)
-{
-	asm volatile("mov %0, %%ss" :: "r"(sel));
-}
-
-static void load_through(void *p)
-{
-	asm volatile("movb (%0), %%al" :: "r"(p) : "rax");
-}
-
-static void load_through_stack(void *p)
-{
-	asm volatile("push %%rbp; mov %0, %%rbp; movb (%%rbp), %%al; pop %%rbp" :: "r"(p) : "rax");
-}
+#define LOADS(vec, err, reg, sel) ({ \
+	asm volatile(TRY("mov %0, %%" reg) :: "r"((u64)(sel)) : "memory"); \
+	last.vector == (vec) && last.error == (err) && !last.behind; })
 
 static void check_selectors(void)
 {
 	struct fault f;
 
 	gdt[SEL_SPARE / 8] = 0x00cf13000000ffff;              /* a data segment that is not present */
-	f = guarded(load_ds, (void *)SEL_SPARE);
-	report(f.vector == 11 && f.error == SEL_SPARE, "#NP by a segment that is not present (error %x)", f.error);
-	f = guarded(load_ss, (void *)SEL_SPARE);
-	report(f.vector == 12 && f.error == SEL_SPARE, "#SS by a stack segment that is not present (error %x)", f.error);
-	f = guarded(load_ds, (void *)0xfff0);
-	report(f.vector == GP && f.error == 0xfff0, "#GP by a selector beyond the GDT (error %x)", f.error);
-	f = guarded(load_ds, (void *)0x14);
-	report(f.vector == GP && f.error == 0x14, "#GP by a selector into an LDT that is not there (error %x)", f.error);
+	report(LOADS(11, SEL_SPARE, "ds", SEL_SPARE), "#NP by a segment that is not present (error %x)", last.error);
+	report(LOADS(12, SEL_SPARE, "ss", SEL_SPARE), "#SS by a stack segment that is not present (error %x)", last.error);
+	report(LOADS(GP, 0xfff0, "ds", 0xfff0), "#GP by a selector beyond the GDT (error %x)", last.error);
+	report(LOADS(GP, 0x14, "ds", 0x14), "#GP by a selector into an LDT that is not there (error %x)", last.error);
 	f = guarded(load_through, (void *)0x8000000000000000ull);
-	report(f.vector == GP && f.error == 0, "#GP by a non-canonical address");
+	report(f.vector == GP && f.error == 0 && f.rip == (u64)load_through, "#GP by a non-canonical address");
 	f = guarded(load_through_stack, (void *)0x8000000000000000ull);
 	report(f.vector == 12 || f.vector == GP, "an exception by a non-canonical stack address");
 	report_cpu(f.vector == 12 && f.error == 0, "#SS by a non-canonical stack address");
 	asm volatile(TRY("ltr %%ax") :: "a"(SEL_TSS));
-	report(last.vector == GP && last.error == SEL_TSS, "#GP by LTR of a busy TSS");
-	asm volatile("pushfq; orl $0x4000, (%%rsp); popfq\n" TRY("iretq") "\tpushfq; andl $~0x4000, (%%rsp); popfq" ::: "memory", "cc");
-	report(last.vector == GP && last.error == 0, "#GP by IRETQ with NT");
+	report(last.vector == GP && last.error == SEL_TSS && !last.behind, "#GP by LTR of a busy TSS");
+	asm volatile("pushfq; orl $0x4000, (%%rsp); popfq\n" TRY("iretq") "\tpushfq; andl $~0x4000, (%%rsp); popfq"
+		     ::: "memory", "cc");
+	report(last.vector == GP && last.error == 0 && !last.behind, "#GP by IRETQ with NT");
 	idt[0x92].type = 0x0e;
-	report(TRAPS(11, "int $0x92"), "#NP by a gate that is not present");
+	report(TRAPS(11, "int $0x92") && !last.behind, "#NP by a gate that is not present");
 	report_cpu(last.error == 0x92 * 8 + 2, "with the gate's error code (%x)", last.error);
 	idt[0x92].type = 0x8e;
 }
 
-static void store_through(void *p)
-{
-	asm volatile("movb $0, (%0)" :: "r"(p) : "memory");
-}
-
-static void call_through(void *p)
-{
-	asm volatile("call *%0" :: "r"(p) : "memory", "rax");
-}
-
 static void report_pf(struct fault f, u64 cr2, u32 error, const char *text)
 {
-	report(f.vector == PF && f.error == error && f.cr2 == cr2, "#PF %s: error %x (vector %u error %x cr2 %lx)", text, error,
-	       f.vector, f.error, f.cr2);
+	bool fetch = error & 0x10 || cr2 == (u64)load_through;
+	u64 rip = fetch ? cr2 : (u64)(error & 2 ? store_through : load_through);
+
+	report(f.vector == PF && f.error == error && f.cr2 == cr2 && f.rip == rip, 
+	       "#PF %s: error %x (vector %u error %x cr2 %lx)", text, error, f.vector, f.error, f.cr2);
 }
 
 static void report_reserved(struct fault f, u32 write, const char *text)
@@ -204,36 +198,6 @@ static void check_smep_smap(void)
 	}
 }
 
-static void user_misaligned(void *p)
-{
-	asm volatile("pushfq; orl $0x40000, (%%rsp); popfq; movl 1(%0), %%eax; pushfq; andl $~0x40000, (%%rsp); popfq"
-		     :: "r"(p) : "rax", "memory", "cc");
-}
-
-static void user_int(void *arg)
-{
-	(void)arg;
-	asm volatile("int $0x91");
-}
-
-static void user_int3(void *arg)
-{
-	(void)arg;
-	asm volatile("int3");
-}
-
-static void user_hlt(void *arg)
-{
-	(void)arg;
-	asm volatile("hlt");
-}
-
-static void user_cli(void *arg)
-{
-	(void)arg;
-	asm volatile("cli");
-}
-
 static void check_user(void)
 {
 	struct fault f;
@@ -241,17 +205,50 @@ static void check_user(void)
 	paging_user(true);
 	write_cr0(read_cr0() | CR0_AM);
 	f = guarded_user(user_misaligned, page[0]);
-	report_cpu(f.vector == 17 && f.error == 0, "#AC at CPL 3 with CR0.AM and EFLAGS.AC (vector %u)", f.vector);
+	report_cpu(f.vector == 17 && f.error == 0 && f.rip == (u64)user_misaligned_at,
+		   "#AC at CPL 3, a fault, with CR0.AM and EFLAGS.AC (vector %u)", f.vector);
 	write_cr0(read_cr0() & ~CR0_AM);
 	report_fault(guarded_user(user_misaligned, page[0]), USER_DONE, "no #AC without CR0.AM");
 	f = guarded_user(user_int, NULL);
-	report(f.vector == GP, "INT n at CPL 3 through a gate of DPL 0: #GP");
+	report(f.vector == GP && f.rip == (u64)user_int, "INT n at CPL 3 through a gate of DPL 0: #GP");
 	report_cpu(f.error == 0x91 * 8 + 2, "with the gate's error code (%x)", f.error);
 	f = guarded_user(user_int3, NULL);
-	report(f.vector == 3 && (f.cs & 3) == 3, "INT3 at CPL 3");
-	report_fault(guarded_user(user_hlt, NULL), GP, "HLT at CPL 3 is #GP");
-	report_fault(guarded_user(user_cli, NULL), GP, "CLI at CPL 3 is #GP");
+	report(f.vector == 3 && (f.cs & 3) == 3 && f.rip == (u64)user_int3 + 1, "INT3 at CPL 3");
+	f = guarded_user(user_hlt, NULL);
+	report(f.vector == GP && !f.error && f.rip == (u64)user_hlt, "HLT at CPL 3 is #GP(0)");
+	f = guarded_user(user_cli, NULL);
+	report(f.vector == GP && !f.error && f.rip == (u64)user_cli, "CLI at CPL 3 is #GP(0)");
 	paging_user(false);
+}
+
+/* In long mode a stack comes from the TSS alone: what lies beyond its limit is #TS with the TSS as error code. */
+static void check_ts(void)
+{
+	u64 base = (u64)&tss, limit = __builtin_offsetof(struct tss, ist[6]) - 1;
+
+	gdt[SEL_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+	asm volatile("ltr %w0" :: "r"(SEL_TSS));
+	gate_set(0x93, 14, 0, 6);
+	tss.ist[5] = tss.rsp[0];
+	report(TRAPS_BEHIND(0x93, "int $0x93"), "the last stack within the TSS is used");
+	gate_set(0x93, 14, 0, 7);
+	report(FAULTS(10, SEL_TSS, "int $0x93"), "#TS by a stack beyond the end of the TSS (vector %u error %x)", last.vector,
+	       last.error);
+	gate_set(0x93, 14, 0, 0);
+	gdt_load();
+}
+
+/* SDM 3B "Instruction-Breakpoint Exception Condition" (17.3.1.1): a fault's RFLAGS image has RF set. */
+static void check_resume_flag(void)
+{
+	report_cpu(FAULTS(6, 0, "ud2") && last.rflags & RFLAGS_RF, "RF is set in the frame of a fault");
+	report(TRAPS_BEHIND(3, "int3") && !(last.rflags & RFLAGS_RF), "not in that of a trap");
+	asm volatile(TRY("rdmsr") :: "c"(0xdeadbeef) : "rax", "rdx");
+	report_vouch(last.vector == GP && last.rflags & RFLAGS_RF, "it is where an MSR is denied");
+	asm volatile(TRY("insb") :: "D"(TEST_VA + 0x100000), "d"(0x3ff) : "memory");
+	report_vouch(last.vector == PF && last.rflags & RFLAGS_RF, "and where INS has no page");
+	cpuid(0);
+	report(TRAPS_BEHIND(0x90, "int $0x90") && !(last.rflags & RFLAGS_RF), "an exit leaves it clear");
 }
 
 static void no_stack(void *p)
@@ -296,26 +293,41 @@ static void on_step(struct frame *f)
 		     "\tlea 1b(%%rip), %0" : "=S"(behind_) : "d"(0x3ff) : "rax", "rbx", "rcx", "memory", "cc"); \
 	step_rip[0] == behind_ && steps >= 3; })
 
+/* Three elements with TF set: RIP on the instruction twice, then behind it. */
+#define STEP_REP(insn) ({ \
+	u64 at_, behind_, n_ = 3; \
+	void *di_ = (void *)area, *si_ = di_; \
+	steps = 0; \
+	asm volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n2:\t" insn "\n1:\tpushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq\n" \
+		     "\tlea 1b(%%rip), %0\n\tlea 2b(%%rip), %1" : "=&r"(behind_), "=&r"(at_), "+c"(n_), "+D"(di_), "+S"(si_) \
+		     : "d"(0x3ff) : "memory", "cc"); \
+	step_rip[0] == at_ && step_rip[1] == at_ && step_rip[2] == behind_; })
+
 static void check_single_step(void)
 {
+	static volatile u8 area[8];
+
+	outb(0x3ff, 0x5a);
 	trap_set(1, on_step);
 	report(STEP("", "nop"), "TF: #DB behind NOP");
 	report(STEP("xorl %%eax, %%eax", "cpuid"), "TF: #DB behind CPUID");
 	report(STEP("", "inb %%dx, %%al"), "TF: #DB behind IN");
 	report(STEP("movl $0xc0000080, %%ecx", "rdmsr"), "TF: #DB behind RDMSR");
 	report(STEP("movl $0xfee00020, %%ecx", "movl (%%rcx), %%eax"), "TF: #DB behind a device read");
+	report_vouch(STEP_REP("rep insb") && area[2] && !area[3], "TF: #DB behind each element of REP INSB (%u)", steps - 3);
+	report_vouch(STEP_REP("addr32 rep outsb"), "TF: of REP OUTSB (%u)", steps - 3);
 	trap_set(1, NULL);
 }
 
-static volatile u64 seen_dr6;
+static volatile u64 seen_dr6, seen_rip;
 
 static void on_breakpoint(struct frame *f)
 {
 	u64 v;
 
-	(void)f;
 	asm volatile("mov %%dr6, %0" : "=r"(v));
 	seen_dr6 = v;
+	seen_rip = f->rip;
 	asm volatile("mov %0, %%dr6" :: "r"(0xffff0ff0ull));
 	asm volatile("mov %0, %%dr7" :: "r"(0x400ull));
 }
@@ -323,6 +335,7 @@ static void on_breakpoint(struct frame *f)
 static void check_breakpoint(void)
 {
 	static volatile u32 watched;
+	u64 here;
 
 	trap_set(1, on_breakpoint);
 	seen_dr6 = 0;
@@ -332,6 +345,10 @@ static void check_breakpoint(void)
 	asm volatile("mov %0, %%dr7" :: "r"(0x400ull));
 	/* QEMU's TCG does not arm the breakpoints of its own guests. */
 	report_cpu(seen_dr6 & 1, "#DB by a data breakpoint (DR6 %lx)", seen_dr6);
+	seen_dr6 = 0;
+	asm volatile("lea 1f(%%rip), %0; mov %0, %%dr0; mov %1, %%dr7; nop; 1: nop" : "=&r"(here) : "r"(0x402ull));
+	asm volatile("mov %0, %%dr7" :: "r"(0x400ull));
+	report_cpu(seen_dr6 & 1 && seen_rip == here, "#DB by an instruction breakpoint, a fault (DR6 %lx)", seen_dr6);
 	trap_set(1, NULL);
 }
 
@@ -370,6 +387,8 @@ void test_main(void)
 	check_page_faults();
 	check_smep_smap();
 	check_user();
+	check_ts();
+	check_resume_flag();
 	check_double_fault();
 	check_single_step();
 	check_breakpoint();

@@ -84,6 +84,7 @@ struct fault {
 	u32 vector;                  /* NO_FAULT: none happened */
 	u32 error;
 	u64 cr2, rip, rflags, cs, rsp;
+	bool behind;                 /* with TRY(): the saved RIP was behind the instruction, as a trap has it */
 };
 typedef void (*trap_handler)(struct frame *f);
 struct gate {
@@ -134,6 +135,9 @@ extern struct fault last;
 	".pushsection .extable, \"a\"\n.quad 771b, 772b\n.popsection\n"
 /* Runs an instruction without operands that C needs to know of; true if it trapped with the vector (NO_FAULT: not). */
 #define TRAPS(vec, insn) ({ asm volatile(TRY(insn) ::: "memory", "cc"); last.vector == (vec); })
+/* The same for a fault, with RIP on the instruction, and for a trap, with RIP behind it; the error code must be err. */
+#define FAULTS(vec, err, insn) (TRAPS(vec, insn) && last.error == (err) && !last.behind)
+#define TRAPS_BEHIND(vec, insn) (TRAPS(vec, insn) && last.error == 0 && last.behind)
 
 /* paging.c */
 #define PTE_P   1ull

@@ -99,6 +99,7 @@ bool trap_expected(struct frame *f)
 	if (!e)
 		return false;
 	last = fault_of(f);
+	last.behind = f->rip == e->resume;
 	f->rip = e->resume;
 	return true;
 }
