@@ -118,7 +118,7 @@ static void report_pf(struct fault f, u64 cr2, u32 error, const char *text)
 	bool fetch = error & 0x10 || cr2 == (u64)load_through;
 	u64 rip = fetch ? cr2 : (u64)(error & 2 ? store_through : load_through);
 
-	report(f.vector == PF && f.error == error && f.cr2 == cr2 && f.rip == rip, 
+	report(f.vector == PF && f.error == error && f.cr2 == cr2 && f.rip == rip,
 	       "#PF %s: error %x (vector %u error %x cr2 %lx)", text, error, f.vector, f.error, f.cr2);
 }
 
