@@ -17,7 +17,7 @@ from machine import Machine, MachineError
 CONFIG = """config_interface: textconfig
 display_library: term
 cpu: model={cpu}, count=1, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
-memory: guest={memory}, host={memory}
+memory: guest={memory}, host={lent}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 vga: extension=none
@@ -26,10 +26,10 @@ ata0-master: type=cdrom, path="{iso}", status=inserted
 boot: cdrom
 com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
 com2: enabled=1, mode=file, dev={com2}
-clock: sync=none, time0=1577836800
+clock: sync=none, time0=1767225600
 log: {log}
 panic: action=fatal
-error: action=report
+error: action=report, cpu0={cpu_errors}
 info: action=report
 debug: action=ignore
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1, iodebug=0
@@ -37,7 +37,7 @@ speaker: enabled=0
 pci: enabled=1, chipset=i440fx
 """
 # Instructions in a second of the guest's time: less makes waits shorter, more lets a guest do more before it times out.
-IPS = 50000000
+IPS = 20000000
 POWER_OFF = "[ACPI  ] ACPI control: soft power off"
 MESSAGE = "Bochs is exiting with the following message:\n"
 
@@ -51,8 +51,9 @@ class Bochs(Machine):
         self.screen_fd, self.was_reset, self.conn = None, False, None
         listener = socket.create_server(("127.0.0.1", 0))
         with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(cpu=cpu, ips=IPS, memory=memory, iso=iso, port=listener.getsockname()[1],
-                                  com2=self.com2_path, log=self.log_path))
+            f.write(CONFIG.format(cpu=cpu, ips=IPS, memory=memory, lent=min(int(memory), 2048), iso=iso, port=listener.getsockname()[1],
+                                  cpu_errors="ignore" if cpu == "ryzen" else "report", com2=self.com2_path,
+                                  log=self.log_path))
         with open(os.path.join(folder, "bochs-rc"), "w", encoding="ascii") as f:
             f.write("c\n")
         argv = ["bochs-bin", "-q", "-f", f"{folder}/bochsrc", "-rc", f"{folder}/bochs-rc"]

@@ -21,6 +21,17 @@ static void sync_hidden(const struct vcpu *v)
 		__asm__ volatile("vmsave %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
 }
 
+/*
+ * LMA follows from LME and PG (APM 2 "Extended Feature Enable Register (EFER)"), and VMRUN takes it so. Bochs 2.7 has
+ * already changed it when a MOV to CR0 that switches long mode on or off is intercepted.
+ */
+static uint64_t guest_efer(const struct vmcb *c)
+{
+	uint64_t efer = c->efer & ~(EFER_SVME | EFER_LMA);
+
+	return (efer & EFER_LME) && (c->cr0 & CR0_PG) ? efer | EFER_LMA : efer;
+}
+
 void svm_env_load(const struct vcpu *v, struct x86_env *e)
 {
 	const struct vmcb *c = v->hw->vmcb;
@@ -31,7 +42,7 @@ void svm_env_load(const struct vcpu *v, struct x86_env *e)
 	e->cr0 = c->cr0;
 	e->cr3 = c->cr3;
 	e->cr4 = c->cr4;
-	e->efer = c->efer & ~EFER_SVME;
+	e->efer = guest_efer(c);
 	e->cpl = c->cpl;
 	e->stepped = false;
 	e->seg[SEG_ES] = seg_from_vmcb(&c->es);
@@ -62,7 +73,7 @@ uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r)
 	case HVM_CR2: return c->cr2;
 	case HVM_CR3: return c->cr3;
 	case HVM_CR4: return c->cr4;
-	case HVM_EFER: return c->efer & ~EFER_SVME;
+	case HVM_EFER: return guest_efer(c);
 	case HVM_PAT: return c->pat;
 	case HVM_RIP: return c->rip;
 	case HVM_RFLAGS: return c->rflags;
