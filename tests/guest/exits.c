@@ -27,6 +27,13 @@ static void op_vmmcall(void *unused)
 	(void)unused;
 	asm volatile("vmmcall" : "+a"(nr) :: "memory");
 }
+static void op_vmcall(void *unused)
+{
+	u64 nr = 0xffffffff;
+
+	(void)unused;
+	asm volatile("vmcall" : "+a"(nr) :: "memory");
+}
 static void op_rdmsr(void *unused) { (void)unused; rdmsr(MSR_APIC_BASE); }
 static void op_rdmsr_efer(void *unused) { (void)unused; rdmsr(MSR_EFER); }
 static void op_wrmsr(void *unused) { (void)unused; wrmsr(MSR_TSC_AUX, 0); }
@@ -73,7 +80,10 @@ void test_main(void)
 	lapic_on();
 	loop_cost = rounds(op_nothing);
 	measure("CPUID", op_cpuid);
-	measure("VMMCALL", op_vmmcall);
+	if (cpu_is_intel())
+		measure("VMCALL", op_vmcall);
+	else
+		measure("VMMCALL", op_vmmcall);
 	measure("RDMSR-APIC_BASE", op_rdmsr);
 	measure("RDMSR-EFER", op_rdmsr_efer);
 	measure("WRMSR-TSC_AUX", op_wrmsr);

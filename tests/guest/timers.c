@@ -178,7 +178,7 @@ static void check_rtc(void)
 	ioapic_write(0x20, 0x10000);
 	year = cmos_read(9);
 	report(cmos_read(0x0d) & 0x80, "RTC: the battery is good");
-	report(year >= 0x24 && year < 0x90, "RTC: the year is 20%x", year);
+	report(year >= 0x20 && year < 0x90, "RTC: the year is 20%x", year);
 }
 
 /* The timer's count and the TSC at one moment. */

@@ -111,7 +111,13 @@ static void exit_bad_msr(void)
 
 	rdmsr_try(0x1234, &v);
 }
-static void exit_vmmcall(void) { asm volatile(TRY(".byte 0x0f, 0x01, 0xd9") ::: "rax", "memory"); }
+static void exit_hypercall(void)
+{
+	if (cpu_is_intel())
+		asm volatile(TRY(VMCALL) ::: "rax", "memory");
+	else
+		asm volatile(TRY(VMMCALL) ::: "rax", "memory");
+}
 static void exit_xsetbv(void) { xsetbv_try(0, xgetbv()); }
 static void exit_bad_xsetbv(void) { xsetbv_try(0, 0); }
 static void exit_cr(void) { write_cr4(read_cr4()); write_cr0(read_cr0()); }
@@ -138,7 +144,7 @@ static const struct {
 	{ "CPUID", exit_cpuid, ROUNDS }, { "IN", exit_in, ROUNDS }, { "OUT", exit_out, ROUNDS },
 	{ "REP INSB", exit_string, ROUNDS }, { "device read", exit_mmio_read, ROUNDS },
 	{ "device write", exit_mmio_write, ROUNDS }, { "RDMSR", exit_rdmsr, ROUNDS }, { "WRMSR", exit_wrmsr, ROUNDS },
-	{ "RDMSR of nothing", exit_bad_msr, ROUNDS }, { "VMMCALL", exit_vmmcall, ROUNDS }, { "XSETBV", exit_xsetbv, ROUNDS },
+	{ "RDMSR of nothing", exit_bad_msr, ROUNDS }, { "a hypercall", exit_hypercall, ROUNDS }, { "XSETBV", exit_xsetbv, ROUNDS },
 	{ "XSETBV refused", exit_bad_xsetbv, ROUNDS }, { "CR0 and CR4 write", exit_cr, ROUNDS },
 	{ "interrupt", exit_interrupt, ROUNDS }, { "HLT", exit_hlt, ROUNDS / 5 }, { "WBINVD", exit_wbinvd, ROUNDS },
 	{ "read of nobody's memory", exit_nobody, ROUNDS },

@@ -253,6 +253,11 @@ static inline struct cpuid cpuid2(u32 leaf, u32 sub)
 	return r;
 }
 static inline struct cpuid cpuid(u32 leaf) { return cpuid2(leaf, 0); }
+/* The two vendors spell some instructions and leaves differently. */
+static inline bool cpu_is_intel(void) { return cpuid(0).c == 0x6c65746e; }
+/* Asm text of the vendors' hypercall instructions. */
+#define VMCALL  ".byte 0x0f, 0x01, 0xc1"
+#define VMMCALL ".byte 0x0f, 0x01, 0xd9"
 
 /* The vector of the fault, or NO_FAULT; *v is set in any case (0 after a fault). */
 static inline u32 rdmsr_try(u32 msr, u64 *v)
