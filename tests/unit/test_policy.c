@@ -264,6 +264,15 @@ static void unknown_msrs_fault(void **ctx)
 	assert_int_equal(v->recent_msrs.accesses, 2 * ARRAY_SIZE(some));
 }
 
+/* On whatever CPU this runs: RDTSCP and RDPID read the same MSR. */
+static void tsc_aux_goes_with_its_readers(void **ctx)
+{
+	bool rdtscp = policy_cpuid(0x80000001, 0, 0, 0).edx >> 27 & 1, rdpid = policy_cpuid(7, 0, 0, 0).ecx >> 22 & 1;
+
+	(void)ctx;
+	assert_int_equal(policy_has_tsc_aux(), rdtscp || rdpid);
+}
+
 static void efer_takes_what_cpuid_shows(void **ctx)
 {
 	struct vcpu *v = fresh();
@@ -503,6 +512,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_no_wider_than_guests_walk),
 		cmocka_unit_test(cpuid_exit_fills_four_clean_registers),
 		cmocka_unit_test(unknown_msrs_fault),
+		cmocka_unit_test(tsc_aux_goes_with_its_readers),
 		cmocka_unit_test(efer_takes_what_cpuid_shows),
 		cmocka_unit_test(debugctl_takes_single_steps_only),
 		cmocka_unit_test(memory_type_msrs_check_their_types),

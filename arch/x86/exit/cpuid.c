@@ -35,6 +35,7 @@
 #define F7_EBX_SMAP     BIT(20)
 #define F7_ECX (BIT(2) /* UMIP */ | BIT(22) /* RDPID */)
 #define F7_ECX_UMIP BIT(2)
+#define F7_ECX_RDPID BIT(22)
 #define F7_EDX BIT(4)           /* FSRM */
 /* Leaf Dh subleaf 1: XSAVEOPT, XSAVEC, XGETBV with ECX=1; no XSAVES, which would need IA32_XSS. */
 #define FD1_EAX (BIT(0) | BIT(1) | BIT(2))
@@ -221,7 +222,7 @@ uint64_t policy_efer(void)
 
 bool policy_has_tsc_aux(void)
 {
-	return policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_RDTSCP;
+	return policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_RDTSCP || policy_cpuid(7, 0, 0, 0).ecx & F7_ECX_RDPID;
 }
 
 unsigned int policy_phys_bits(void)
