@@ -4,7 +4,9 @@
 
 const char test_name[] = "msr";
 
+#define UD 6u
 #define GP 13u
+#define CR4_TSD 4ull
 #define MSR_TSC 0x10u
 #define MSR_APIC_BASE 0x1bu
 #define MSR_MTRR_CAP 0xfeu
@@ -42,7 +44,6 @@ static void check_kept(void)
 		{ MSR_FS_BASE, "FS_BASE", 0x00007f1234567890ull },
 		{ MSR_GS_BASE, "GS_BASE", 0xffff888012345678ull },
 		{ MSR_KERNEL_GS, "KERNEL_GS_BASE", 0xfffffe0000001000ull },
-		{ MSR_TSC_AUX, "TSC_AUX", 0x12345 },
 		{ MSR_PAT, "PAT", 0x0007040600070406ull },
 		{ MSR_PAT, "PAT as Linux sets it", 0x0407050600070106ull },
 	};
@@ -78,9 +79,6 @@ static void check_bases_count(void)
 	asm volatile("mov %%gs:0, %0" : "=r"(got));
 	report(got == word && rdmsr(MSR_KERNEL_GS) == 0, "SWAPGS takes KERNEL_GS_BASE");
 	wrmsr(MSR_GS_BASE, old_gs);
-	wrmsr(MSR_TSC_AUX, 0x321);
-	asm volatile("rdtscp" : "=c"(got) :: "eax", "edx");
-	report((u32)got == 0x321, "RDTSCP reads TSC_AUX");
 }
 
 static void check_efer(void)
@@ -249,9 +247,113 @@ static void check_upper_halves(void)
 	report(a == rdmsr(MSR_EFER) && d == 0, "RDMSR clears the upper halves and takes ECX alone");
 }
 
+struct tsc {
+	u64 tsc;
+	u32 aux;
+};
+
+static struct tsc rdtscp(void)
+{
+	u32 lo, hi, aux;
+
+	asm volatile(".byte 0x0f, 0x01, 0xf9" : "=a"(lo), "=d"(hi), "=c"(aux) :: "memory");
+	return (struct tsc){ (u64)hi << 32 | lo, aux };
+}
+
+static u64 rdpid(void)
+{
+	u64 id = ~0ull;
+
+	asm volatile(".byte 0xf3, 0x0f, 0xc7, 0xf8" : "+a"(id) :: "memory");
+	return id;
+}
+
+static volatile u32 user_aux;
+
+static void user_rdtscp(void *arg)
+{
+	(void)arg;
+	user_aux = rdtscp().aux;
+}
+
+static void user_rdpid(void *arg)
+{
+	(void)arg;
+	user_aux = (u32)rdpid();
+}
+
+static void check_user_aux(void (*fn)(void *), bool tsd_counts, const char *name)
+{
+	struct fault f;
+
+	paging_user(true);
+	user_aux = 0;
+	f = guarded_user(fn, NULL);
+	report(f.vector == USER_DONE && user_aux == 0x87654321, "%s at CPL 3 (%x)", name, user_aux);
+	write_cr4(read_cr4() | CR4_TSD);
+	f = guarded_user(fn, NULL);
+	report(tsd_counts ? f.vector == GP && !f.error : f.vector == USER_DONE, "%s at CPL 3 with CR4.TSD (vector %u)", name, f.vector);
+	report(TRAPS(NO_FAULT, "rdtsc") || !tsd_counts, "which does not count at CPL 0");
+	write_cr4(read_cr4() & ~CR4_TSD);
+	paging_user(false);
+}
+
+static void check_rdtscp(void)
+{
+	struct tsc t;
+	u64 before, after;
+
+	if (!(cpuid(0x80000001).d >> 27 & 1)) {
+		report(TRAPS(UD, ".byte 0x0f, 0x01, 0xf9"), "no RDTSCP on this CPU, and it is #UD");
+		return;
+	}
+	wrmsr(MSR_TSC_AUX, 0x12345);
+	before = rdtsc();
+	t = rdtscp();
+	after = rdtsc();
+	report(t.tsc >= before && t.tsc <= after, "RDTSCP is between two RDTSC");
+	report(t.aux == 0x12345, "and gives TSC_AUX (%x)", t.aux);
+	wrmsr(MSR_TSC_AUX, 0x87654321);
+	cpuid(0);
+	report(rdtscp().aux == 0x87654321, "the new one too, across an exit");
+	check_user_aux(user_rdtscp, true, "RDTSCP");
+}
+
+static void check_rdpid(void)
+{
+	if (!(cpuid2(7, 0).c >> 22 & 1)) {
+		report(TRAPS(UD, ".byte 0xf3, 0x0f, 0xc7, 0xf8"), "no RDPID on this CPU, and it is #UD");
+		return;
+	}
+	wrmsr(MSR_TSC_AUX, 0x12345);
+	report(rdpid() == 0x12345, "RDPID gives TSC_AUX (%lx)", rdpid());
+	wrmsr(MSR_TSC_AUX, 0x87654321);
+	cpuid(0);
+	report(rdpid() == 0x87654321, "zero-extended, across an exit (%lx)", rdpid());
+	check_user_aux(user_rdpid, false, "RDPID");
+}
+
+static void check_tsc_aux(void)
+{
+	bool there = (cpuid(0x80000001).d >> 27 & 1) || (cpuid2(7, 0).c >> 22 & 1);
+	u64 v;
+
+	check_rdtscp();
+	check_rdpid();
+	if (there) {
+		wrmsr(MSR_TSC_AUX, 0x12345);
+		cpuid(0);
+		report(rdmsr(MSR_TSC_AUX) == 0x12345, "TSC_AUX keeps a value");
+		wrmsr(MSR_TSC_AUX, 0);
+	} else {
+		report_vouch(rdmsr_try(MSR_TSC_AUX, &v) == GP && wrmsr_try(MSR_TSC_AUX, 0) == GP, "no TSC_AUX without either");
+	}
+}
+
 void test_main(void)
 {
 	check_kept();
+	check_tsc_aux();
 	check_bases_count();
 	check_efer();
 	check_pat();
