@@ -248,7 +248,7 @@ static void cpuid_exit_fills_four_clean_registers(void **ctx)
 /* Every MSR number that a guest could find by trying: denied unless it is in this list. */
 static void unknown_msrs_fault(void **ctx)
 {
-	static const uint32_t some[] = { 0, 1, 0x17, 0x3a, 0x3b, 0x48, 0x49, 0x79, 0xc1, 0x122, 0x186, 0x1a0, 0x1da, 0x210,
+	static const uint32_t some[] = { 0, 1, 0x17, 0x3a, 0x3b, 0x48, 0x49, 0x79, 0xc1, 0x122, 0x186, 0x1da, 0x210,
 					 0x251, 0x25a, 0x270, 0x300, 0x38f, 0x400, 0x480, 0x570, 0x7ff, 0x900, 0xda0,
 					 0x40000000, 0x4b564d02, 0xc0000104, 0xc0010000, 0xc0010020, 0xc0010114, 0xc0010117,
 					 0xc0011020, 0xffffffff };
@@ -271,6 +271,31 @@ static void tsc_aux_goes_with_its_readers(void **ctx)
 
 	(void)ctx;
 	assert_int_equal(policy_has_tsc_aux(), rdtscp || rdpid);
+}
+
+/* The host's CPU says which ones: a guest sees its maker. */
+static void a_maker_has_only_its_own_msrs(void **ctx)
+{
+	static const uint32_t amd[] = { 0xc0010010, 0xc0010015, 0xc001001f, 0xc0011029 };
+	struct vcpu *v = fresh();
+	uint64_t val;
+
+	(void)ctx;
+	if (policy_by_amd()) {
+		for (size_t i = 0; i < ARRAY_SIZE(amd); i++)
+			assert_int_equal(msr_read_of(v, amd[i], &val), EXIT_NEXT);
+		assert_gp0(v, msr_read_of(v, 0x1a0, &val));
+		assert_gp0(v, msr_write_of(v, 0x1a0, 0x1801));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(amd); i++) {
+		assert_gp0(v, msr_read_of(v, amd[i], &val));
+		assert_gp0(v, msr_write_of(v, amd[i], 0));
+	}
+	assert_int_equal(msr_read_of(v, 0x1a0, &val), EXIT_NEXT);
+	assert_int_equal(val, 0x1801);
+	assert_int_equal(msr_write_of(v, 0x1a0, 0x1801), EXIT_NEXT);
+	assert_gp0(v, msr_write_of(v, 0x1a0, 0x1801 | 1ull << 34));     /* XD disable */
 }
 
 static void efer_takes_what_cpuid_shows(void **ctx)
@@ -513,6 +538,7 @@ int main(void)
 		cmocka_unit_test(cpuid_exit_fills_four_clean_registers),
 		cmocka_unit_test(unknown_msrs_fault),
 		cmocka_unit_test(tsc_aux_goes_with_its_readers),
+		cmocka_unit_test(a_maker_has_only_its_own_msrs),
 		cmocka_unit_test(efer_takes_what_cpuid_shows),
 		cmocka_unit_test(debugctl_takes_single_steps_only),
 		cmocka_unit_test(memory_type_msrs_check_their_types),

@@ -225,6 +225,14 @@ bool policy_has_tsc_aux(void)
 	return policy_cpuid(0x80000001, 0, 0, 0).edx & FE1_EDX_RDTSCP || policy_cpuid(7, 0, 0, 0).ecx & F7_ECX_RDPID;
 }
 
+bool policy_by_amd(void)
+{
+	struct cpuid_view r = policy_cpuid(0, 0, 0, 0);
+	const uint32_t words[3] = { r.ebx, r.edx, r.ecx };
+
+	return !memcmp(words, "AuthenticAMD", 12) || !memcmp(words, "HygonGenuine", 12);
+}
+
 unsigned int policy_phys_bits(void)
 {
 	return policy_cpuid(0x80000008, 0, 0, 0).eax & 0xff;

@@ -11,6 +11,9 @@
 
 #define MSR_MCG_CAP     0x179u
 #define MSR_MCG_STATUS  0x17au
+#define MSR_MISC_ENABLE 0x1a0u
+#define MISC_FAST_STRINGS 1ull
+#define MISC_UNAVAILABLE  (3ull << 11)  /* branch trace storage, PEBS */
 #define MSR_DEBUGCTL    0x1d9u
 #define DEBUGCTL_BTF    2ull
 #define MSR_AMD_SYSCFG  0xc0010010u
@@ -251,6 +254,22 @@ static int read_de_cfg(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return 0;
 }
 
+/* SDM 4 "IA32_MISC_ENABLE": Intel's boot code and Linux read it on any CPU; what it could switch on is not there. */
+static int read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	(void)v;
+	(void)msr;
+	*val = MISC_UNAVAILABLE | MISC_FAST_STRINGS;
+	return 0;
+}
+
+static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	(void)v;
+	(void)msr;
+	return val & ~(MISC_UNAVAILABLE | MISC_FAST_STRINGS) ? -1 : 0;
+}
+
 static const struct msr_row table[] = {
 	{ MSR_TSC, MSR_TSC, read_tsc, write_tsc },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic, write_apic },
@@ -270,18 +289,36 @@ static const struct msr_row table[] = {
 	{ MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK, kvmclock_wall_read, kvmclock_wall_write },
 	{ MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME, kvmclock_read, kvmclock_write },
 	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
+};
+
+static const struct msr_row amd_table[] = {
 	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_zero, write_ignored },
 	{ MSR_AMD_HWCR, MSR_AMD_HWCR, read_zero, write_ignored },
 	{ MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, read_zero, write_ignored },
 	{ MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, write_ignored },
 };
 
+static const struct msr_row intel_table[] = {
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_misc_enable },
+};
+
+static const struct msr_row *find_in(const struct msr_row *rows, size_t count, uint32_t msr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (msr >= rows[i].first && msr <= rows[i].last)
+			return &rows[i];
+	return NULL;
+}
+
 static const struct msr_row *find_row(uint32_t msr)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (msr >= table[i].first && msr <= table[i].last)
-			return &table[i];
-	return NULL;
+	const struct msr_row *row = find_in(table, ARRAY_SIZE(table), msr);
+
+	if (row)
+		return row;
+	if (policy_by_amd())
+		return find_in(amd_table, ARRAY_SIZE(amd_table), msr);
+	return find_in(intel_table, ARRAY_SIZE(intel_table), msr);
 }
 
 enum exit_action exit_msr(struct vcpu *v, bool write)

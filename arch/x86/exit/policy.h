@@ -14,6 +14,8 @@ uint64_t policy_cr4(void);
 uint64_t policy_xcr0(void);
 uint64_t policy_efer(void);
 bool policy_has_tsc_aux(void);
+/* The CPU goes by AMD's manual where that and Intel's differ: an AMD or a Hygon. */
+bool policy_by_amd(void);
 unsigned int policy_phys_bits(void);
 
 #endif
