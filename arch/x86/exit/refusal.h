@@ -10,7 +10,7 @@
 struct refusal {
 	const char *field;            /* named as in the manual */
 	uint64_t value;
-	const char *rule;             /* what the value must be, in a few words: no two rules share a text */
+	const char *rule;             /* what the value must be, in a few words; with the field, it names one rule */
 	const char *section;          /* of the manual, by title */
 };
 

@@ -37,6 +37,7 @@ enum vmcs_field {
 	VMCS_EXIT_MSR_STORE         = 0x2006,
 	VMCS_EXIT_MSR_LOAD          = 0x2008,
 	VMCS_ENTRY_MSR_LOAD         = 0x200a,
+	VMCS_PML_ADDRESS            = 0x200e,
 	VMCS_TSC_OFFSET             = 0x2010,
 	VMCS_VIRTUAL_APIC           = 0x2012,
 	VMCS_APIC_ACCESS            = 0x2014,
@@ -47,8 +48,13 @@ enum vmcs_field {
 	VMCS_EOI_EXIT1              = 0x201e,
 	VMCS_EOI_EXIT2              = 0x2020,
 	VMCS_EOI_EXIT3              = 0x2022,
+	VMCS_EPTP_LIST              = 0x2024,
+	VMCS_VMREAD_BITMAP          = 0x2026,
+	VMCS_VMWRITE_BITMAP         = 0x2028,
+	VMCS_VE_INFO                = 0x202a,
 	VMCS_XSS_EXIT_BITMAP        = 0x202c,
 	VMCS_ENCLS_EXIT_BITMAP      = 0x202e,
+	VMCS_TSC_MULTIPLIER         = 0x2032,
 	VMCS_GUEST_PHYS_ADDR        = 0x2400,
 	VMCS_LINK_POINTER           = 0x2800,
 	VMCS_GUEST_DEBUGCTL         = 0x2802,
@@ -205,6 +211,7 @@ enum vmcs_field {
 #define CPU2_PML          (1u << 17)
 #define CPU2_EPT_VE       (1u << 18)
 #define CPU2_XSAVES       (1u << 20)
+#define CPU2_MBEC         (1u << 22)    /* mode-based execute control for EPT */
 #define CPU2_TSC_SCALING  (1u << 25)
 
 /* VM-exit controls. */
@@ -226,6 +233,7 @@ enum vmcs_field {
 #define ENTRY_PERF_CTRL   (1u << 13)
 #define ENTRY_LOAD_PAT    (1u << 14)
 #define ENTRY_LOAD_EFER   (1u << 15)
+#define ENTRY_LOAD_BNDCFGS (1u << 16)
 
 /* Interruption information, in all four fields of that layout (SDM 3C "VM-Entry Controls for Event Injection"). */
 #define INTR_VECTOR(i)    ((uint8_t)(i))
@@ -336,6 +344,7 @@ enum vmcs_field {
 /* Host tests bring a VMCS of their own: tests/unit/support/vmcs.h. */
 uint64_t vmcs_read(enum vmcs_field f);
 void vmcs_write(enum vmcs_field f, uint64_t val);
+bool vmcs_try_read(uint32_t field, uint64_t *val);
 #else
 __noreturn void vmcs_failed(enum vmcs_field f);
 
@@ -347,6 +356,15 @@ static inline uint64_t vmcs_read(enum vmcs_field f)
 	return val;
 failed:
 	vmcs_failed(f);
+}
+
+/* False, and *val undefined, where this CPU lacks the field; the VM-instruction error is 12 then. For failure reports. */
+static inline bool vmcs_try_read(uint32_t field, uint64_t *val)
+{
+	bool read;
+
+	__asm__ volatile("vmread %2, %1" : "=@cca"(read), "=r"(*val) : "r"((uint64_t)field) : "memory");
+	return read;
 }
 
 static inline void vmcs_write(enum vmcs_field f, uint64_t val)
