@@ -193,8 +193,9 @@ static void check_sysenter_long(void)
 	wrmsr(MSR_SYSENTER_EIP, (u64)entry_sysenter64);
 	gdt[SEL_LEGACY_CODE / 8] = 0x00af9b000000ffff;          /* the CPU takes none of it but the selector */
 	f = guarded_user(call_sysenter, NULL);
-	if (!is_intel()) {
+	if (!is_intel())
 		report(f.vector == UD && f.rip == (u64)user_sysenter_at, "SYSENTER in 64-bit mode is #UD but on Intel");
+	if (f.vector == UD) {
 		report(TRAPS(UD, "sysexitl"), "SYSEXIT too");
 		f = guarded(enter_compat, at(1));
 		report_cpu(f.vector == UD && f.rip == (u64)compat_sysenter_at,
