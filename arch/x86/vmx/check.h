@@ -66,9 +66,6 @@ void vmx_check_guest(struct refusals *r, const struct vmcs_state *s, const struc
 
 /* A VM-instruction error by its number, or NULL. */
 const char *vmx_insn_error_text(uint32_t error);
-/* A failed entry's basic exit reason with its qualification, in words. Always terminates dst. */
-void vmx_entry_failure_text(uint32_t reason, uint64_t qualification, char *dst, size_t size);
-
 /* Of both parts: an address with bits that the processor does not have. */
 static inline bool vmx_too_wide(const struct vmx_facts *f, uint64_t address)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM entry that failed: reads the VMCS for the checker, and puts into words what the processor itself said. */
+/* A VM entry that failed: reads the VMCS for the checker; and the VM-instruction errors in words. */
 #include "arch/x86/vmx/check.h"
-
-#include <stdio.h>
 
 #include <vouch/log.h>
 #include <vouch/pcpu.h>
@@ -14,11 +12,6 @@
 
 #define CPUID_EBX_SGX (1u << 2)         /* leaf 7 */
 #define CPUID_EBX_RTM (1u << 11)
-
-/* Qualifications of exit reason 33: SDM 3C "VM-Entry Failures During or After Loading Guest State" (26.8). */
-#define BAD_GUEST_PDPTE 2u
-#define BAD_GUEST_NMI   3u
-#define BAD_GUEST_LINK  4u
 
 struct state_field {
 	uint16_t field, at;
@@ -113,34 +106,6 @@ static const char *const insn_errors[] = {
 const char *vmx_insn_error_text(uint32_t error)
 {
 	return error < ARRAY_SIZE(insn_errors) ? insn_errors[error] : NULL;
-}
-
-static const char *bad_guest_text(uint64_t qualification)
-{
-	switch (qualification) {
-	case 0: return "";
-	case BAD_GUEST_PDPTE: return ": PDPTEs";
-	case BAD_GUEST_NMI: return ": an NMI injected while STI blocks";
-	case BAD_GUEST_LINK: return ": VMCS link pointer";
-	default: return ": unknown qualification";
-	}
-}
-
-void vmx_entry_failure_text(uint32_t reason, uint64_t qualification, char *dst, size_t size)
-{
-	switch (reason & 0xffff) {
-	case VMX_EXIT_BAD_GUEST:
-		snprintf(dst, size, "invalid guest state%s", bad_guest_text(qualification));
-		return;
-	case VMX_EXIT_BAD_MSR:
-		snprintf(dst, size, "entry %lu of the MSR-load area cannot be loaded", qualification);
-		return;
-	case VMX_EXIT_MCE_ENTRY:
-		snprintf(dst, size, "machine check during VM entry");
-		return;
-	default:
-		snprintf(dst, size, "unknown reason %u", reason & 0xffff);
-	}
 }
 
 /* SDM 3B "Architectural Performance Monitoring": general counters from bit 0, fixed ones from bit 32. */

@@ -10,6 +10,7 @@
 #include "arch/x86/dev/lapic.h"
 #include "arch/x86/exit/exit.h"
 #include "arch/x86/mm/nested.h"
+#include "arch/x86/vmx/check.h"
 
 /* The exit under way, as record_exit() wrote it down. */
 static const struct exit_record *this_exit(const struct vcpu *v)
@@ -253,27 +254,13 @@ static void entry_failed(struct vcpu *v)
 	vmx_check_report(v);
 }
 
-/* SDM 3C "VM Instruction Error Numbers": those that a VMLAUNCH or VMRESUME gives. */
-static const char *failure_text(uint32_t error)
-{
-	switch (error) {
-	case 4:  return "VMLAUNCH with a VMCS that is not clear";
-	case 5:  return "VMRESUME with a VMCS that is not launched";
-	case 6:  return "VMRESUME after VMXOFF";
-	case 7:  return "invalid control fields";
-	case 8:  return "invalid host state";
-	case 25: return "VMENTRY with invalid executive-VMCS pointer";
-	case 26: return "events blocked by MOV SS";
-	default: return "unknown error";
-	}
-}
-
 void vmx_handle_failure(struct vcpu *v)
 {
 	uint32_t error = (uint32_t)vmcs_read(VMCS_INSN_ERROR);
+	const char *text = vmx_insn_error_text(error);
 
 	v->hw->entry_error = error;
-	vm_stop(v->vm, STOP_UNHANDLED, "VM entry failed: error %u, %s", error, failure_text(error));
+	vm_stop(v->vm, STOP_UNHANDLED, "VM entry failed: error %u, %s", error, text ? text : "unknown");
 	vmx_check_report(v);
 }
 
