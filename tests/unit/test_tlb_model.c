@@ -228,7 +228,7 @@ static void touch_all(unsigned int cpu, const struct guest_cpu *g)
 
 static void flush_svm(unsigned int cpu, struct guest_cpu *g)
 {
-	struct vmcb *c = g->hw.vmcb;
+	struct vmcb *c = (struct vmcb *)g->hw.vmcb;
 
 	svm_tlb_prepare(&g->v, &w.cpu[cpu]);
 	assert_in_range(c->asid, 1, IDS - 1);           /* 0 is the host's */

@@ -23,3 +23,6 @@ unit-svm_check-srcs := arch/x86/svm/check.c arch/x86/exit/refusal.c tests/unit/s
 unit += svm_state
 unit-svm_state-srcs := arch/x86/svm/state.c arch/x86/svm/check.c arch/x86/exit/refusal.c \
 	tests/unit/support/cpu_area.c tests/unit/support/log.c tests/unit/support/vm.c tests/unit/support/panic.c
+
+unit += svm_clean
+unit-svm_clean-srcs := arch/x86/svm/clean.c arch/x86/svm/features.c tests/unit/support/panic_catch.c

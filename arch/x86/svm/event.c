@@ -65,9 +65,9 @@ void svm_event_fault(struct vcpu *v)
 		return;
 	}
 	if (v->fault.vector == EXC_PF)
-		v->hw->vmcb->cr2 = v->fault.cr2;
+		vmcb_put(v->hw, cr2, v->fault.cr2);
 	if (fault_sets_rf(v->fault.vector))
-		v->hw->vmcb->rflags |= RFLAGS_RF;
+		vmcb_put(v->hw, rflags, v->hw->vmcb->rflags | RFLAGS_RF);
 	*e = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = v->fault.vector,
 				 .has_error = v->fault.has_error, .error = v->fault.error };
 	if (outcome == FAULT_DOUBLE)
@@ -76,23 +76,20 @@ void svm_event_fault(struct vcpu *v)
 
 static void inject(struct vcpu *v, const struct svm_event *e)
 {
-	struct vmcb *c = v->hw->vmcb;
 	/* Real mode has no error codes, whatever the handler said: not every CPU leaves one out by itself. */
-	bool has_error = e->has_error && (c->cr0 & CR0_PE);
+	bool has_error = e->has_error && (v->hw->vmcb->cr0 & CR0_PE);
 
-	c->event_inj = e->vector | (uint64_t)e->type << 8 | (has_error ? SVM_EVENT_HAS_ERROR : 0) | SVM_EVENT_VALID |
-		       (has_error ? (uint64_t)e->error << 32 : 0);
+	vmcb_put(v->hw, event_inj, e->vector | (uint64_t)e->type << 8 | SVM_EVENT_VALID |
+		 (has_error ? SVM_EVENT_HAS_ERROR | (uint64_t)e->error << 32 : 0));
 }
 
-static void window_set(struct vmcb *c, bool open)
+static void window_set(struct vcpu_hw *hw, bool open)
 {
-	if (open) {
-		c->int_ctl |= SVM_INTCTL_V_IRQ | SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR;
-		c->intercept1 |= SVM_INT1_VINTR;
-	} else {
-		c->int_ctl &= ~(SVM_INTCTL_V_IRQ | SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR);
-		c->intercept1 &= ~SVM_INT1_VINTR;
-	}
+	const uint64_t request = SVM_INTCTL_V_IRQ | SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR;
+	const struct vmcb *c = hw->vmcb;
+
+	vmcb_put(hw, int_ctl, open ? c->int_ctl | request : c->int_ctl & ~request);
+	vmcb_put(hw, intercept1, open ? c->intercept1 | SVM_INT1_VINTR : c->intercept1 & ~SVM_INT1_VINTR);
 }
 
 void svm_event_iret(struct vcpu *v)
@@ -100,7 +97,7 @@ void svm_event_iret(struct vcpu *v)
 	struct vcpu_hw *hw = v->hw;
 
 	/* The exit comes before the IRET: NMIs stay masked until it has executed (APM 2 "NMI Support", 15.20.10). */
-	hw->vmcb->intercept1 &= ~SVM_INT1_IRET;
+	vmcb_put(hw, intercept1, hw->vmcb->intercept1 & ~SVM_INT1_IRET);
 	hw->nmi_iret_seen = true;
 	hw->nmi_iret_rip = hw->vmcb->rip;
 }
@@ -111,7 +108,7 @@ static void step_once(struct vcpu *v)
 	if (v->hw->vmcb->rflags & RFLAGS_TF)
 		return;                         /* the guest steps itself: its own #DB exit comes as soon */
 	v->hw->stepping = true;
-	v->hw->vmcb->rflags |= RFLAGS_TF;
+	vmcb_put(v->hw, rflags, v->hw->vmcb->rflags | RFLAGS_TF);
 }
 
 bool svm_event_stepped(struct vcpu *v)
@@ -123,25 +120,25 @@ bool svm_event_stepped(struct vcpu *v)
 	hw->stepping = false;
 	if (hw->nmi_iret_seen)
 		hw->nmi_iret_seen = hw->nmi_masked = false;
-	hw->vmcb->rflags &= ~RFLAGS_TF;
-	hw->vmcb->dr6 &= ~DR6_BS;               /* the guest did not ask for this step */
+	vmcb_put(hw, rflags, hw->vmcb->rflags & ~RFLAGS_TF);
+	vmcb_put(hw, dr6, hw->vmcb->dr6 & ~DR6_BS);     /* the guest did not ask for this step */
 	return true;
 }
 
 void svm_event_trap(struct vcpu *v)
 {
-	struct vmcb *c = v->hw->vmcb;
+	const struct vmcb *c = v->hw->vmcb;
 
 	if (!(c->rflags & RFLAGS_TF) || svm_event_stepped(v) || v->hw->event.valid)
 		return;
-	c->dr6 |= DR6_BS;
+	vmcb_put(v->hw, dr6, c->dr6 | DR6_BS);
 	v->hw->event = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = EXC_DB };
 }
 
 static bool prepare_nmi(struct vcpu *v)
 {
 	struct vcpu_hw *hw = v->hw;
-	struct vmcb *c = hw->vmcb;
+	const struct vmcb *c = hw->vmcb;
 
 	if (!v->nmi_pending)
 		return false;
@@ -157,7 +154,7 @@ static bool prepare_nmi(struct vcpu *v)
 	inject(v, &(struct svm_event){ .vector = EXC_NMI, .type = SVM_EVENT_NMI });
 	v->nmi_pending = false;
 	hw->nmi_masked = true;
-	c->intercept1 |= SVM_INT1_IRET;
+	vmcb_put(hw, intercept1, c->intercept1 | SVM_INT1_IRET);
 	return true;
 }
 
@@ -169,11 +166,11 @@ static bool can_take_interrupt(const struct vmcb *c)
 void svm_event_prepare(struct vcpu *v)
 {
 	struct vcpu_hw *hw = v->hw;
-	struct vmcb *c = hw->vmcb;
+	const struct vmcb *c = hw->vmcb;
 	bool busy = hw->event.valid;
 
 	nmi_unmask_if_done(v);
-	c->event_inj = 0;
+	vmcb_put(hw, event_inj, 0);
 	if (busy) {
 		inject(v, &hw->event);
 		hw->event.valid = false;
@@ -181,18 +178,18 @@ void svm_event_prepare(struct vcpu *v)
 		busy = prepare_nmi(v);
 	}
 	if (!machine_irq_pending(v)) {
-		window_set(c, false);
+		window_set(hw, false);
 		return;
 	}
 	if (!busy && can_take_interrupt(c)) {
 		int vector = machine_irq_ack(v);
 
-		window_set(c, false);
+		window_set(hw, false);
 		if (vector >= 0)
 			inject(v, &(struct svm_event){ .vector = (uint8_t)vector, .type = SVM_EVENT_INTR });
 		return;
 	}
-	window_set(c, true);
+	window_set(hw, true);
 }
 
 bool svm_event_wakes(const struct vcpu *v)

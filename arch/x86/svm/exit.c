@@ -171,7 +171,8 @@ static enum exit_action dispatch(struct vcpu *v)
 	case SVM_EXIT_INTR:
 	case SVM_EXIT_NMI:
 	case SVM_EXIT_INIT:      svm_host_window(); return EXIT_AGAIN;
-	case SVM_EXIT_VINTR:     return EXIT_AGAIN;
+	case SVM_EXIT_VINTR:
+	case SVM_EXIT_PAUSE:     return EXIT_AGAIN;  /* no other vCPU to run meanwhile; VMRUN sets the count anew */
 	case SVM_EXIT_CR0_WRITE: return do_cr_write(v, 0);
 	case SVM_EXIT_CR4_WRITE: return do_cr_write(v, 4);
 	case SVM_EXIT_CR8_WRITE: return do_cr_write(v, 8);
@@ -206,11 +207,11 @@ static enum exit_action dispatch(struct vcpu *v)
 /* The instruction is done, by us: as hardware would have left things after it. */
 static void step_over(struct vcpu *v)
 {
-	struct vmcb *c = v->hw->vmcb;
+	const struct vmcb *c = v->hw->vmcb;
 
-	c->rip = v->hw->next_rip;
-	c->rflags &= ~RFLAGS_RF;
-	c->int_state &= ~SVM_INTSTATE_SHADOW;
+	vmcb_put(v->hw, rip, v->hw->next_rip);
+	vmcb_put(v->hw, rflags, c->rflags & ~RFLAGS_RF);
+	vmcb_put(v->hw, int_state, c->int_state & ~SVM_INTSTATE_SHADOW);
 	svm_event_trap(v);
 }
 

@@ -26,16 +26,19 @@ static bool may_enter(struct vcpu *v)
 /* False if the guest is in no state to be entered; the VM is stopped then. */
 static bool enter_once(struct vcpu *v, struct svm_cpu *s)
 {
-	struct vmcb *c = v->hw->vmcb;
+	struct vcpu_hw *hw = v->hw;
+	const struct vmcb *c = hw->vmcb;
 
 	svm_event_prepare(v);
 	svm_tlb_prepare(v, s);
-	c->rax = v->gpr[REG_RAX];
-	c->rsp = v->gpr[REG_RSP];
-	c->int_ctl = (c->int_ctl & ~SVM_INTCTL_V_TPR) | lapic_cr8(v->lapic);
+	vmcb_put(hw, rax, v->gpr[REG_RAX]);
+	vmcb_put(hw, rsp, v->gpr[REG_RSP]);
+	vmcb_put(hw, int_ctl, (c->int_ctl & ~SVM_INTCTL_V_TPR) | lapic_cr8(v->lapic));
 	if (!may_enter(v))
 		return false;
-	svm_enter(v->gpr, v->hw->vmcb_hpa.v);
+	vmcb_clean_enter(&hw->cache, hpa_to_ptr(hw->vmcb_hpa), s, s->has.clean);
+	svm_enter(v->gpr, hw->vmcb_hpa.v);
+	vmcb_clean_exit(&hw->cache, c);
 	v->gpr[REG_RAX] = c->rax;
 	v->gpr[REG_RSP] = c->rsp;
 	return true;

@@ -21,26 +21,15 @@
 
 #define CPUID_SVM_ECX    (1u << 2)     /* 80000001 */
 #define SVM_EDX_NPT      (1u << 0)     /* 8000000A */
-#define SVM_EDX_NRIP     (1u << 3)
-#define SVM_EDX_FLUSH_BY_ASID (1u << 6)
-#define SVM_EDX_DECODE   (1u << 7)
 
 #define IOPM_ORDER  2u                 /* 12 KiB are used: APM 2 "I/O Permissions Map" (15.10.1) */
 #define IOPM_BYTES  0x3000u
 #define MSRPM_ORDER 1u                 /* 8 KiB: APM 2 "MSR Permissions Map" (15.11) */
 #define MSRPM_BYTES 0x2000u
 
-static struct svm_features read_features(void)
-{
-	struct cpuid_regs r = cpuid_read(0x8000000a, 0);
-
-	return (struct svm_features){
-		.nrip_save = r.edx & SVM_EDX_NRIP,
-		.decode_assists = r.edx & SVM_EDX_DECODE,
-		.flush_by_asid = r.edx & SVM_EDX_FLUSH_BY_ASID,
-		.asids = r.ebx,
-	};
-}
+/* PAUSEs in a row, less than a threshold of cycles apart, that make a guest exit: it may be waiting for a lock. */
+#define PAUSE_COUNT     4096u
+#define PAUSE_THRESHOLD 128u
 
 const char *svm_probe(void)
 {
@@ -56,14 +45,16 @@ const char *svm_probe(void)
 	if (!(cpuid_read(0x8000000a, 0).edx & SVM_EDX_NPT))
 		return "this CPU's AMD-V has no nested paging (NPT), which Vouch needs: use a newer CPU, or give the virtual "
 		       "CPU the feature 'npt'";
-	if (read_features().asids < 2)
+	if (cpuid_read(0x8000000a, 0).ebx < 2)
 		return "this CPU's AMD-V offers no ASID for guests";
 	return NULL;
 }
 
 int svm_cpu_enable(struct pcpu *p)
 {
+	struct cpuid_regs leaf = cpuid_read(0x8000000a, 0);
 	struct svm_cpu *s;
+	char uses[48];
 	hpa_t page;
 
 	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &page))
@@ -73,15 +64,15 @@ int svm_cpu_enable(struct pcpu *p)
 		page_put(&p->host->pages, page, PAGE_ORDER_4K);
 		return -ENOMEM;
 	}
-	s->has = read_features();
+	s->has = svm_features_of(leaf.ebx, leaf.edx, p->host->options.features_off);
 	s->facts = svm_facts_read(cpuid_leaf);
 	tlb_ids_init(&s->asids, 1, s->has.asids, s->has.flush_by_asid);
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
 	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
 	p->hvm = s;
-	log_info("SVM on: %u ASIDs, next RIP %s, decode assists %s, flush by ASID %s", s->has.asids,
-		 s->has.nrip_save ? "yes" : "no", s->has.decode_assists ? "yes" : "no",
-		 s->has.flush_by_asid ? "yes" : "no");
+	svm_features_text(&s->has, uses, sizeof(uses));
+	log_info("SVM on: %u ASIDs, features used:%s; AVIC: %s", s->has.asids, uses,
+		 s->has.avic ? "there, not used" : "none");
 	return 0;
 }
 
@@ -178,6 +169,18 @@ static void set_intercepts(struct vmcb *c)
 			SVM_INT2_MWAIT_ARMED | SVM_INT2_XSETBV | SVM_INT2_RDPRU;
 }
 
+/* Without the filter each PAUSE would exit: then better none. */
+static void set_pause(struct vmcb *c)
+{
+	const struct svm_cpu *s = this_cpu()->hvm;
+
+	if (!s->has.pause_filter)
+		return;
+	c->intercept1 |= SVM_INT1_PAUSE;
+	c->pause_count = PAUSE_COUNT;
+	c->pause_threshold = s->has.pause_threshold ? PAUSE_THRESHOLD : 0;
+}
+
 static struct vmcb_seg seg_to_vmcb(const struct x86_seg *s)
 {
 	return (struct vmcb_seg){ .sel = s->sel, .attr = s->attr, .limit = s->limit, .base = s->base };
@@ -210,7 +213,7 @@ static void set_start(struct vmcb *c, const struct vcpu_start *s)
 void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 {
 	struct vcpu_hw *hw = v->hw;
-	struct vmcb *c = hw->vmcb;
+	struct vmcb *c = vmcb_rewrite(hw);
 
 	memset(c, 0, sizeof(*c));
 	set_intercepts(c);
@@ -219,6 +222,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	c->msrpm_pa = hw->msrpm.v;
 	c->tsc_offset = v->vm->clock.tsc_offset;
 	c->int_ctl = SVM_INTCTL_V_MASKING;
+	set_pause(c);
 	c->np_enable = SVM_NP_ENABLE;
 	c->nested_cr3 = v->vm->nested->root.v;
 

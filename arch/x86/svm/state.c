@@ -55,11 +55,11 @@ void svm_env_load(const struct vcpu *v, struct x86_env *e)
 
 void svm_env_store(struct vcpu *v, const struct x86_env *e)
 {
-	struct vmcb *c = v->hw->vmcb;
+	struct vcpu_hw *hw = v->hw;
 
-	c->rip = e->rip;
-	c->rflags = e->rflags;
-	c->int_state &= ~SVM_INTSTATE_SHADOW;
+	vmcb_put(hw, rip, e->rip);
+	vmcb_put(hw, rflags, e->rflags);
+	vmcb_put(hw, int_state, hw->vmcb->int_state & ~SVM_INTSTATE_SHADOW);
 	if (e->stepped)
 		svm_event_trap(v);
 }
@@ -91,19 +91,19 @@ static void translations_change(struct vcpu *v)
 
 void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
 {
-	struct vmcb *c = v->hw->vmcb;
+	struct vcpu_hw *hw = v->hw;
 
 	switch (r) {
-	case HVM_CR0: c->cr0 = val; translations_change(v); return;
-	case HVM_CR2: c->cr2 = val; return;
-	case HVM_CR3: c->cr3 = val; translations_change(v); return;
-	case HVM_CR4: c->cr4 = val; translations_change(v); return;
-	case HVM_EFER: c->efer = val | EFER_SVME; translations_change(v); return;
-	case HVM_PAT: c->pat = val; v->hw->unchecked = true; return;
-	case HVM_RIP: c->rip = val; return;
-	case HVM_RFLAGS: c->rflags = val; return;
-	case HVM_DR7: c->dr7 = val; v->hw->unchecked = true; return;
-	case HVM_TSC_OFFSET: c->tsc_offset = val; return;
+	case HVM_CR0: vmcb_put(hw, cr0, val); translations_change(v); return;
+	case HVM_CR2: vmcb_put(hw, cr2, val); return;
+	case HVM_CR3: vmcb_put(hw, cr3, val); translations_change(v); return;
+	case HVM_CR4: vmcb_put(hw, cr4, val); translations_change(v); return;
+	case HVM_EFER: vmcb_put(hw, efer, val | EFER_SVME); translations_change(v); return;
+	case HVM_PAT: vmcb_put(hw, pat, val); hw->unchecked = true; return;
+	case HVM_RIP: vmcb_put(hw, rip, val); return;
+	case HVM_RFLAGS: vmcb_put(hw, rflags, val); return;
+	case HVM_DR7: vmcb_put(hw, dr7, val); hw->unchecked = true; return;
+	case HVM_TSC_OFFSET: vmcb_put(hw, tsc_offset, val); return;
 	}
 	panic("svm_reg_set: register %d", (int)r);
 }

@@ -9,13 +9,9 @@
 
 #include "arch/x86/mm/tlb_id.h"
 #include "arch/x86/svm/check.h"
+#include "arch/x86/svm/clean.h"
+#include "arch/x86/svm/features.h"
 #include "arch/x86/svm/vmcb.h"
-
-/* What CPUID 8000000A offers, as far as Vouch uses it. */
-struct svm_features {
-	bool nrip_save, decode_assists, flush_by_asid;
-	uint32_t asids;               /* number of ASIDs; 0 is the host's */
-};
 
 /* One per physical CPU: struct pcpu's hvm. Only its CPU touches it. */
 struct svm_cpu {
@@ -34,7 +30,8 @@ struct svm_event {
 };
 
 struct vcpu_hw {
-	struct vmcb *vmcb;
+	const struct vmcb *vmcb;      /* written by vmcb_put() */
+	struct vmcb_cache cache;
 	hpa_t vmcb_hpa, iopm, msrpm;
 	struct tlb_id asid;
 	bool unchecked;               /* Vouch changed what VMRUN checks: svm_state_ok() decides before the next entry */

@@ -12,10 +12,9 @@
  */
 void svm_tlb_prepare(struct vcpu *v, struct svm_cpu *s)
 {
-	struct vmcb *c = v->hw->vmcb;
 	unsigned int flush = tlb_id_prepare(&s->asids, &v->hw->asid, nested_narrowed(v->vm->nested));
 
-	c->asid = v->hw->asid.id;
-	c->tlb_control = flush & TLB_FLUSH_ALL ? SVM_TLB_FLUSH_ALL :
-			 flush & TLB_FLUSH_ID ? SVM_TLB_FLUSH_ASID : SVM_TLB_NOTHING;
+	vmcb_put(v->hw, asid, v->hw->asid.id);
+	vmcb_put(v->hw, tlb_control, flush & TLB_FLUSH_ALL ? SVM_TLB_FLUSH_ALL :
+		 flush & TLB_FLUSH_ID ? SVM_TLB_FLUSH_ASID : SVM_TLB_NOTHING);
 }

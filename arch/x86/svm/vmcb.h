@@ -66,6 +66,7 @@ struct vmcb {
 #define SVM_INT1_IRET     (1u << 20)
 #define SVM_INT1_INVD     (1u << 22)
 #define SVM_INT1_CPUID    (1u << 18)
+#define SVM_INT1_PAUSE    (1u << 23)
 #define SVM_INT1_HLT      (1u << 24)
 #define SVM_INT1_INVLPGA  (1u << 26)
 #define SVM_INT1_IOIO     (1u << 27)
@@ -128,6 +129,7 @@ struct vmcb {
 #define SVM_EXIT_CPUID     0x72u
 #define SVM_EXIT_IRET      0x74u
 #define SVM_EXIT_INVD      0x76u
+#define SVM_EXIT_PAUSE     0x77u
 #define SVM_EXIT_HLT       0x78u
 #define SVM_EXIT_INVLPGA   0x7au
 #define SVM_EXIT_IOIO      0x7bu
