@@ -9,6 +9,7 @@ int command_verify(int argc, char **argv);
 int command_extract(int argc, char **argv);
 int command_iso(int argc, char **argv);
 int command_menu(int argc, char **argv);
+int command_measure(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_run(int argc, char **argv);
 

@@ -15,6 +15,7 @@ static const struct cli_command commands[] = {
 	{ "extract", "take the files out of an image", command_extract },
 	{ "iso", "make a bootable ISO of Vouch and images", command_iso },
 	{ "menu", "print or install a GRUB menu entry for Vouch and images", command_menu },
+	{ "measure", "predict what Vouch measures and how its guests are called", command_measure },
 	{ "policy", "compile or show a launch policy", command_policy },
 	{ "run", "boot Vouch and images in QEMU", command_run },
 };

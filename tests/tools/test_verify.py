@@ -7,7 +7,7 @@ import subprocess
 
 from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, BUILD_VM, ToolTest, image, read
 
-COMMANDS = ("build", "inspect", "verify", "extract", "iso", "policy", "run")
+COMMANDS = ("build", "inspect", "verify", "extract", "iso", "measure", "policy", "run")
 
 
 class Verify(ToolTest):

@@ -39,3 +39,9 @@ unit += launch_policy
 unit-launch_policy-srcs := loader/policy.c loader/policy_decide.c loader/crypto.c loader/options.c loader/escape.c \
 	tests/unit/support/tree.c tests/unit/support/panic.c
 unit-launch_policy-libs := -lfdt -lmbedcrypto
+
+unit += tao eventlog
+unit-tao-srcs := loader/tao.c loader/crypto.c tests/unit/support/panic.c
+unit-tao-libs := -lmbedcrypto
+unit-eventlog-srcs := loader/eventlog.c loader/measure.c loader/tao.c loader/crypto.c tests/unit/support/panic.c
+unit-eventlog-libs := -lmbedcrypto

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""vouch measure against a second calculation, made here from docs/measurement.md alone."""
+
+import hashlib
+import json
+import os
+import re
+import struct
+
+from support import ENV, GOOD, LINUX_XML, REFUSED, TOP, USAGE, ToolTest, image, kernel, read
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def extend(pcr, text):
+    return hashlib.sha256(pcr + hashlib.sha256(text.encode()).digest()).digest()
+
+
+def events_of(log):
+    """[(pcr, text)] of an event log by TCG's format; every digest is checked."""
+    pcr, kind, size = struct.unpack_from("<II20xI", log)
+    assert (pcr, kind) == (0, 3) and log[8:28] == bytes(20)
+    spec = log[32:32 + size]
+    assert spec == b"Spec ID Event03\0" + bytes([0, 0, 0, 0, 0, 2, 0, 2]) + struct.pack("<IHHB", 1, 11, 32, 0)
+    at, events = 32 + size, []
+    while at < len(log):
+        pcr, kind, count, alg = struct.unpack_from("<IIIH", log, at)
+        assert (kind, count, alg) == (13, 1, 11)
+        digest = log[at + 14:at + 46]
+        size, = struct.unpack_from("<I", log, at + 46)
+        text = log[at + 50:at + 50 + size]
+        assert len(text) == size and hashlib.sha256(text).digest() == digest
+        events.append((pcr, text.decode()))
+        at += 50 + size
+    return events
+
+
+class Measure(ToolTest):
+    def make_image(self, name, guest="demo", initrd=b"initrd" * 100, kernel_size=8192, cmdline="console=ttyS0"):
+        self.put("k", kernel(kernel_size))
+        self.put("i", initrd or b"")
+        xml = LINUX_XML.replace('name="demo"', 'name="%s"' % guest if guest else "").replace("console=ttyS0", cmdline)
+        if initrd is None:
+            xml = xml.replace('<file id="i" filename="i"/>', "").replace(' initrd="i"', "")
+        self.put(name + ".xml", xml)
+        self.expect(self.vouch("build", "-v", "1", name + ".xml", "-o", name), GOOD)
+        return read(self.path("k")), read(self.path("i")) if initrd is not None else b""
+
+    def measure(self, *argv, status=GOOD):
+        done = self.expect(self.vouch("measure", "--json", "--event-log=log", *argv), status)
+        return json.loads(done.stdout), events_of(read(self.path("log")))
+
+    def expect_prediction(self, got, log, events):
+        """events: what the log and the output must have; the PCRs are replayed from them."""
+        self.assertEqual(log, events)
+        self.assertEqual([(e["pcr"], e["text"]) for e in got["events"]], events)
+        pcrs = {"12": bytes(32), "13": bytes(32)}
+        for pcr, text in events:
+            pcrs[str(pcr)] = extend(pcrs[str(pcr)], text)
+        self.assertEqual(got["sha256"], {n: v.hex() for n, v in pcrs.items()})
+        for e in got["events"]:
+            self.assertEqual(e["sha256"], sha(e["text"].encode()))
+
+    def test_one_guest(self):
+        k, i = self.make_image("a.img")
+        got, log = self.measure("--cmdline=console=com1 log=com2", "a.img")
+        tao = ".CustomVM([%s], [%s])" % (sha(k), sha(i))
+        full = "%s.VouchImage([%s])" % (tao, sha(read(self.path("a.img"))))
+        self.expect_prediction(got, log, [
+            (12, "vouch command line: console=com1 log=com2"), (12, "vouch policy: none"),
+            (13, "vouch guest demo: " + full), (13, "vouch boot demo: memory=64 cores=1 cmdline=console=ttyS0")])
+        self.assertEqual(got["guests"], [{
+            "file": "a.img", "name": "demo", "verdict": "allowed: checksum", "image": sha(read(self.path("a.img"))),
+            "kernel": sha(k), "initrd": sha(i), "tao": tao, "tao_image": full}])
+        self.assertEqual((got["policy"], got["cmdline"]), (None, "console=com1 log=com2"))
+
+    def test_text(self):
+        k, _ = self.make_image("a.img", initrd=None)
+        got, _ = self.measure("a.img")
+        out = self.expect(self.vouch("measure", "a.img"), GOOD).stdout
+        self.assertEqual(out.split("\n")[:5], [
+            "a.img: guest demo, allowed: checksum", "  image:  " + sha(read(self.path("a.img"))),
+            "  kernel: " + sha(k), "  initrd: %s (none)" % sha(b""), "  Tao:    " + got["guests"][0]["tao_image"]])
+        for e in got["events"]:
+            self.assertIn("\n  PCR %d %s %s\n" % (e["pcr"], e["sha256"], e["text"]), out)
+        for n in ("12", "13"):
+            self.assertIn("\nPCR %s (sha256): %s\n" % (n, got["sha256"][n]), out)
+
+    def test_equal_guests_are_numbered(self):
+        # Equal kernel and initrd, and other names, so other images; the third differs in its initrd.
+        k, i = self.make_image("a.img", "one")
+        self.make_image("b.img", "two")
+        self.make_image("c.img", "other", b"something else")
+        self.make_image("d.img", "three")
+        got, log = self.measure("a.img", "b.img", "c.img", "d.img")
+        pair = "[%s], [%s])" % (sha(k), sha(i))
+        self.assertEqual([g["tao"] for g in got["guests"]], [
+            ".CustomVM(" + pair, ".CustomVM(1, " + pair, ".CustomVM([%s], [%s])" % (sha(k), sha(b"something else")),
+            ".CustomVM(2, " + pair])
+        self.assertEqual(len({g["tao_image"] for g in got["guests"]}), 4)
+        self.expect_prediction(got, log, [
+            (12, "vouch command line: "), (12, "vouch policy: none")] + [
+                (13, text) for g in got["guests"] for text in (
+                    "vouch guest %s: %s" % (g["name"], g["tao_image"]),
+                    "vouch boot %s: memory=64 cores=1 cmdline=console=ttyS0" % g["name"])])
+        again, _ = self.measure("b.img", "a.img")
+        self.assertEqual(again["guests"][1]["tao"], ".CustomVM(1, " + pair)
+
+    def test_every_byte_counts(self):
+        self.make_image("a.img")
+        first, _ = self.measure("a.img")
+        for changed in (dict(cmdline="console=ttyS1"), dict(guest="demo2"), dict(initrd=b"initrd" * 101),
+                        dict(kernel_size=8193)):
+            self.make_image("b.img", **changed)
+            other, _ = self.measure("b.img")
+            self.assertNotEqual(other["sha256"]["13"], first["sha256"]["13"])
+            self.assertEqual(other["sha256"]["12"], first["sha256"]["12"])
+        # Trailing zeros, which the format allows, are measured too.
+        self.put("b.img", read(self.path("a.img")) + bytes(8))
+        other, _ = self.measure("b.img")
+        self.assertNotEqual(other["sha256"]["13"], first["sha256"]["13"])
+
+    def test_names(self):
+        self.make_image("a.img", "")
+        self.make_image("b.img", "guest0")
+        self.make_image("c.img", "", b"other")
+        got, _ = self.measure("a.img", "c.img")
+        self.assertEqual([g["name"] for g in got["guests"]], ["guest0", "guest1"])
+        self.expect(self.vouch("measure", "a.img", "b.img"), REFUSED,
+                    "b.img: refused: guest name is taken: a.img is it too")
+        self.expect(self.vouch("measure", "a.img", "a.img"), GOOD)
+        self.expect(self.vouch("measure", "b.img", "b.img"), REFUSED, "guest name is taken")
+
+    def test_command_line_as_grub_hands_it_over(self):
+        self.make_image("a.img")
+        for words, line in (("", ""), ("  ", ""), ("a=b", "a=b"), ("  a=b   c  ", "a=b c"),
+                            ("it's \"so\" back\\slash", "it\\'s \\\"so\\\" back\\\\slash")):
+            got, log = self.measure("--cmdline", words, "a.img")
+            self.assertEqual(log[0], (12, "vouch command line: " + line))
+            self.assertEqual(got["cmdline"], line)
+        self.expect(self.vouch("measure", "-c", "x" * 1023, "a.img"), GOOD, "unknown option or bad value: xxx")
+        self.expect(self.vouch("measure", "-c", "x" * 1024, "a.img"), USAGE, "has 1024 bytes; Vouch takes 1023")
+        self.expect(self.vouch("measure", "-c", "\x1b", "a.img"), USAGE, "printable ASCII")
+
+    def test_guest_command_line_is_measured_as_it_is(self):
+        self.make_image("a.img", cmdline="a &#10; b \u00e9  c")
+        _, log = self.measure("a.img")
+        self.assertEqual(log[3], (13, "vouch boot demo: memory=64 cores=1 cmdline=a \n b \u00e9  c"))
+        out = self.expect(self.vouch("measure", "a.img"), GOOD).stdout
+        self.assertIn("cmdline=a \\x0a b \\xc3\\xa9  c\n", out)
+
+    def compile(self, body):
+        self.put("p.dts", '/dts-v1/; / { compatible = "vouch,policy"; version = <1>; %s };' % body)
+        self.expect(self.vouch("policy", "compile", "-o", "p.dtb", "p.dts"), GOOD)
+        return read(self.path("p.dtb"))
+
+    def test_policy(self):
+        self.make_image("a.img")
+        digest = sha(read(self.path("a.img")))
+        for body in ('integrity = "checksum";', 'integrity = "none";',
+                     'integrity = "checksum"; guests { demo { digests = [%s]; }; };' % digest):
+            policy = self.compile(body)
+            got, log = self.measure("--policy=p.dtb", "a.img")
+            self.assertEqual(log[1], (12, "vouch policy: " + sha(policy)))
+            self.assertEqual(got["policy"], sha(policy))
+            self.assertEqual(got["guests"][0]["verdict"], "allowed: checksum")
+        for body, text in (('integrity = "sha256";', "the image holds checksums only: v1; sha256 is demanded"),
+                           ('integrity = "none"; guests { web { }; };', "the policy does not list this guest: demo"),
+                           ('integrity = "none"; guests { demo { digests = [%s]; }; };' % ("00" * 32),
+                            "digest is none of those expected: guest demo")):
+            self.compile(body)
+            done = self.expect(self.vouch("measure", "-p", "p.dtb", "a.img"), REFUSED, "a.img: refused: " + text)
+            self.assertEqual(done.stdout, "")
+        self.expect(self.vouch("measure", "-p", "a.img", "a.img"), REFUSED, "a.img: refused: not a flattened device tree")
+        self.expect(self.vouch("measure", "-p", "p.dts", "a.img"), REFUSED, "p.dts: refused: not a flattened device tree")
+        self.expect(self.vouch("measure", "-p", "gone", "a.img"), ENV, "gone: cannot open")
+
+    def test_level_of_the_command_line(self):
+        self.put("v0.img", image([("k", kernel()), ("i", b"x")], 0, LINUX_XML.replace(
+            '<files><file id="k" filename="k"/><file id="i" filename="i"/></files>', "%s")))
+        self.expect(self.vouch("measure", "v0.img"), REFUSED, "v0.img: refused: the image holds no hashes: v0; checksum")
+        got, _ = self.measure("--cmdline=integrity=none", "v0.img")
+        self.assertEqual(got["guests"][0]["verdict"], "allowed: none")
+        # The command line can raise what a policy demands, and its default counts.
+        self.compile('integrity = "none";')
+        self.expect(self.vouch("measure", "-p", "p.dtb", "v0.img"), REFUSED, "checksum is demanded")
+        self.expect(self.vouch("measure", "-p", "p.dtb", "-c", "integrity=none", "v0.img"), GOOD)
+        self.compile('integrity = "checksum";')
+        self.expect(self.vouch("measure", "-p", "p.dtb", "-c", "integrity=none", "v0.img"), REFUSED, "no hashes")
+
+    def test_refusals(self):
+        self.make_image("a.img")
+        bad = bytearray(read(self.path("a.img")))
+        bad[-1] ^= 1
+        self.put("bad.img", bytes(bad))
+        self.put("none.img", image([("k", kernel())], 1, '<vm class="PC"><memory>64</memory><cores count="1"/>%s</vm>'))
+        done = self.expect(self.vouch("measure", "-e", "log", "bad.img", "a.img", "none.img"), REFUSED,
+                           "bad.img: refused: ", "does not match its hash", "none.img: refused: nothing to start")
+        self.assertEqual(done.stdout, "")
+        self.assertFalse(os.path.exists(self.path("log")))
+        self.expect(self.vouch("measure", "gone.img", "a.img"), ENV, "gone.img: cannot open")
+        self.expect(self.vouch("measure", "gone.img", "bad.img"), REFUSED)
+        self.expect(self.vouch("measure", "-e", "no/log", "a.img"), ENV, "no/log")
+        self.expect(self.vouch("measure", *["a.img"] * 65), USAGE, "65 images; Vouch takes 64")
+        self.expect(self.vouch("measure"), USAGE, "no image given")
+
+    def test_words_of_the_document(self):
+        with open(os.path.join(TOP, "docs", "measurement.md"), encoding="utf-8") as f:
+            words = re.findall(r"(?m)^\| (?:once|each guest) \| (\d+) \| (.*) \|$", f.read())
+        self.assertEqual([int(n) for n, _ in words], [12, 12, 13, 13])
+        self.make_image("a.img")
+        _, log = self.measure("a.img")
+        for (_, text), (_, row) in zip(log, words):
+            start = re.match(r"`([a-z ]+)", row).group(1)
+            self.assertTrue(text.startswith(start), (text, row))
+        self.assertIn("`vouch boot NAME: memory=MIB cores=N cmdline=LINE`", words[3][1])

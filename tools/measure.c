@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `vouch measure`: what Vouch will measure of a boot, and what its guests will be called, from the files alone. The words
+ * and their order are loader/measure.c's, which Vouch shares.
+ */
+#include "measure.h"
+
+#include "commands.h"
+#include "common/cli.h"
+#include "common/outfile.h"
+#include "common/sha256.h"
+#include "facts.h"
+#include "mkiso.h"
+#include "policy.h"
+
+#include <vouch/boot_info.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"Usage: vouch measure [OPTION]... IMG...\n"
+	"Predict what Vouch measures when it starts the images, in this order, and what the guests are called.\n\n"
+	"  -p, --policy=FILE     the compiled launch policy; default: none\n"
+	"  -c, --cmdline=STR     options of Vouch, separated by blanks; default: none\n"
+	"  -e, --event-log=FILE  also write the event log (TCG 2, SHA-256) to FILE\n"
+	"  -j, --json            print JSON\n"
+	"  -h, --help            show this and exit\n"
+	"  -V, --version         show the version of vouch and exit\n";
+
+static const struct option options[] = {
+	{ "policy", required_argument, NULL, 'p' },
+	{ "cmdline", required_argument, NULL, 'c' },
+	{ "event-log", required_argument, NULL, 'e' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+struct request {
+	const char *policy, *cmdline, *event_log;
+	bool json;
+};
+
+/* ------------------------------------------------------------------ a guest */
+
+/* v2: the manifest digest. Before: all bytes of the file. */
+static int hash_image(const struct facts *f, uint8_t digest[SHA256_LEN])
+{
+	if (sha256_range(&f->o->file, 0, (uint64_t)f->o->file.stat.st_size, digest) != CLI_GOOD)
+		return CLI_ENV;
+	return file_unchanged(&f->o->file);
+}
+
+static bool choose_name(struct prediction *p, size_t i)
+{
+	struct measure_guest_facts *g = &p->guest[i];
+
+	if (g->plan.name[0])
+		snprintf(g->name, sizeof(g->name), "%s", g->plan.name);
+	else
+		snprintf(g->name, sizeof(g->name), "guest%zu", i);
+	for (size_t k = 0; k < i; k++) {
+		if (strcmp(p->guest[k].name, g->name) == 0) {
+			cli_error("%s: refused: %s: %s is it too", g->path, image_err_text(IMG_ERR_NAME_TAKEN),
+				  p->guest[k].path);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool decide(const struct prediction *p, const struct facts *f, struct measure_guest_facts *g)
+{
+	struct policy_facts facts = {
+		.level = f->o->img.version == 0 ? INTEGRITY_NONE : INTEGRITY_CHECKSUM,
+		.name = g->plan.name,
+		.has_digest = true,
+	};
+	struct policy_decision d;
+
+	memcpy(facts.digest, g->id.image, SHA256_LEN);
+	if (policy_decide(&p->policy, &facts, &d) != POLICY_ALLOWED)
+		cli_error("%s: refused: %s", g->path, d.text);
+	memcpy(g->verdict, d.text, sizeof(d.text));
+	return d.verdict == POLICY_ALLOWED;
+}
+
+static void identify(struct prediction *p, size_t i, const struct facts *f)
+{
+	struct measure_guest_facts *g = &p->guest[i];
+	struct tao_guest *earlier = cli_alloc(i * sizeof(*earlier));
+
+	for (size_t k = 0; k < i; k++)
+		earlier[k] = p->guest[k].id;
+	memcpy(g->id.kernel, f->sha256[f->plan.kernel], SHA256_LEN);
+	if (f->plan.initrd >= 0)
+		memcpy(g->id.initrd, f->sha256[f->plan.initrd], SHA256_LEN);
+	else
+		sha256_of("", 0, g->id.initrd);
+	tao_set_number(&g->id, earlier, i);
+	free(earlier);
+}
+
+static int judge_guest(struct prediction *p, size_t i, const struct facts *f)
+{
+	struct measure_guest_facts *g = &p->guest[i];
+	int status;
+
+	if (!f->container_good || !f->config_good) {
+		cli_error("%s: refused: %s", g->path, f->container_good ? f->config_err.text : f->o->err.text);
+		return CLI_REFUSED;
+	}
+	g->plan = f->plan;
+	status = hash_image(f, g->id.image);
+	if (status != CLI_GOOD)
+		return status;
+	identify(p, i, f);
+	return choose_name(p, i) && decide(p, f, g) ? CLI_GOOD : CLI_REFUSED;
+}
+
+static int gather_guest(struct prediction *p, size_t i)
+{
+	struct facts *f = cli_alloc(sizeof(*f));
+	int status = facts_gather(f, p->guest[i].path);
+
+	if (status == CLI_GOOD || status == CLI_REFUSED)
+		status = judge_guest(p, i, f);
+	facts_release(f);
+	free(f);
+	return status;
+}
+
+/* All are judged, so that one run shows all that is wrong; a refusal outweighs a file that cannot be read. */
+static int gather_guests(struct prediction *p)
+{
+	int worst = CLI_GOOD;
+
+	for (size_t i = 0; i < p->guest_count; i++) {
+		int status = gather_guest(p, i);
+
+		if (worst != CLI_REFUSED && status != CLI_GOOD)
+			worst = status;
+	}
+	return worst;
+}
+
+/* ------------------------------------------------------------------ what is measured */
+
+static int take_event(void *ctx, uint32_t pcr, const uint8_t digest[SHA256_LEN], const char *text, size_t len)
+{
+	struct prediction *p = ctx;
+	struct measure_event *e = &p->event[p->event_count++];
+
+	e->pcr = pcr;
+	memcpy(e->digest, digest, SHA256_LEN);
+	e->text = cli_alloc(len + 1);
+	memcpy(e->text, text, len);
+	e->len = len;
+	pcr_extend(p->pcr[pcr], digest);
+	return 0;
+}
+
+static int write_log(struct prediction *p)
+{
+	static const uint16_t bank[] = { TPM_SHA256 };
+	struct eventlog l;
+	size_t size = 256 + p->event_count * (MEASURE_EVENT_MAX + 64);
+	int ret;
+
+	p->log = (struct bytes){ .data = cli_alloc(size), .size = size };
+	ret = eventlog_start(&l, p->log.data, size, bank, ARRAY_SIZE(bank));
+	for (size_t i = 0; i < p->event_count && !ret; i++) {
+		const struct measure_event *e = &p->event[i];
+		struct tpm_digest digest = { .alg = TPM_SHA256 };
+
+		memcpy(digest.bytes, e->digest, SHA256_LEN);
+		ret = eventlog_add(&l, e->pcr, EVENT_IPL, &digest, e->text, (uint32_t)e->len);
+	}
+	p->log.len = l.len;
+	return ret;
+}
+
+static int predict(struct prediction *p)
+{
+	struct measure m = { .event = take_event, .ctx = p };
+	int ret;
+
+	p->event = cli_alloc((2 + 2 * p->guest_count) * sizeof(*p->event));
+	ret = measure_config(&m, p->cmdline, p->policy_path ? p->policy_digest : NULL);
+	for (size_t i = 0; i < p->guest_count && !ret; i++)
+		ret = measure_guest(&m, p->guest[i].name, &p->guest[i].id, &p->guest[i].plan);
+	if (!ret)
+		ret = write_log(p);
+	if (!ret)
+		return CLI_GOOD;
+	cli_error("cannot predict: %s", strerror(-ret));
+	return CLI_ENV;
+}
+
+/* ------------------------------------------------------------------ the boot */
+
+/* GRUB joins words by one blank and puts a backslash before quotes and backslashes. */
+static int set_cmdline(struct prediction *p, const char *words)
+{
+	struct bytes b = { 0 };
+
+	for (const char *c = words; *c; c++) {
+		bool blank = *c == ' ';
+
+		if (blank && (b.len == 0 || c[1] == ' ' || c[1] == '\0'))
+			continue;
+		if (*c == '\\' || *c == '\'' || *c == '"')
+			bytes_add(&b, "\\", 1);
+		bytes_add(&b, c, 1);
+	}
+	bytes_add(&b, "", 1);
+	p->cmdline = b.data;
+	if (b.len <= BOOT_CMDLINE_MAX + 1)
+		return CLI_GOOD;
+	cli_error("the command line has %zu bytes; Vouch takes %d", b.len - 1, BOOT_CMDLINE_MAX);
+	return cli_usage("measure");
+}
+
+static int set_policy(struct prediction *p, const char *path)
+{
+	struct options o;
+	int status;
+
+	options_parse(&o, p->cmdline);
+	for (uint32_t i = 0; i < o.unknown_count && i < ARRAY_SIZE(o.unknown); i++)
+		cli_warn("unknown option or bad value: %s", o.unknown[i]);
+	p->policy_path = path;
+	if (!path) {
+		policy_none(&p->policy, o.integrity);
+		return CLI_GOOD;
+	}
+	status = policy_load(path, &p->policy, p->policy_digest);
+	if (status == CLI_GOOD)
+		policy_raise(&p->policy, o.integrity);
+	return status;
+}
+
+static int write_file(const char *path, const struct bytes *b)
+{
+	struct outfile out;
+	int status = outfile_open(&out, path);
+
+	if (status != CLI_GOOD)
+		return status;
+	status = outfile_write(&out, b->data, b->len);
+	if (status == CLI_GOOD)
+		return outfile_commit(&out, false);
+	outfile_abort(&out);
+	return status;
+}
+
+static int run(struct prediction *p, const struct request *r, char **paths)
+{
+	int status = set_cmdline(p, r->cmdline);
+
+	if (status == CLI_GOOD)
+		status = set_policy(p, r->policy);
+	if (status != CLI_GOOD)
+		return status;
+	p->guest = cli_alloc(p->guest_count * sizeof(*p->guest));
+	for (size_t i = 0; i < p->guest_count; i++)
+		p->guest[i].path = paths[i];
+	status = gather_guests(p);
+	if (status == CLI_GOOD)
+		status = predict(p);
+	if (status == CLI_GOOD && r->event_log)
+		status = write_file(r->event_log, &p->log);
+	if (status != CLI_GOOD)
+		return status;
+	if (r->json)
+		measure_print_json(p);
+	else
+		measure_print_text(p);
+	return cli_finish(CLI_GOOD);
+}
+
+static int measure(const struct request *r, char **paths, size_t count)
+{
+	struct prediction *p = cli_alloc(sizeof(*p));
+	int status;
+
+	p->guest_count = count;
+	status = run(p, r, paths);
+	for (size_t i = 0; i < p->event_count; i++)
+		free(p->event[i].text);
+	free(p->event);
+	free(p->guest);
+	free(p->cmdline);
+	bytes_free(&p->log);
+	free(p);
+	return status;
+}
+
+/* ------------------------------------------------------------------ the command line */
+
+static int take_option(int option, struct request *r)
+{
+	switch (option) {
+	case 'p':
+		r->policy = optarg;
+		return CLI_GO_ON;
+	case 'c':
+		r->cmdline = optarg;
+		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("measure");
+	case 'e':
+		r->event_log = optarg;
+		return CLI_GO_ON;
+	case 'j':
+		r->json = true;
+		return CLI_GO_ON;
+	default:
+		return cli_common_option(option, "measure", help);
+	}
+}
+
+int command_measure(int argc, char **argv)
+{
+	struct request r = { .cmdline = "" };
+	int option, status = CLI_GO_ON;
+
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "p:c:e:jhV", options, NULL)) != -1)
+		status = take_option(option, &r);
+	if (status != CLI_GO_ON)
+		return status;
+	if (argc == optind)
+		cli_error("no image given");
+	else if (argc - optind > BOOT_MODULES_MAX)
+		cli_error("%d images; Vouch takes %d", argc - optind, BOOT_MODULES_MAX);
+	else
+		return measure(&r, argv + optind, (size_t)(argc - optind));
+	return cli_usage("measure");
+}
