@@ -411,9 +411,11 @@ static void destroy(struct guest *m)
 
 static void create(struct guest *m)
 {
+	static const struct nested_limits limits = { .largest = 1 };
+
 	m->alive = true;
 	m->vm.nested = &m->nested;
-	assert_int_equal(nested_init(&m->nested, &npt_format, &w.pages, false), 0);
+	assert_int_equal(nested_init(&m->nested, &npt_format, &w.pages, &limits), 0);
 	for (unsigned int i = 0; i < VMS; i++)
 		w.reused_roots += m->nested.root.v == w.last_root[i];
 	for (unsigned int i = 0; i < GPAS; i++)
