@@ -105,12 +105,18 @@ static bool rip_is_canonical(uint64_t rip)
 	return (uint64_t)((int64_t)(rip << 16) >> 16) == rip;
 }
 
-void vmx_rip_set(struct vcpu *v, uint64_t rip, uint64_t rflags)
+/* STI's and MOV SS's. */
+static void end_shadow(void)
 {
 	uint64_t block = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
 
 	if (block & (BLOCK_STI | BLOCK_MOV_SS))
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, block & ~(uint64_t)(BLOCK_STI | BLOCK_MOV_SS));
+}
+
+void vmx_rip_set(struct vcpu *v, uint64_t rip, uint64_t rflags)
+{
+	end_shadow();
 	vmcs_write(VMCS_GUEST_RFLAGS, rflags);
 	if (!rip_is_canonical(rip)) {
 		(void)vcpu_gp0(v);
@@ -123,18 +129,13 @@ void vmx_rip_set(struct vcpu *v, uint64_t rip, uint64_t rflags)
 
 void vmx_env_store(struct vcpu *v, const struct x86_env *e)
 {
-	uint64_t block;
-
 	vmx_make_current(v);
-	if (vmcs_read(VMCS_GUEST_RIP) != e->rip) {
+	if (e->stepped) {
 		vmx_rip_set(v, e->rip, e->rflags);
 		return;
 	}
-	block = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, block & ~(uint64_t)(BLOCK_STI | BLOCK_MOV_SS));
+	end_shadow();
 	vmcs_write(VMCS_GUEST_RFLAGS, e->rflags);
-	if (e->stepped)                               /* within a REP */
-		vmx_event_trap(v);
 }
 
 static bool uses_pdptes(uint64_t cr0, uint64_t cr4, bool long_mode)

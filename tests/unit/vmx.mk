@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+unit-vmx-srcs := $(addprefix arch/x86/vmx/,event.c state.c) arch/x86/exit/fault.c \
+	$(addprefix tests/unit/support/,cpu_area.c flatmem.c log.c vmcs.c)
+
+unit += vmx_event vmx_state
+unit-vmx_event-srcs := $(unit-vmx-srcs) tests/unit/support/panic.c
+unit-vmx_state-srcs := $(unit-vmx-srcs) tests/unit/support/panic_catch.c
+
+unit += vmx_names
+unit-vmx_names-srcs := arch/x86/vmx/names.c
+
+unit += vmx_exit
+unit-vmx_exit-srcs := $(unit-vmx-srcs) $(addprefix arch/x86/vmx/,exit.c names.c) tests/unit/support/panic_catch.c
