@@ -21,7 +21,7 @@
 #include "arch/x86/exit/exit.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
-#include "arch/x86/vmx/vmx.h"
+#include "arch/x86/vmx/check.h"
 #include "tests/unit/support/cpu_area.h"
 #include "tests/unit/support/flatmem.h"
 #include "tests/unit/support/log.h"
@@ -59,6 +59,7 @@ enum exit_action exit_hypercall(struct vcpu *c) { (void)c; return called("hyperc
 void vmx_host_window(void) { called("window", 0, 0, 0, 0); }
 void vmx_host_nmi(void) { called("nmi", 0, 0, 0, 0); }
 void vmx_check_report(struct vcpu *c) { (void)c; called("check", 0, 0, 0, 0); }
+const char *vmx_insn_error_text(uint32_t error) { return error == 7 ? "invalid control fields" : NULL; }
 void host_reboot(void) { panic("reboot"); }
 
 enum exit_action exit_pio(struct vcpu *c, const struct pio_exit *x)
@@ -552,7 +553,7 @@ static void a_failed_entry_is_explained(void **ctx)
 	fresh();
 	fake_vmcs_set(VMCS_INSN_ERROR, 99);
 	vmx_handle_failure(&v);
-	assert_string_equal(vm.stop.text, "VM entry failed: error 99, unknown error");
+	assert_string_equal(vm.stop.text, "VM entry failed: error 99, unknown");
 }
 
 static void fail_by_machine_check(void *arg)

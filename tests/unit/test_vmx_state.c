@@ -350,19 +350,6 @@ static void a_finished_instruction_ends_its_shadow(void **ctx)
 	assert_false(hw.event.valid);
 }
 
-static void the_end_of_the_canonical_half_is_a_fault(void **ctx)
-{
-	(void)ctx;
-	fresh();
-	vmx_rip_set(&v, 0x800000000000ull, RFLAGS_FIXED);
-	assert_int_equal(fake_vmcs_get(VMCS_GUEST_RIP), 0x8000);
-	assert_true(hw.event.valid && hw.event.vector == EXC_GP && hw.event.has_error);
-	fresh();
-	vmx_rip_set(&v, 0xffff800000000000ull, RFLAGS_FIXED);
-	assert_int_equal(fake_vmcs_get(VMCS_GUEST_RIP), 0xffff800000000000ull);
-	assert_false(hw.event.valid);
-}
-
 static void controls_are_written_when_they_change(void **ctx)
 {
 	unsigned int writes;
@@ -416,7 +403,6 @@ static void run_all(void *failed)
 		cmocka_unit_test(only_pae_paging_has_pdptes),
 		cmocka_unit_test(long_mode_wants_a_32_bit_tss),
 		cmocka_unit_test(a_finished_instruction_ends_its_shadow),
-		cmocka_unit_test(the_end_of_the_canonical_half_is_a_fault),
 		cmocka_unit_test(controls_are_written_when_they_change),
 		cmocka_unit_test(the_dump_has_what_the_report_lacks),
 	};

@@ -100,11 +100,6 @@ void vmx_env_load(const struct vcpu *v, struct x86_env *e)
 	e->stepped = false;
 }
 
-static bool rip_is_canonical(uint64_t rip)
-{
-	return (uint64_t)((int64_t)(rip << 16) >> 16) == rip;
-}
-
 /* STI's and MOV SS's. */
 static void end_shadow(void)
 {
@@ -118,11 +113,6 @@ void vmx_rip_set(struct vcpu *v, uint64_t rip, uint64_t rflags)
 {
 	end_shadow();
 	vmcs_write(VMCS_GUEST_RFLAGS, rflags);
-	if (!rip_is_canonical(rip)) {
-		(void)vcpu_gp0(v);
-		vmx_event_fault(v);
-		return;
-	}
 	vmcs_write(VMCS_GUEST_RIP, rip);
 	vmx_event_trap(v);
 }

@@ -122,10 +122,7 @@ void vmx_env_store(struct vcpu *v, const struct x86_env *e);
 uint64_t vmx_reg_get(const struct vcpu *v, enum hvm_reg r);
 void vmx_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val);
 void vmx_seg_write(unsigned int seg, const struct x86_seg *s);   /* SEG_*: into the current VMCS */
-/*
- * Sets RIP after an instruction, or an element of a REP, was completed for the guest: its shadow ends, its TF traps. A
- * RIP that is not canonical, which no VM entry takes, becomes #GP.
- */
+/* An instruction, or an element of a REP, was completed for the guest: its shadow ends, its TF traps. */
 void vmx_rip_set(struct vcpu *v, uint64_t rip, uint64_t rflags);
 /* Whether a CPU of Intel's takes val in CR0 or CR4 where the neutral checks, and AMD's CPUs, have nothing against it. */
 bool vmx_cr_takes(const struct vcpu *v, unsigned int cr, uint64_t val);
