@@ -245,20 +245,6 @@ static int set_policy(struct prediction *p, const char *path)
 	return status;
 }
 
-static int write_file(const char *path, const struct bytes *b)
-{
-	struct outfile out;
-	int status = outfile_open(&out, path);
-
-	if (status != CLI_GOOD)
-		return status;
-	status = outfile_write(&out, b->data, b->len);
-	if (status == CLI_GOOD)
-		return outfile_commit(&out, false);
-	outfile_abort(&out);
-	return status;
-}
-
 static int run(struct prediction *p, const struct request *r, char **paths)
 {
 	int status = set_cmdline(p, r->cmdline);
@@ -274,7 +260,7 @@ static int run(struct prediction *p, const struct request *r, char **paths)
 	if (status == CLI_GOOD)
 		status = predict(p);
 	if (status == CLI_GOOD && r->event_log)
-		status = write_file(r->event_log, &p->log);
+		status = outfile_put(r->event_log, p->log.data, p->log.len);
 	if (status != CLI_GOOD)
 		return status;
 	if (r->json)

@@ -28,20 +28,6 @@ static const struct option options[] = {
 
 /* ------------------------------------------------------------------ compile */
 
-static int write_file(const char *path, const struct bytes *tree)
-{
-	struct outfile out;
-	int status = outfile_open(&out, path);
-
-	if (status != CLI_GOOD)
-		return status;
-	status = outfile_write(&out, tree->data, tree->len);
-	if (status == CLI_GOOD)
-		return outfile_commit(&out, false);
-	outfile_abort(&out);
-	return status;
-}
-
 static int compile(const char *source, const char *output)
 {
 	struct policy *p = cli_alloc(sizeof(*p));
@@ -51,7 +37,7 @@ static int compile(const char *source, const char *output)
 	if (status == CLI_GOOD)
 		status = policy_write(p, &tree);
 	if (status == CLI_GOOD)
-		status = write_file(output, &tree);
+		status = outfile_put(output, tree.data, tree.len);
 	bytes_free(&tree);
 	free(p);
 	return cli_finish(status);

@@ -177,3 +177,17 @@ void outfile_abort(struct outfile *o)
 		unlink(o->temp);
 	release(o);
 }
+
+int outfile_put(const char *path, const void *data, size_t len)
+{
+	struct outfile out;
+	int status = outfile_open(&out, path);
+
+	if (status != CLI_GOOD)
+		return status;
+	status = outfile_write(&out, data, len);
+	if (status == CLI_GOOD)
+		return outfile_commit(&out, false);
+	outfile_abort(&out);
+	return status;
+}

@@ -29,4 +29,7 @@ int outfile_write_at(struct outfile *o, const void *data, size_t len, uint64_t o
 int outfile_commit(struct outfile *o, bool noreplace);
 void outfile_abort(struct outfile *o);
 
+/* All of it at once; a file that exists is replaced. */
+int outfile_put(const char *path, const void *data, size_t len);
+
 #endif
