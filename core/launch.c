@@ -118,7 +118,7 @@ static int copy_piece(void *ctx, void *dst, size_t n)
 static int refuse_small(struct image_error *err, const struct launch *l, uint32_t f)
 {
 	*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL };
-	snprintf(err->text, sizeof(err->text), "file %u (%u bytes) does not fit the guest's %lu MiB", f,
+	snprintf(err->text, sizeof(err->text), "file %u (%lu bytes) does not fit the guest's %lu MiB", f,
 		 l->image.file[f].size, l->plan.memory_mib);
 	return -1;
 }

@@ -322,6 +322,23 @@ static void note_ignored(struct config *c, const struct xml_node *root)
 	config_warn_unknown(c, root, params, elements);
 }
 
+int manifest_check_name(const struct image *img, struct xml_arena *arena, struct image_error *err)
+{
+	const struct xml_node *root;
+	char quoted[CONFIG_QUOTE];
+	struct xml_value v;
+
+	memset(err, 0, sizeof(*err));
+	root = xml_parse(img, arena, err);
+	if (!root || xml_param(root, "name", &v, err))
+		return -1;
+	if (!v.text)
+		return xml_fail(err, IMG_ERR_UNNAMED, &root->place, "add name=\"NAME\"");
+	if (!name_allowed(v.text))
+		return xml_fail(err, IMG_ERR_CFG_NAME, &v.place, "\"%s\"", config_quote(quoted, v.text));
+	return 0;
+}
+
 int manifest_plan(const struct image *img, struct xml_arena *arena, struct vm_plan *plan, struct image_error *err)
 {
 	struct config c = { .img = img, .plan = plan, .err = err, .notes = CONFIG_NOTES };
@@ -331,7 +348,7 @@ int manifest_plan(const struct image *img, struct xml_arena *arena, struct vm_pl
 	memset(plan, 0, sizeof(*plan));
 	plan->kernel = -1;
 	plan->initrd = -1;
-	root = xml_parse(img->xml, img->xml_len, arena, err);
+	root = xml_parse(img, arena, err);
 	if (!root)
 		return -1;
 	c.root = root->place;

@@ -66,7 +66,7 @@ void xml_set_error(struct image_error *err, enum image_err code, const struct xm
 	va_list ap;
 
 	err->code = code;
-	err->offset = (uint64_t)IMAGE_FIXED_LEN + at->offset;
+	err->offset = at->offset;
 	snprintf(err->text, sizeof(err->text), "line %" PRIu32 " column %" PRIu32 ": ", at->line, at->column);
 	va_start(ap, fmt);
 	add_detail(err, code, fmt, ap);

@@ -5,9 +5,9 @@
 
 #include <vouch/image_parse.h>
 
-/* A place in the XML, whose first byte stands at IMAGE_FIXED_LEN of the image. */
+/* A place in the XML. */
 struct xml_place {
-	uint32_t offset;              /* in the XML */
+	uint32_t offset;              /* in the image */
 	uint32_t line, column;        /* from 1 */
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The v3vee container: copies header, XML and file table out of the source, each byte once, and bounds every number in
- * that copy. Does not look into the XML (manifest.c) and hashes nothing (verify.c).
+ * The v3vee container, versions 0 and 1, and what all versions share: copies header, XML and file table out of the
+ * source, each byte once, and bounds every number in that copy. Does not look into the XML (manifest.c) and hashes
+ * nothing (verify.c).
  */
-#include <vouch/image_parse.h>
+#include "image_read.h"
 
-#include "error.h"
 #include "le.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 
 #define GAP_CHUNK 512u
 
-static int source_copy(const struct image_source *src, uint64_t off, void *dst, size_t len, struct image_error *err)
+int source_copy(const struct image_source *src, uint64_t off, void *dst, size_t len, struct image_error *err)
 {
 	if (!len)
 		return 0;
@@ -22,8 +22,7 @@ static int source_copy(const struct image_source *src, uint64_t off, void *dst, 
 	return 0;
 }
 
-/* The offset of the first byte that is not zero, or len. */
-static size_t first_nonzero(const uint8_t *p, size_t len)
+size_t first_nonzero(const uint8_t *p, size_t len)
 {
 	size_t i = 0;
 
@@ -32,10 +31,12 @@ static size_t first_nonzero(const uint8_t *p, size_t len)
 	return i;
 }
 
-static int read_fixed(struct image *img, const struct image_source *src, struct image_error *err)
+int image_read_version(struct image *img, const struct image_source *src, struct image_error *err)
 {
-	uint8_t head[IMAGE_FIXED_LEN];
+	uint8_t head[IMAGE_COOKIE_LEN + IMAGE_VERSION_LEN];
 
+	memset(img, 0, sizeof(*img));
+	memset(err, 0, sizeof(*err));
 	if (src->size < IMAGE_FIXED_LEN)
 		return image_fail(err, IMG_ERR_TRUNCATED, src->size, "%" PRIu64 " bytes where %u are the least",
 				  src->size, (unsigned int)IMAGE_FIXED_LEN);
@@ -44,37 +45,45 @@ static int read_fixed(struct image *img, const struct image_source *src, struct 
 	if (memcmp(head, IMAGE_COOKIE, IMAGE_COOKIE_LEN))
 		return image_fail(err, IMG_ERR_COOKIE, 0, "it does not start with \"" IMAGE_COOKIE "\"");
 	img->version = (uint32_t)head[5] << 16 | (uint32_t)head[6] << 8 | head[7];
-	if (img->version > 1)
-		return image_fail(err, IMG_ERR_VERSION, 5, "version %" PRIu32 ", known are 0 and 1", img->version);
-	img->xml_len = le32(head + 8);
+	return 0;
+}
+
+int image_copy_xml(struct image *img, const struct image_source *src, char *xml_buf, struct image_error *err)
+{
+	const char *nul;
+
+	if (source_copy(src, img->xml_offset, xml_buf, img->xml_len, err))
+		return -1;
+	xml_buf[img->xml_len] = '\0';
+	img->xml = xml_buf;
+	nul = memchr(xml_buf, 0, img->xml_len);
+	if (nul)
+		return image_fail(err, IMG_ERR_XML_NUL, img->xml_offset + (uint64_t)(nul - xml_buf), "%s", "");
 	return 0;
 }
 
 static int read_xml(struct image *img, const struct image_source *src, char *xml_buf, struct image_error *err)
 {
-	const char *nul;
+	uint8_t len[IMAGE_FIXED_LEN - IMAGE_COOKIE_LEN - IMAGE_VERSION_LEN];
 
+	if (source_copy(src, IMAGE_FIXED_LEN - sizeof(len), len, sizeof(len), err))
+		return -1;
+	img->xml_len = le32(len);
+	img->xml_offset = IMAGE_FIXED_LEN;
 	if (!span_ok(IMAGE_FIXED_LEN, (uint64_t)img->xml_len + IMAGE_PAD_LEN + IMAGE_COUNT_LEN, src->size))
 		return image_fail(err, IMG_ERR_XML_LEN, 8, "%" PRIu32 " bytes of XML in an image of %" PRIu64,
 				  img->xml_len, src->size);
 	if (img->xml_len > IMAGE_MAX_XML)
 		return image_fail(err, IMG_ERR_XML_TOO_LONG, 8, "%" PRIu32 " bytes, at most %u", img->xml_len,
 				  IMAGE_MAX_XML);
-	if (source_copy(src, IMAGE_FIXED_LEN, xml_buf, img->xml_len, err))
-		return -1;
-	xml_buf[img->xml_len] = '\0';
-	img->xml = xml_buf;
-	nul = memchr(xml_buf, 0, img->xml_len);
-	if (nul)
-		return image_fail(err, IMG_ERR_XML_NUL, IMAGE_FIXED_LEN + (uint64_t)(nul - xml_buf), "%s", "");
-	return 0;
+	return image_copy_xml(img, src, xml_buf, err);
 }
 
 /* The zeros after the XML and the count of files. */
 static int read_count(struct image *img, const struct image_source *src, struct image_error *err)
 {
 	uint64_t off = IMAGE_FIXED_LEN + (uint64_t)img->xml_len;
-	uint64_t count, table, hdr_len = img->version ? IMAGE_HDR_LEN_V1 : IMAGE_HDR_LEN_V0;
+	uint64_t count, table;
 	uint8_t buf[IMAGE_PAD_LEN + IMAGE_COUNT_LEN];
 	size_t bad;
 
@@ -90,13 +99,16 @@ static int read_count(struct image *img, const struct image_source *src, struct 
 	if (count > IMAGE_MAX_FILES)
 		return image_fail(err, IMG_ERR_FILE_COUNT, off, "%" PRIu64 ", at most %u", count,
 				  (unsigned int)IMAGE_MAX_FILES);
-	table = count * hdr_len + IMAGE_PAD_LEN;
+	img->header_len = img->version ? IMAGE_HDR_LEN_V1 : IMAGE_HDR_LEN_V0;
+	table = count * img->header_len + IMAGE_PAD_LEN;
 	off += IMAGE_COUNT_LEN;
 	if (!span_ok(off, table, src->size))
 		return image_fail(err, IMG_ERR_TABLE_LEN, off, "%" PRIu64 " files need %" PRIu64 " bytes, %" PRIu64
 				  " are left", count, table, src->size - off);
 	img->file_count = (uint32_t)count;
+	img->table = off;
 	img->data_start = off + table;
+	img->data_end = src->size;
 	return 0;
 }
 
@@ -111,22 +123,21 @@ static int check_header(const struct image *img, uint32_t i, uint64_t hdr_off, u
 				  ", data starts at 0x%" PRIx64, i, f->offset, img->data_start);
 	if (!span_ok(f->offset, f->size, size))
 		return image_fail(err, IMG_ERR_FILE_SPAN, hdr_off + 4,
-				  "file %" PRIu32 ": %" PRIu32 " bytes at 0x%" PRIx64
+				  "file %" PRIu32 ": %" PRIu64 " bytes at 0x%" PRIx64
 				  ", the image has %" PRIu64, i, f->size, f->offset, size);
 	return 0;
 }
 
 static int read_table(struct image *img, const struct image_source *src, struct image_error *err)
 {
-	uint64_t hdr_len = img->version ? IMAGE_HDR_LEN_V1 : IMAGE_HDR_LEN_V0;
-	uint64_t off = img->data_start - IMAGE_PAD_LEN - img->file_count * hdr_len;
+	uint64_t off = img->table;
 	uint8_t buf[IMAGE_HDR_LEN_V1];
 	size_t bad;
 
-	for (uint32_t i = 0; i < img->file_count; i++, off += hdr_len) {
+	for (uint32_t i = 0; i < img->file_count; i++, off += img->header_len) {
 		struct image_file *f = &img->file[i];
 
-		if (source_copy(src, off, buf, hdr_len, err))
+		if (source_copy(src, off, buf, img->header_len, err))
 			return -1;
 		memset(f, 0, sizeof(*f));
 		f->index = le32(buf);
@@ -161,14 +172,21 @@ static int check_overlap(const struct image *img, struct image_error *err)
 	return 0;
 }
 
-int image_read_head(struct image *img, const struct image_source *src, char *xml_buf, struct image_error *err)
+int image1_read(struct image *img, const struct image_source *src, char *xml_buf, struct image_error *err)
 {
-	memset(img, 0, sizeof(*img));
-	memset(err, 0, sizeof(*err));
-	if (read_fixed(img, src, err) || read_xml(img, src, xml_buf, err) || read_count(img, src, err) ||
+	if (read_xml(img, src, xml_buf, err) || read_count(img, src, err) ||
 	    read_table(img, src, err))
 		return -1;
 	return check_overlap(img, err);
+}
+
+int image_read_head(struct image *img, const struct image_source *src, char *xml_buf, struct image_error *err)
+{
+	if (image_read_version(img, src, err))
+		return -1;
+	if (img->version > 1)
+		return image_fail(err, IMG_ERR_VERSION, 5, "version %" PRIu32 ", known are 0 and 1", img->version);
+	return image1_read(img, src, xml_buf, err);
 }
 
 static int check_zero(const struct image_source *src, uint64_t from, uint64_t to, enum image_err code,
@@ -215,5 +233,5 @@ int image_check_gaps(const struct image *img, const struct image_source *src, st
 			return -1;
 		off = f->offset + f->size;
 	}
-	return check_zero(src, off, src->size, IMG_ERR_TRAILING, err);
+	return check_zero(src, off, img->data_end, IMG_ERR_TRAILING, err);
 }

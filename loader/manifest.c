@@ -71,12 +71,10 @@ static int read_entry(struct image *img, const struct xml_node *entry, struct im
 
 static int all_named(const struct image *img, struct image_error *err)
 {
-	uint64_t hdr_len = img->version ? IMAGE_HDR_LEN_V1 : IMAGE_HDR_LEN_V0;
-	uint64_t table = img->data_start - IMAGE_PAD_LEN - img->file_count * hdr_len;
-
 	for (uint32_t i = 0; i < img->file_count; i++) {
 		if (!img->file[i].named)
-			return image_fail(err, IMG_ERR_HDR_UNNAMED, table + i * hdr_len, "header %" PRIu32, i);
+			return image_fail(err, IMG_ERR_HDR_UNNAMED, img->table + (uint64_t)i * img->header_len,
+					  "header %" PRIu32, i);
 	}
 	return 0;
 }
@@ -90,7 +88,7 @@ int manifest_files(struct image *img, struct xml_arena *arena, struct image_erro
 		img->file[i].named = false;
 		memset(img->file[i].id, 0, sizeof(img->file[i].id));
 	}
-	entry = xml_parse(img->xml, img->xml_len, arena, err);
+	entry = xml_parse(img, arena, err);
 	if (!entry)
 		return -1;
 	files = xml_child(entry, "files");

@@ -37,7 +37,7 @@ int image_check_hash(const struct image *img, uint32_t f, const struct v1_hash *
 	char id[48];
 
 	memset(err, 0, sizeof(*err));
-	if (!img->version || (got->h == file->hash && got->i == file->size))
+	if (!img->version || (img->version == 1 && got->h == file->hash && got->i == file->size))
 		return 0;
 	log_escape(id, sizeof(id), file->id, sizeof(file->id));
 	return image_fail(err, IMG_ERR_HASH, file->offset, "file %" PRIu32 " \"%s\": %016" PRIx64 " over %" PRIu32

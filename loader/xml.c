@@ -21,6 +21,7 @@
 
 struct parse {
 	XML_Parser expat;
+	const struct image *img;
 	struct xml_arena *arena;
 	struct image_error *err;
 	bool failed;
@@ -52,7 +53,7 @@ static void here(const struct parse *p, struct xml_place *place)
 {
 	XML_Index at = XML_GetCurrentByteIndex(p->expat);
 
-	place->offset = at < 0 ? 0 : (uint32_t)at;
+	place->offset = p->img->xml_offset + (at < 0 ? 0 : (uint32_t)at);
 	place->line = (uint32_t)XML_GetCurrentLineNumber(p->expat);
 	place->column = (uint32_t)XML_GetCurrentColumnNumber(p->expat) + 1;
 }
@@ -246,9 +247,9 @@ static void set_handlers(struct parse *p)
 	XML_SetHashSalt(p->expat, HASH_SALT);
 }
 
-static int memory_fail(struct image_error *err)
+static int memory_fail(const struct parse *p)
 {
-	return image_fail(err, IMG_ERR_XML_MEMORY, IMAGE_FIXED_LEN, "%s", "");
+	return image_fail(p->err, IMG_ERR_XML_MEMORY, p->img->xml_offset, "%s", "");
 }
 
 /* expat gave up by itself: its reason, at its place. */
@@ -258,23 +259,23 @@ static int syntax_fail(const struct parse *p)
 	struct xml_place at;
 
 	if (code == XML_ERROR_NO_MEMORY)
-		return memory_fail(p->err);
+		return memory_fail(p);
 	here(p, &at);
 	return xml_fail(p->err, IMG_ERR_XML_SYNTAX, &at, "%s", XML_ErrorString(code));
 }
 
-static int run(struct parse *p, const char *xml, size_t len)
+static int run(struct parse *p)
 {
 	static const XML_Memory_Handling_Suite memory = { expat_malloc, expat_realloc, expat_free };
 	int result = -1;
 
 	/* Text comes out no longer than it went in, and each text has a tag for its NUL. */
-	p->text = arena_alloc(p->arena, len + 1);
+	p->text = arena_alloc(p->arena, (size_t)p->img->xml_len + 1);
 	p->expat = p->text ? XML_ParserCreate_MM("UTF-8", &memory, NULL) : NULL;
 	if (!p->expat)
-		return memory_fail(p->err);
+		return memory_fail(p);
 	set_handlers(p);
-	if (XML_Parse(p->expat, xml, (int)len, XML_TRUE) == XML_STATUS_OK && !p->failed)
+	if (XML_Parse(p->expat, p->img->xml, (int)p->img->xml_len, XML_TRUE) == XML_STATUS_OK && !p->failed)
 		result = 0;
 	else if (!p->failed)
 		result = syntax_fail(p);
@@ -282,15 +283,15 @@ static int run(struct parse *p, const char *xml, size_t len)
 	return result;
 }
 
-struct xml_node *xml_parse(const char *xml, size_t len, struct xml_arena *arena, struct image_error *err)
+struct xml_node *xml_parse(const struct image *img, struct xml_arena *arena, struct image_error *err)
 {
-	struct parse p = { .arena = arena, .err = err };
+	struct parse p = { .img = img, .arena = arena, .err = err };
 	void **slot = lib_arena_slot();
 	int result;
 
 	arena_reset(arena);
 	*slot = arena;
-	result = run(&p, xml, len);
+	result = run(&p);
 	*slot = NULL;
 	return result ? NULL : p.root;
 }

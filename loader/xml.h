@@ -30,10 +30,10 @@ struct xml_node {
 };
 
 /*
- * Parses xml[0..len) into a tree in the arena, which is reset first. Refuses declarations, processing instructions,
+ * Parses the image's XML into a tree in the arena, which is reset first. Refuses declarations, processing instructions,
  * document types and whatever exceeds the bounds above. The root, or NULL with *err. expat's one door.
  */
-struct xml_node *xml_parse(const char *xml, size_t len, struct xml_arena *arena, struct image_error *err);
+struct xml_node *xml_parse(const struct image *img, struct xml_arena *arena, struct image_error *err);
 
 /* ASCII letters alike in both cases. */
 bool xml_same_name(const char *a, const char *b);

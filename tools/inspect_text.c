@@ -34,7 +34,7 @@ static void show_file(const struct facts *f, uint32_t i)
 
 	printf("File %u\n", i);
 	printf("  %-12s%s\n", "id", log_escape(id, sizeof(id), file->id, strlen(file->id)));
-	printf("  %-12s%u bytes at 0x%" PRIx64 "\n", "size", file->size, file->offset);
+	printf("  %-12s%" PRIu64 " bytes at 0x%" PRIx64 "\n", "size", file->size, file->offset);
 	if (f->o->img.version != 0)
 		printf("  %-12s0x%016" PRIx64 "\n", "hash", file->hash);
 	printf("  %-12s", "SHA-256");

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The host programs: vouch and build_vm. They share the loader's sources with the hypervisor.
 tools-common := $(addprefix tools/common/,bytes.c cleanup.c cli.c file.c log.c opened.c outfile.c progress.c spawn.c)
-tools-loader := $(addprefix loader/,bzimage.c config.c config_devices.c crypto.c error.c escape.c image.c judge.c manifest.c \
-	plan.c verify.c xml.c xml_arena.c xml_tree.c)
+tools-loader := $(addprefix loader/,bzimage.c chunk.c config.c config_devices.c crypto.c error.c escape.c image.c \
+	image2.c judge.c manifest.c plan.c signature.c verify.c xml.c xml_arena.c xml_tree.c)
 tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c xmlentity.c xmlwrite.c)
 
 tool-vouch-srcs := $(addprefix tools/,main.c build.c extract.c facts.c grubtext.c inspect.c inspect_json.c inspect_text.c \

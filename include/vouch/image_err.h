@@ -29,6 +29,28 @@
 	X(IMG_ERR_TRAILING, "a byte after the last file is not zero") \
 	X(IMG_ERR_HASH, "file does not match its hash") \
 	X(IMG_ERR_UNHASHED, "the image holds no hashes (v0)") \
+	/* The container, version 2. */ \
+	X(IMG_ERR_RESERVED, "a reserved byte is not zero") \
+	X(IMG_ERR_FILE_PLACE, "file data is not where it belongs") \
+	X(IMG_ERR_SEAL_PLACE, "seal is not where it belongs") \
+	X(IMG_ERR_SEAL_LEN, "the image ends before its seal does") \
+	X(IMG_ERR_SEAL_COOKIE, "no seal where the header says") \
+	X(IMG_ERR_AFTER_SEAL, "bytes behind the seal") \
+	X(IMG_ERR_MANIFEST, "header, XML or table do not match the seal") \
+	X(IMG_ERR_CHUNK_LIST, "chunk digests do not match their file") \
+	X(IMG_ERR_CHUNK, "file chunk does not match its digest") \
+	X(IMG_ERR_SIG_COUNT, "more signatures than Vouch accepts") \
+	X(IMG_ERR_SIG_KIND, "unknown kind of signature") \
+	X(IMG_ERR_SIG_FORM, "signature is not canonical") \
+	X(IMG_ERR_SIG_ORDER, "signatures are not in the order of key ids") \
+	/* What was required of it. */ \
+	X(IMG_ERR_NO_DIGESTS, "the image holds no SHA-256 digests (v0, v1)") \
+	X(IMG_ERR_SIG_NONE, "the image is not signed") \
+	X(IMG_ERR_SIG_UNKNOWN, "no signature by a trusted key") \
+	X(IMG_ERR_SIG_BAD, "signature by a trusted key does not verify") \
+	X(IMG_ERR_SIG_KEY, "trusted key is not usable") \
+	X(IMG_ERR_SECURITY, "security version is too low") \
+	X(IMG_ERR_UNNAMED, "no vm@name, which a signed guest needs") \
 	/* The XML as such. */ \
 	X(IMG_ERR_XML_SYNTAX, "XML is not well-formed") \
 	X(IMG_ERR_XML_PI, "XML declaration or processing instruction") \

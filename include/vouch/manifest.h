@@ -31,6 +31,9 @@ __must_check int manifest_files(struct image *img, struct xml_arena *arena, stru
 __must_check int manifest_plan(const struct image *img, struct xml_arena *arena, struct vm_plan *plan,
 			       struct image_error *err);
 
+/* The guest has a vm@name, and one that is allowed: signatures vouch for names. Resets the arena. 0 or -1 with *err. */
+__must_check int manifest_check_name(const struct image *img, struct xml_arena *arena, struct image_error *err);
+
 /* Checks a plan whole (ranges, counts, devices that need each other). 0 or -1 with *err. */
 __must_check int plan_check(const struct vm_plan *plan, const struct image *img, struct image_error *err);
 

@@ -3,8 +3,9 @@ fuzz-loader-srcs := loader/error.c loader/escape.c loader/xml_arena.c loader/xml
 	loader/config.c loader/config_devices.c loader/plan.c tests/fuzz/loader.c
 
 fuzz += image config bzimage mb2 options
-fuzz-image-srcs := $(fuzz-loader-srcs) loader/image.c loader/verify.c loader/judge.c
-fuzz-image-libs := -lexpat
+fuzz-image-srcs := $(fuzz-loader-srcs) \
+	$(addprefix loader/,image.c image2.c chunk.c signature.c crypto.c verify.c judge.c) tests/unit/support/panic.c
+fuzz-image-libs := -lexpat -lmbedcrypto
 fuzz-config-srcs := $(fuzz-loader-srcs)
 fuzz-config-libs := -lexpat
 fuzz-bzimage-srcs := loader/bzimage.c loader/error.c

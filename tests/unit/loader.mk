@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
-loader-image-srcs := loader/error.c loader/escape.c loader/image.c loader/verify.c loader/judge.c loader/xml_arena.c \
-	loader/xml.c loader/xml_tree.c loader/manifest.c loader/config.c loader/config_devices.c loader/plan.c
-loader-test-srcs := $(loader-image-srcs) tests/unit/support/log.c tests/unit/support/lib.c tests/unit/support/image.c
+loader-image-srcs := loader/error.c loader/escape.c loader/image.c loader/image2.c loader/chunk.c loader/signature.c \
+	loader/crypto.c loader/verify.c loader/judge.c loader/xml_arena.c loader/xml.c loader/xml_tree.c \
+	loader/manifest.c loader/config.c loader/config_devices.c loader/plan.c
+loader-test-srcs := $(loader-image-srcs) tests/unit/support/log.c tests/unit/support/lib.c tests/unit/support/image.c \
+	tests/unit/support/panic.c
 
 unit += image
 unit-image-srcs := $(loader-test-srcs)
-unit-image-libs := -lexpat
+unit-image-libs := -lexpat -lmbedcrypto
 
 unit += vectors
 unit-vectors-srcs := $(loader-test-srcs)
-unit-vectors-libs := -lexpat
+unit-vectors-libs := -lexpat -lmbedcrypto
 
 unit += manifest
 unit-manifest-srcs := $(loader-test-srcs)
-unit-manifest-libs := -lexpat
+unit-manifest-libs := -lexpat -lmbedcrypto
 
 unit += config
 unit-config-srcs := $(loader-test-srcs)
-unit-config-libs := -lexpat
+unit-config-libs := -lexpat -lmbedcrypto
 
 unit += bzimage mb2 options
 unit-bzimage-srcs := loader/bzimage.c loader/error.c
@@ -30,8 +32,11 @@ unit-image_err-srcs := loader/error.c
 unit += plan_machine
 unit-plan_machine-srcs := loader/plan.c loader/error.c arch/x86/dev/table.c
 
+loader-key-srcs := loader/crypto.c tools/key.c $(addprefix tools/common/,bytes.c cli.c file.c) \
+	tests/unit/support/panic.c
+
 unit += crypto
-unit-crypto-srcs := loader/crypto.c tools/key.c $(addprefix tools/common/,bytes.c cli.c file.c) tests/unit/support/panic.c
+unit-crypto-srcs := $(loader-key-srcs)
 unit-crypto-libs := -lmbedcrypto
 unit-crypto-cflags := -D_GNU_SOURCE
 
@@ -45,3 +50,8 @@ unit-tao-srcs := loader/tao.c loader/crypto.c tests/unit/support/panic.c
 unit-tao-libs := -lmbedcrypto
 unit-eventlog-srcs := loader/eventlog.c loader/measure.c loader/tao.c loader/crypto.c tests/unit/support/panic.c
 unit-eventlog-libs := -lmbedcrypto
+
+unit += image2
+unit-image2-srcs := $(loader-test-srcs) $(loader-key-srcs) tests/unit/support/image2.c
+unit-image2-libs := -lexpat -lmbedcrypto
+unit-image2-cflags := -D_GNU_SOURCE

@@ -88,7 +88,8 @@ static int has_word(const char *s, const char *name)
 static void tested(void **state)
 {
 	static const char *const files[] = {
-		"tests/unit/test_image.c", "tests/unit/test_manifest.c", "tests/unit/test_config.c", "tests/unit/test_bzimage.c",
+		"tests/unit/test_image.c", "tests/unit/test_image2.c", "tests/unit/test_manifest.c",
+		"tests/unit/test_config.c", "tests/unit/test_bzimage.c",
 	};
 	char *source[ARRAY_SIZE(files)];
 

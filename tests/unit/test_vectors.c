@@ -66,7 +66,7 @@ static const struct {
 } reasons[] = {
 	{ "golden/pi-v1.img", IMG_ERR_XML_PI }, { "variant/xml-nul-tail.img", IMG_ERR_XML_NUL },
 	{ "invalid/empty.img", IMG_ERR_TRUNCATED }, { "invalid/cookie.img", IMG_ERR_COOKIE },
-	{ "invalid/version2.img", IMG_ERR_VERSION }, { "invalid/version-hi.img", IMG_ERR_VERSION },
+	{ "invalid/version2.img", IMG_ERR_RESERVED }, { "invalid/version-hi.img", IMG_ERR_VERSION },
 	{ "invalid/short-len.img", IMG_ERR_TRUNCATED }, { "invalid/xml-len-max.img", IMG_ERR_XML_LEN },
 	{ "invalid/xml-len-2g.img", IMG_ERR_XML_LEN }, { "invalid/xml-len-plus1.img", IMG_ERR_XML_NUL },
 	{ "invalid/pad1.img", IMG_ERR_XML_END }, { "invalid/pad2.img", IMG_ERR_PAD_TABLE },

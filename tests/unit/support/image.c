@@ -108,18 +108,19 @@ static int copy(void *ctx, uint64_t off, void *dst, size_t len)
 	return 0;
 }
 
-static enum image_err verdict(struct test_image *t, bool plan)
+static enum image_err verdict(struct test_image *t, const struct image_trust *trust, bool plan)
 {
 	struct image_source src = { copy, t, t->size };
-	struct xml_arena arena = { .base = malloc(XML_ARENA_SIZE), .size = XML_ARENA_SIZE };
-	char *xml = malloc(IMAGE_MAX_XML + 1);
+	static _Alignas(16) char memory[XML_ARENA_SIZE], xml[IMAGE_MAX_XML + 1];
+	struct xml_arena arena = { .base = memory, .size = sizeof(memory) };
 	int got;
 
-	assert_true(arena.base && xml);
 	t->reads = calloc(t->size + 1, 1);
 	assert_non_null(t->reads);
 	memset(&test_err, 0, sizeof(test_err));
-	got = image_judge(&test_img, &src, xml, &arena, NULL, NULL, &test_err);
+	got = image_judge_head(&test_img, &src, xml, &arena, trust, &test_err);
+	if (!got)
+		got = image_judge_files(&test_img, &src, NULL, NULL, &test_err);
 	for (size_t i = 0; !got && i < t->size; i++)
 		assert_int_equal(t->reads[i], 1);
 	if (!got && plan)
@@ -127,18 +128,21 @@ static enum image_err verdict(struct test_image *t, bool plan)
 	assert_int_equal(got, test_err.code == IMG_OK ? 0 : -1);
 	assert_true(got == 0 || strstr(test_err.text, image_err_text(test_err.code)));
 	free(t->reads);
-	free(arena.base);
-	free(xml);
 	test_img.xml = NULL;
 	return test_err.code;
 }
 
 enum image_err test_image_judge(struct test_image *t)
 {
-	return verdict(t, false);
+	return verdict(t, NULL, false);
+}
+
+enum image_err test_image_judge_signed(struct test_image *t, const struct image_trust *trust)
+{
+	return verdict(t, trust, false);
 }
 
 enum image_err test_image_plan(struct test_image *t)
 {
-	return verdict(t, true);
+	return verdict(t, NULL, true);
 }

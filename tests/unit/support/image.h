@@ -26,7 +26,9 @@ void test_put64(uint8_t *p, uint64_t v);
 
 /* The verdict of image_judge() over it; fails the test when a byte is read twice or past the end. */
 enum image_err test_image_judge(struct test_image *t);
-/* The same, then manifest_plan(). */
+/* The same, asking for a signature by one of these keys. */
+enum image_err test_image_judge_signed(struct test_image *t, const struct image_trust *trust);
+/* The same without keys, then manifest_plan(). */
 enum image_err test_image_plan(struct test_image *t);
 
 /* Of the last verdict. */
