@@ -35,8 +35,8 @@ $(B)/lint/tool/%.tidy: %.c $(B)/tool/%.o .clang-tidy
 		{ cat $@.err; exit 1; }
 	@touch $@
 
-.PHONY: lint lint-cppcheck lint-tidy
-lint: lint-cppcheck lint-tidy
+.PHONY: lint lint-cppcheck lint-tidy lint-seam
+lint: lint-cppcheck lint-tidy lint-seam
 lint-tidy: $(lint-stamps)
 
 lint-cppcheck: $(asl) | have-test
@@ -45,6 +45,11 @@ lint-cppcheck: $(asl) | have-test
 		--cppcheck-build-dir=$(B)/lint/cppcheck --enable=warning,performance,portability --inline-suppr \
 		--suppressions-list=tools/cppcheck.suppress --std=c11 --platform=unix64 -Iinclude -I. -I$(B)/gen \
 		--template='{file}:{line}: {severity}: {message} [{id}]' $(lint-hv) $(lint-tool)
+
+# What a vendor's room keeps its guests in is nobody else's business, not even in a comment.
+lint-seam:
+	@if grep -rniE 'vmcs|vmcb' --include='*.[chS]' arch core loader include | grep -vE '^arch/x86/(vmx|svm)/'; then \
+		echo 'lint-seam: only arch/x86/vmx and arch/x86/svm may know these' >&2; exit 1; fi
 
 # ------------------------------------------------------------------------------------------------------------ gdb
 .PHONY: debug debug-test

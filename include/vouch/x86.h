@@ -90,7 +90,7 @@ enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 #define PF_RSVD (1u << 3)
 #define PF_I    (1u << 4)
 
-/* A segment register with its hidden part. attr is laid out as the AMD VMCB and Xen's records do: bits 0-3 type,
+/* A segment register with its hidden part. attr is laid out as SVM and Xen's records do: bits 0-3 type,
  * 4 S, 5-6 DPL, 7 P, 8 AVL, 9 L, 10 D/B, 11 G. limit is in bytes, already scaled by G. */
 struct x86_seg {
 	uint16_t sel;
