@@ -83,7 +83,7 @@ struct frame {
 struct fault {
 	u32 vector;                  /* NO_FAULT: none happened */
 	u32 error;
-	u64 cr2, rip, rflags, cs, rsp;
+	u64 cr2, rip, rflags, cs, rsp, rcx, rsi, rdi;
 	bool behind;                 /* with TRY(): the saved RIP was behind the instruction, as a trap has it */
 };
 typedef void (*trap_handler)(struct frame *f);

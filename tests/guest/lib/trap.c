@@ -79,7 +79,7 @@ void interrupt_set(unsigned int vector, trap_handler h)
 static struct fault fault_of(const struct frame *f)
 {
 	return (struct fault){ .vector = (u32)f->vector, .error = (u32)f->error, .cr2 = read_cr2(), .rip = f->rip,
-			       .rflags = f->rflags, .cs = f->cs, .rsp = f->rsp };
+			       .rflags = f->rflags, .cs = f->cs, .rsp = f->rsp, .rcx = f->rcx, .rsi = f->rsi, .rdi = f->rdi };
 }
 
 static const struct extable *expected_at(u64 rip)
