@@ -51,6 +51,10 @@ struct request {
 /* v2: the manifest digest. Before: all bytes of the file. */
 static int hash_image(const struct facts *f, uint8_t digest[SHA256_LEN])
 {
+	if (f->o->img.version >= 2) {
+		memcpy(digest, f->o->img.digest, SHA256_LEN);
+		return CLI_GOOD;
+	}
 	if (sha256_range(&f->o->file, 0, (uint64_t)f->o->file.stat.st_size, digest) != CLI_GOOD)
 		return CLI_ENV;
 	return file_unchanged(&f->o->file);
@@ -76,13 +80,16 @@ static bool choose_name(struct prediction *p, size_t i)
 
 static bool decide(const struct prediction *p, const struct facts *f, struct measure_guest_facts *g)
 {
-	struct policy_facts facts = {
-		.level = f->o->img.version == 0 ? INTEGRITY_NONE : INTEGRITY_CHECKSUM,
-		.name = g->plan.name,
-		.has_digest = true,
-	};
+	struct policy_facts facts;
 	struct policy_decision d;
+	struct image_error err;
 
+	if (policy_gather(&facts, &p->policy, &f->o->img, &err)) {
+		cli_error("%s: refused: %s", g->path, err.text);
+		return false;
+	}
+	facts.name = g->plan.name;
+	facts.has_digest = true;
 	memcpy(facts.digest, g->id.image, SHA256_LEN);
 	if (policy_decide(&p->policy, &facts, &d) != POLICY_ALLOWED)
 		cli_error("%s: refused: %s", g->path, d.text);

@@ -8,7 +8,7 @@ tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c xmlentity.c xmlwr
 tool-vouch-srcs := $(addprefix tools/,main.c build.c extract.c facts.c grubtext.c inspect.c inspect_json.c inspect_text.c \
 	iso.c json.c key.c menu.c menu_install.c mkiso.c run.c verify.c common/sha256.c) $(tools-pack) $(tools-common) $(tools-loader)
 tool-vouch-srcs += $(addprefix tools/,measure.c measure_print.c policy.c policy_file.c policy_source.c) \
-	$(addprefix loader/,eventlog.c measure.c options.c policy.c policy_decide.c tao.c)
+	$(addprefix loader/,eventlog.c measure.c options.c policy.c policy_decide.c policy_image.c tao.c)
 tool-vouch-libs := -lexpat -lfdt -lmbedcrypto
 
 tool-build_vm-srcs := tools/build_vm.c $(tools-pack) $(tools-common) $(tools-loader)

@@ -8,6 +8,7 @@
 #define VOUCH_POLICY_H
 
 #include <vouch/crypto.h>
+#include <vouch/image_parse.h>
 #include <vouch/options.h>
 #include <vouch/plan.h>
 
@@ -145,9 +146,9 @@ struct policy_facts {
 	uint32_t signature_count;                 /* records in the image, of whatever key */
 	/* Ids of the keys whose signature was verified with the public key of that id from the policy. */
 	uint32_t verified_count;
-	const uint8_t (*verified)[SHA256_LEN];
+	uint8_t verified[POLICY_MAX_KEYS][SHA256_LEN];
 	uint64_t security_version;
-	bool has_digest;                          /* of the image (docs/policy.md) */
+	bool has_digest;                          /* of the image (docs/measurement.md) */
 	uint8_t digest[SHA256_LEN];
 };
 
@@ -156,6 +157,14 @@ struct policy_decision {
 	int key;                                  /* index of the key that decided, or -1 */
 	char text[160];                           /* "TEXT: DETAIL", printable ASCII */
 };
+
+/*
+ * The facts of an image whose head was read (and, before the decision counts, its files judged), its signatures checked
+ * with the policy's keys. The caller adds the name, which stands in the XML, and below version 2 the digest. 0 or -1 with
+ * *err: a signature by a trusted key is wrong. In Vouch the caller holds lib_enter() (lib.h).
+ */
+__must_check int policy_gather(struct policy_facts *f, const struct policy *p, const struct image *img,
+			       struct image_error *err);
 
 /* Pure; the same facts always get the same answer. Returns d->verdict. */
 enum policy_verdict policy_decide(const struct policy *p, const struct policy_facts *f, struct policy_decision *d);

@@ -55,3 +55,9 @@ unit += image2
 unit-image2-srcs := $(loader-test-srcs) $(loader-key-srcs) tests/unit/support/image2.c
 unit-image2-libs := -lexpat -lmbedcrypto
 unit-image2-cflags := -D_GNU_SOURCE
+
+unit += policy_image
+unit-policy_image-srcs := $(loader-test-srcs) $(loader-key-srcs) tests/unit/support/image2.c loader/policy_image.c \
+	loader/policy_decide.c loader/options.c
+unit-policy_image-libs := -lexpat -lmbedcrypto
+unit-policy_image-cflags := -D_GNU_SOURCE

@@ -605,7 +605,6 @@ static void guests(void **state)
 
 /* ------------------------------------------------------------------ deciding */
 
-static uint8_t ids[2][SHA256_LEN];
 static struct policy_facts facts;
 static struct policy_decision decision;
 
@@ -638,12 +637,12 @@ static void set_key(uint32_t i, const char *name, const char *guest, uint64_t le
 /* An image of version 2 for guest web, security version 5, with signatures by the first n keys. */
 static void set_facts(uint32_t n)
 {
-	memset(ids[0], 1, SHA256_LEN);
-	memset(ids[1], 2, SHA256_LEN);
 	facts = (struct policy_facts){
-		.level = INTEGRITY_SHA256, .name = "web", .signature_count = n, .verified_count = n,
-		.verified = (const uint8_t (*)[SHA256_LEN])ids, .security_version = 5, .has_digest = true,
+		.level = INTEGRITY_SHA256, .name = "web", .signature_count = n, .verified_count = n, .security_version = 5,
+		.has_digest = true,
 	};
+	memset(facts.verified[0], 1, SHA256_LEN);
+	memset(facts.verified[1], 2, SHA256_LEN);
 	memset(facts.digest, 0xd1, SHA256_LEN);
 }
 
@@ -702,7 +701,7 @@ static void signatures(void **state)
 	decided(POLICY_REFUSED_KEY, -1, "no trusted key signed the image: 3 signatures by others");
 	/* Verified by a key that is not in this policy. */
 	set_facts(1);
-	ids[0][31] ^= 1;
+	facts.verified[0][31] ^= 1;
 	decided(POLICY_REFUSED_KEY, -1, "no trusted key signed the image: 1 signature by others");
 	/* The level says signed, but no signature does. */
 	set_facts(0);
