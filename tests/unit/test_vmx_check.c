@@ -659,7 +659,7 @@ static void refuses_a_32_bit_host(void **ctx)
 	s.exit &= ~(uint64_t)(EXIT_HOST_64 | EXIT_LOAD_EFER);
 	vmx_check(&r, &s, &f);
 	assert_int_equal(r.count, 2);
-	assert_string_equal(r.list[0].field, "IA-32e mode guest");
+	assert_string_equal(r.list[1].field, "IA-32e mode guest");
 }
 
 static void refuses_cet_without_wp(void **ctx)

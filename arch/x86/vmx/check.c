@@ -86,7 +86,6 @@ static const struct needs needs[] = {
 	{ CPU2, CPU2, CPU2_MBEC, CPU2_EPT, true, "mode-based execute control for EPT", "needs EPT" },
 	{ EXIT, PIN, EXIT_SAVE_PREEMPT, PIN_PREEMPT_TIMER, true, "save VMX-preemption timer value",
 	  "needs activate VMX-preemption timer" },
-	{ ENTRY, EXIT, ENTRY_IA32E, EXIT_HOST_64, true, "IA-32e mode guest", "needs host address-space size" },
 };
 
 static void check_needs(struct refusals *r, const struct vmcs_state *s)
@@ -336,6 +335,7 @@ static void check_host_size(struct refusals *r, const struct vmcs_state *s, cons
 	r->section = "Checks Related to Address-Space Size";
 	if (!(s->exit & EXIT_HOST_64)) {
 		refuse_if(r, true, "host address-space size", s->exit, "must be 1 in IA-32e mode");
+		refuse_if(r, s->entry & ENTRY_IA32E, "IA-32e mode guest", s->entry, "needs host address-space size");
 		return;
 	}
 	refuse_if(r, !(h->cr4 & CR4_PAE), "host CR4", h->cr4, "PAE must be 1 with host address-space size");
