@@ -5,7 +5,10 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import struct
+import subprocess
+import unittest
 
 from support import ENV, GOOD, LINUX_XML, REFUSED, TOP, USAGE, ToolTest, image, kernel, read
 
@@ -35,6 +38,30 @@ def events_of(log):
         events.append((pcr, text.decode()))
         at += 50 + size
     return events
+
+
+def align(n, to):
+    return -(-n // to) * to
+
+
+def image2(xml, files, security=0, sign=()):
+    """A version 2 image, written from docs/image-format.md alone. sign: functions from manifest to (key id, r, s)."""
+    chunk = 2 << 20
+    head = 64 + len(xml) + -len(xml) % 8 + 64 * len(files)
+    lists = [b"".join(hashlib.sha256(f[i:i + chunk]).digest() for i in range(0, len(f), chunk)) for f in files]
+    stored = b"".join(x for x in lists if len(x) > 32)
+    table, data, at = b"", b"", align(head + len(stored), 4096)
+    start = at
+    for f, x in zip(files, lists):
+        table += struct.pack("<QQ16x", at, len(f)) + hashlib.sha256(x if len(x) > 32 else f).digest()
+        data += f + bytes(-len(f) % 4096)
+        at = align(at + len(f), 4096)
+    manifest = struct.pack("<5s3BQQQQ24x", b"v3vee", 0, 0, 2, at, len(xml), len(files), security)
+    manifest += xml + bytes(-len(xml) % 8) + table
+    records = sorted(b"".join(s(manifest)) for s in sign)
+    seal = b"v3seal\0\2" + hashlib.sha256(manifest).digest() + struct.pack("<Q16x", len(records))
+    seal += b"".join(struct.pack("<Q24x", 1) + r for r in records)
+    return (manifest + stored).ljust(start, b"\0") + data + seal, sha(manifest)
 
 
 class Measure(ToolTest):
@@ -216,3 +243,113 @@ class Measure(ToolTest):
             start = re.match(r"`([a-z ]+)", row).group(1)
             self.assertTrue(text.startswith(start), (text, row))
         self.assertIn("`vouch boot NAME: memory=MIB cores=N cmdline=LINE`", words[3][1])
+
+
+XML2 = (b'<vm class="PC" name="demo"><memory>64</memory><cores count="1"/><files><file id="k" index="0"/>'
+        b'<file id="i" index="1"/></files><boot kernel="k" initrd="i" cmdline="quiet"/></vm>')
+ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+
+
+@unittest.skipUnless(shutil.which("dtc") and shutil.which("openssl"), "needs dtc and openssl")
+class Version2(ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.files = [kernel(), b"initrd" * 500000]
+        for name in "abc":
+            self.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", name)
+            self.openssl("pkey", "-in", name, "-pubout", "-out", name + ".pub")
+
+    def openssl(self, *argv, data=None):
+        return subprocess.run(["openssl", *argv], cwd=self.dir, input=data, check=True, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+
+    def signer(self, name):
+        def sign(manifest):
+            der = self.openssl("dgst", "-sha256", "-sign", name, data=manifest)
+            r = int.from_bytes(der[4:4 + der[3]], "big")
+            s = int.from_bytes(der[4 + der[3] + 2:], "big")
+            key_id = hashlib.sha256(self.openssl("pkey", "-in", name, "-pubout", "-outform", "DER")).digest()
+            return key_id, r.to_bytes(32, "big"), min(s, ORDER - s).to_bytes(32, "big")
+        return sign
+
+    def put_image(self, name="x.img", security=3, sign="", xml=XML2):
+        data, digest = image2(xml, self.files, security, [self.signer(n) for n in sign])
+        self.put(name, data)
+        return digest
+
+    def put_policy(self, keys='a { key-file = "a.pub"; guests = "demo"; least-security-version = <3>; };', rest=""):
+        self.put("p.dts", '/dts-v1/; / { compatible = "vouch,policy"; version = <1>; keys { %s }; %s };' % (keys, rest))
+        self.expect(self.vouch("policy", "compile", "-o", "p.dtb", "p.dts"), GOOD)
+
+    def refused(self, text):
+        done = self.expect(self.vouch("measure", "-p", "p.dtb", "x.img"), REFUSED, "x.img: refused: " + text)
+        self.assertEqual(done.stdout, "")
+
+    def allowed(self, verdict):
+        done = self.expect(self.vouch("measure", "--json", "-p", "p.dtb", "x.img"), GOOD)
+        got = json.loads(done.stdout)
+        self.assertEqual(got["guests"][0]["verdict"], verdict)
+        return got
+
+    def test_digests(self):
+        digest = self.put_image(sign="ab")
+        got = json.loads(self.expect(self.vouch("measure", "--json", "x.img"), GOOD).stdout)
+        self.assertEqual(got["guests"][0], {
+            "file": "x.img", "name": "demo", "verdict": "allowed: sha256", "image": digest,
+            "kernel": sha(self.files[0]), "initrd": sha(self.files[1]),
+            "tao": ".CustomVM([%s], [%s])" % (sha(self.files[0]), sha(self.files[1])),
+            "tao_image": ".CustomVM([%s], [%s]).VouchImage([%s])" % (sha(self.files[0]), sha(self.files[1]), digest)})
+        self.assertIn(".VouchImage([%s])" % digest, got["events"][2]["text"])
+        # Who signed is not part of what was measured.
+        self.assertEqual(self.put_image(sign=""), digest)
+        self.assertEqual(json.loads(self.vouch("measure", "--json", "x.img").stdout), got)
+        self.assertNotEqual(self.put_image(security=4), digest)
+
+    def test_signatures(self):
+        self.put_policy()
+        self.put_image(sign="a")
+        self.allowed("allowed: signed by key a")
+        self.put_image(sign="cba")
+        self.allowed("allowed: signed by key a")
+        self.put_image(sign="")
+        self.refused("the image is not signed: signed is demanded")
+        self.put_image(sign="b")
+        self.refused("no trusted key signed the image: 1 signature by others")
+        self.put_image(sign="a", security=2)
+        self.refused("security version too low: 2, key a demands 3")
+        self.put_image(sign="a", xml=XML2.replace(b'"demo"', b'"other"'))
+        self.refused("the key may not sign for this guest: key a, guest other")
+        self.put_image(sign="a", xml=XML2.replace(b' name="demo"', b""))
+        self.refused("the image does not name its guest: vm@name is needed")
+        self.put_policy('a { key-file = "a.pub"; guests = "demo"; least-security-version = <9>; };'
+                        ' b { key-file = "b.pub"; guests = "*"; };')
+        self.put_image(sign="ab")
+        self.allowed("allowed: signed by key b")
+
+    def test_wrong_signature_of_a_trusted_key(self):
+        self.put_policy()
+        self.put_image(sign="a")
+        good = read(self.path("x.img"))
+        for at in (-1, -33, -40):
+            bad = bytearray(good)
+            bad[at] ^= 1
+            self.put("x.img", bytes(bad))
+            done = self.vouch("measure", "-p", "p.dtb", "x.img")
+            self.expect(done, REFUSED, "x.img: refused: ", "signature by a trusted key does not verify")
+
+    def test_expected_digest(self):
+        digest = self.put_image(sign="a")
+        self.put_policy(rest="guests { demo { digests = [%s]; }; };" % digest)
+        self.allowed("allowed: signed by key a")
+        self.put_image(sign="a", security=4)
+        self.refused("digest is none of those expected: guest demo")
+
+    def test_changed_bytes(self):
+        self.put_policy()
+        self.put_image(sign="a")
+        good = read(self.path("x.img"))
+        for at in (32, 70, 4096, 2500000):
+            bad = bytearray(good)
+            bad[at] ^= 1
+            self.put("x.img", bytes(bad))
+            self.expect(self.vouch("measure", "x.img"), REFUSED, "x.img: refused: ")
