@@ -46,7 +46,8 @@ static void a_modern_cpu_gets_what_vouch_wants(void **ctx)
 	assert_int_equal(ctl.pin, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI);
 	assert_int_equal(ctl.cpu, 0x04006172u | CPU_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_RDPMC | CPU_CR8_LOAD |
 				  CPU_CR8_STORE | CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MONITOR | CPU_SECONDARY);
-	assert_int_equal(ctl.cpu2, CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_WBINVD);
+	assert_int_equal(ctl.cpu2, CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_WBINVD |
+				   CPU2_PLE);
 	assert_int_equal(ctl.exit, 0x36dfb | EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
 				   EXIT_SAVE_EFER | EXIT_LOAD_EFER);
 	assert_int_equal(ctl.entry, 0x11fb | ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
@@ -137,7 +138,8 @@ static void forced_controls_are_refused(void **ctx)
 	c.cpu.must = 0x04006172 | CPU_CR3_STORE;
 	assert_non_null(strstr(refusal(&c), "\"CR3-store exiting\""));
 	for (unsigned int bit = 0; bit < 32; bit++) {
-		const uint32_t fine = CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_WBINVD | CPU2_ENCLS;
+		const uint32_t fine = CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_WBINVD | CPU2_ENCLS |
+				      CPU2_PLE;
 
 		c = skylake();
 		c.cpu2.must = 1u << bit;
@@ -174,6 +176,35 @@ static void a_vpid_is_used_only_with_a_way_to_flush_it(void **ctx)
 	assert_int_equal(ctl.cpu2 & CPU2_VPID, 0);
 }
 
+static void features_are_left_out_by_name(void **ctx)
+{
+	static const struct { uint32_t off; const char *text; } rows[] = {
+		{ 0, " vpid ple ept-ad" },
+		{ FEATURE_VPID, " ple ept-ad" },
+		{ FEATURE_PLE, " vpid ept-ad" },
+		{ FEATURE_EPT_AD, " vpid ple" },
+		{ ~0u, " none" },
+	};
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct vmx_cpu c = { .caps = skylake() };
+		const char *why;
+		char text[48];
+
+		assert_true(vmx_controls_pick(&c.caps, rows[i].off, &c.ctl, &why));
+		c.eptp_bits = vmx_eptp_bits(&c.caps, rows[i].off);
+		vmx_features_text(&c, text, sizeof(text));
+		assert_string_equal(text, rows[i].text);
+		assert_int_equal(c.eptp_bits, rows[i].off & FEATURE_EPT_AD ? 0x1e : 0x5e);
+	}
+	/* Nor used where the CPU has none. */
+	struct vmx_caps poor = skylake();
+
+	poor.ept_vpid &= ~(1ull << 21);
+	assert_int_equal(vmx_eptp_bits(&poor, 0), 0x1e);
+}
+
 static void poor_ept_is_refused(void **ctx)
 {
 	struct vmx_caps c = skylake();
@@ -191,6 +222,18 @@ static void poor_ept_is_refused(void **ctx)
 	assert_null(vmx_ept_refusal(&c));
 }
 
+static void firmware_has_the_first_word(void **ctx)
+{
+	(void)ctx;
+	assert_null(vmx_firmware_refusal(0));           /* nothing locked: Vouch switches it on */
+	assert_null(vmx_firmware_refusal(4));
+	assert_null(vmx_firmware_refusal(5));
+	assert_null(vmx_firmware_refusal(7));
+	assert_non_null(strstr(vmx_firmware_refusal(1), "'Intel Virtualization Technology'"));
+	assert_non_null(strstr(vmx_firmware_refusal(3), "TXT only"));
+	assert_non_null(strstr(vmx_firmware_refusal(0xff01), "locked"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,7 +242,9 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(forced_controls_are_refused),
 		cmocka_unit_test(a_vpid_is_used_only_with_a_way_to_flush_it),
+		cmocka_unit_test(features_are_left_out_by_name),
 		cmocka_unit_test(poor_ept_is_refused),
+		cmocka_unit_test(firmware_has_the_first_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

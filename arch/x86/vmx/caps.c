@@ -5,6 +5,8 @@
  */
 #include "arch/x86/vmx/vmx.h"
 
+#include <stdio.h>
+
 #include <vouch/options.h>
 
 #include "arch/x86/cpu/asm.h"
@@ -30,6 +32,18 @@
 #define BASIC_TYPE(b)     ((b) >> 50 & 15)
 #define BASIC_TYPE_WB     6u
 #define BASIC_TRUE_CTLS   (1ull << 55)
+
+/* SDM 3C "Enabling and Entering VMX Operation": firmware decides, and its lock holds until the next reset. */
+const char *vmx_firmware_refusal(uint64_t feature_control)
+{
+	if (!(feature_control & FEATURE_CONTROL_LOCK) || (feature_control & FEATURE_CONTROL_VMX))
+		return NULL;
+	return feature_control & FEATURE_CONTROL_IN_SMX ?
+		"firmware allows VT-x under Intel TXT only (IA32_FEATURE_CONTROL): enable 'Intel Virtualization Technology' "
+		"or disable 'Trusted Execution Technology' in the BIOS set-up" :
+		"firmware has switched VT-x off and locked it (IA32_FEATURE_CONTROL): enable 'Intel Virtualization "
+		"Technology' ('VT-x', 'VMX') in the BIOS set-up, then switch the machine off and on";
+}
 
 static struct vmx_ctl ctl_read(uint32_t msr)
 {
@@ -109,6 +123,7 @@ static const struct control controls[] = {
 	{ CPU2, IF_THERE, CPU2_RDTSCP, 0, NULL },
 	{ CPU2, IF_THERE, CPU2_WBINVD, 0, NULL },
 	{ CPU2, IF_THERE, CPU2_ENCLS, 0, NULL },
+	{ CPU2, IF_THERE, CPU2_PLE, FEATURE_PLE, NULL },
 
 	{ EXIT, ON, EXIT_SAVE_DEBUG, 0, LACKS("Save debug controls") },
 	{ EXIT, ON, EXIT_HOST_64, 0, LACKS("Host address-space size") },
@@ -136,6 +151,12 @@ static const uint32_t default1[WORDS] = {
 #define CAP_INVVPID_ALL     (1ull << 42)
 #define CAP_WALK_4          (1ull << 6)
 #define CAP_TYPE_WB         (1ull << 14)
+#define CAP_AD              (1ull << 21)
+
+/* EPTP: SDM 3C table "Format of Extended-Page-Table Pointer". */
+#define EPTP_WB     6ull
+#define EPTP_WALK_4 (3ull << 3)
+#define EPTP_AD     (1ull << 6)
 
 /* VPIDs are of use only if what they hold can be flushed, all of it at least. */
 static bool usable(const struct vmx_caps *c, const struct control *r)
@@ -184,4 +205,16 @@ const char *vmx_ept_refusal(const struct vmx_caps *c)
 	if (!(c->ept_vpid & CAP_INVEPT) || !(c->ept_vpid & (CAP_INVEPT_SINGLE | CAP_INVEPT_ALL)))
 		return "this CPU's VT-x has no INVEPT, which Vouch needs: use a newer CPU";
 	return NULL;
+}
+
+uint64_t vmx_eptp_bits(const struct vmx_caps *c, uint32_t off)
+{
+	return EPTP_WB | EPTP_WALK_4 | ((c->ept_vpid & CAP_AD) && !(off & FEATURE_EPT_AD) ? EPTP_AD : 0);
+}
+
+void vmx_features_text(const struct vmx_cpu *c, char *dst, size_t size)
+{
+	snprintf(dst, size, "%s%s%s%s", c->ctl.cpu2 & CPU2_VPID ? " vpid" : "", c->ctl.cpu2 & CPU2_PLE ? " ple" : "",
+		 c->eptp_bits & EPTP_AD ? " ept-ad" : "",
+		 c->ctl.cpu2 & (CPU2_VPID | CPU2_PLE) || c->eptp_bits & EPTP_AD ? "" : " none");
 }

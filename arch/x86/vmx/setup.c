@@ -16,23 +16,19 @@
 #include "arch/x86/mm/nested.h"
 
 #define CPUID_ECX_VMX          (1u << 5)      /* leaf 1 */
-#define MSR_FEATURE_CONTROL    0x3au
-#define FEATURE_CONTROL_LOCK   (1ull << 0)
-#define FEATURE_CONTROL_IN_SMX (1ull << 1)
-#define FEATURE_CONTROL_VMX    (1ull << 2)    /* VMX outside SMX operation */
+#define MSR_FEATURE_CONTROL    0x3au          /* IA32_FEATURE_CONTROL */
 
-#define CAP_AD                 (1ull << 21)   /* IA32_VMX_EPT_VPID_CAP */
-#define CAP_INVEPT_SINGLE      (1ull << 25)
+#define CAP_INVEPT_SINGLE      (1ull << 25)   /* IA32_VMX_EPT_VPID_CAP */
 #define CAP_INVVPID_SINGLE     (1ull << 41)
-
-/* EPTP: SDM 3C table "Format of Extended-Page-Table Pointer". */
-#define EPTP_WB     6ull
-#define EPTP_WALK_4 (3ull << 3)
-#define EPTP_AD     (1ull << 6)
 
 #define VPID_LIMIT 0x10000u
 #define LINK_NONE  UINT64_MAX
 #define PAT_RESET  0x0007040600070406ull
+
+/* TSC ticks between two PAUSEs of one loop at most, and how long a loop goes on before it exits: it may be waiting for a
+ * lock (SDM 3C "PAUSE-loop exiting"). */
+#define PLE_GAP    128u
+#define PLE_WINDOW 4096u
 
 const uint32_t vmx_live_msrs[VMX_LIVE_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS_BASE, MSR_TSC_AUX };
 
@@ -66,55 +62,32 @@ failed:
 	panic("VMPTRLD failed");
 }
 
-/* SDM 3C "Enabling and Entering VMX Operation": firmware decides, and its lock holds until the next reset. */
-static const char *firmware_refusal(void)
-{
-	uint64_t fc = 0;
-
-	if (!msr_read_safe(MSR_FEATURE_CONTROL, &fc) || !(fc & FEATURE_CONTROL_LOCK) || (fc & FEATURE_CONTROL_VMX))
-		return NULL;
-	return fc & FEATURE_CONTROL_IN_SMX ?
-		"firmware allows VT-x under Intel TXT only (IA32_FEATURE_CONTROL): enable 'Intel Virtualization Technology' "
-		"or disable 'Trusted Execution Technology' in the BIOS set-up" :
-		"firmware has switched VT-x off and locked it (IA32_FEATURE_CONTROL): enable 'Intel Virtualization "
-		"Technology' ('VT-x', 'VMX') in the BIOS set-up, then switch the machine off and on";
-}
-
-static bool pick(const struct vmx_caps *c, struct vmx_controls *ctl, const char **why)
-{
-	return vmx_controls_pick(c, this_cpu()->host->options.features_off, ctl, why);
-}
-
 const char *vmx_probe(void)
 {
 	struct vmx_controls ctl;
+	const char *why = NULL;
 	struct vmx_caps c;
-	const char *why;
+	uint64_t fc;
 
 	if (!(cpuid_leaf(1, 0).ecx & CPUID_ECX_VMX))
 		return "this CPU has no Intel VT-x (VMX): use a machine that has, or give the virtual CPU the feature 'vmx'";
-	why = firmware_refusal();
+	/* Not every emulator has the MSR: without it nothing is switched off. */
+	if (msr_read_safe(MSR_FEATURE_CONTROL, &fc))
+		why = vmx_firmware_refusal(fc);
 	if (why)
 		return why;
 	vmx_caps_read(&c);
-	if (!pick(&c, &ctl, &why))
+	if (!vmx_controls_pick(&c, this_cpu()->host->options.features_off, &ctl, &why))
 		return why;
 	if (policy_has_tsc_aux() && !(ctl.cpu2 & CPU2_RDTSCP))
-		return "this CPU's VT-x has no \"Enable RDTSCP\", though the CPU has RDTSCP: take that feature from the virtual "
-		       "CPU, or use a newer CPU";
+		return "this CPU's VT-x has no \"Enable RDTSCP\", though the CPU has RDTSCP or RDPID: take these from the "
+		       "virtual CPU, or use a newer CPU";
 	if (!c.vmcs_wb)
 		return "this CPU's VT-x wants its VMCS uncached: use a newer CPU";
 	/* SDM 3D "VMX-Fixed Bits in CR0" and "... in CR4" (A.7, A.8): Vouch runs with these set. */
 	if ((cr0_read() & ~c.cr0_fixed1) || (cr4_read() & ~c.cr4_fixed1))
 		return "this CPU's VT-x forbids a bit of CR0 or CR4 that Vouch runs with: use a newer CPU";
 	return vmx_ept_refusal(&c);
-}
-
-static void log_caps(const struct vmx_caps *c, const struct vmx_controls *ctl)
-{
-	log_info("VMX on: VPID %s, EPT accessed and dirty bits %s, RDTSCP %s, WBINVD exits %s",
-		 ctl->cpu2 & CPU2_VPID ? "yes" : "no", c->ept_vpid & CAP_AD ? "yes" : "no",
-		 ctl->cpu2 & CPU2_RDTSCP ? "yes" : "no", ctl->cpu2 & CPU2_WBINVD ? "yes" : "no");
 }
 
 /* Control registers and MSR as VMXON wants them, then VMXON itself. */
@@ -135,9 +108,10 @@ static bool switch_on(const struct vmx_cpu *c)
 
 int vmx_cpu_enable(struct pcpu *p)
 {
-	struct vmx_controls ctl;
+	uint32_t off = p->host->options.features_off;
 	struct vmx_cpu *c;
 	const char *why;
+	char uses[48];
 	hpa_t page;
 
 	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &page))
@@ -146,16 +120,14 @@ int vmx_cpu_enable(struct pcpu *p)
 	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &c->vmxon))
 		goto no_vmxon;
 	vmx_caps_read(&c->caps);
-	if (!pick(&c->caps, &ctl, &why) || !switch_on(c))
+	if (!vmx_controls_pick(&c->caps, off, &c->ctl, &why) || !switch_on(c))
 		goto failed;
-	c->ctl = ctl;
-	c->eptp_bits = EPTP_WB | EPTP_WALK_4;
-	if ((c->caps.ept_vpid & CAP_AD) && !(p->host->options.features_off & FEATURE_EPT_AD))
-		c->eptp_bits |= EPTP_AD;
+	c->eptp_bits = vmx_eptp_bits(&c->caps, off);
 	c->invept_single = c->caps.ept_vpid & CAP_INVEPT_SINGLE;
-	tlb_ids_init(&c->ids, 1, ctl.cpu2 & CPU2_VPID ? VPID_LIMIT : 0, c->caps.ept_vpid & CAP_INVVPID_SINGLE);
+	tlb_ids_init(&c->ids, 1, c->ctl.cpu2 & CPU2_VPID ? VPID_LIMIT : 0, c->caps.ept_vpid & CAP_INVVPID_SINGLE);
 	p->hvm = c;
-	log_caps(&c->caps, &ctl);
+	vmx_features_text(c, uses, sizeof(uses));
+	log_info("VMX on: features used:%s", uses);
 	return 0;
 failed:
 	page_put(&p->host->pages, c->vmxon, PAGE_ORDER_4K);
@@ -275,6 +247,10 @@ static void write_controls(struct vcpu *v, const struct vmx_cpu *c)
 	vmcs_write(VMCS_MSR_BITMAP, hw->msr_bitmap.v);
 	vmcs_write(VMCS_TSC_OFFSET, v->vm->clock.tsc_offset);
 	vmcs_write(VMCS_EPTP, hw->eptp);
+	if (hw->ctl.cpu2 & CPU2_PLE) {
+		vmcs_write(VMCS_PLE_GAP, PLE_GAP);
+		vmcs_write(VMCS_PLE_WINDOW, PLE_WINDOW);
+	}
 	if (hw->ctl.cpu2 & CPU2_ENCLS)
 		vmcs_write(VMCS_ENCLS_EXIT_BITMAP, UINT64_MAX);
 }

@@ -350,7 +350,7 @@ __noreturn void vmcs_failed(enum vmcs_field f);
 
 static inline uint64_t vmcs_read(enum vmcs_field f)
 {
-	uint64_t val;
+	uint64_t val = 0;             /* a start value only for tools that see no output of an asm goto */
 
 	__asm__ goto volatile("vmread %1, %0; jbe %l2" : "=r"(val) : "r"((uint64_t)f) : "cc" : failed);
 	return val;

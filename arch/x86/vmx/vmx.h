@@ -88,15 +88,26 @@ void vmx_host_idle(void);
 /* entry.S: an NMI ended the guest's run: has the host's handler run, whose IRET lets NMIs in again. */
 void vmx_host_nmi(void);
 
+/* IA32_FEATURE_CONTROL: SDM 4 "IA-32 Architectural MSRs". */
+#define FEATURE_CONTROL_LOCK   (1ull << 0)
+#define FEATURE_CONTROL_IN_SMX (1ull << 1)
+#define FEATURE_CONTROL_VMX    (1ull << 2)    /* outside SMX operation */
+
 /* caps.c */
+/* NULL, or that firmware has switched VT-x off for good, and what to change in its set-up. */
+const char *vmx_firmware_refusal(uint64_t feature_control);
 void vmx_caps_read(struct vmx_caps *c);
 /*
  * The controls of a guest on this CPU, features in off (FEATURE_*) left out. False if the CPU lacks one that Vouch needs,
  * or forces one on it: *why says so, and names it as the manual does.
  */
 bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_controls *out, const char **why);
-/* NULL, or why EPT or VPID as this CPU has them will not do. */
+/* NULL, or why EPT as this CPU has it will not do. */
 const char *vmx_ept_refusal(const struct vmx_caps *c);
+/* An EPTP but for the root's address, features in off left out. */
+uint64_t vmx_eptp_bits(const struct vmx_caps *c, uint32_t off);
+/* The FEATURE_* in use, by their names as an option. Always terminates dst. */
+void vmx_features_text(const struct vmx_cpu *c, char *dst, size_t size);
 
 /* setup.c */
 const char *vmx_probe(void);
