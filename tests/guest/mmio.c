@@ -386,6 +386,112 @@ static void check_lapic(void)
 	lapic_write(APIC_TMICT, 0);
 }
 
+/*
+ * SDM 3A "The Local APIC Block Diagram": registers are reached by aligned doublewords; anything else is undefined. What
+ * comes back may then be the register, or nothing, but no other memory; and the LAPIC goes on.
+ */
+static u64 narrow_read(u64 where, unsigned int size)
+{
+	u64 v = 0;
+
+	switch (size) {
+	case 1: asm volatile("movb (%1), %%al" : "+a"(v) : "r"(where)); break;
+	case 2: asm volatile("movw (%1), %%ax" : "+a"(v) : "r"(where)); break;
+	case 4: asm volatile("movl (%1), %%eax" : "=a"(v) : "r"(where)); break;
+	default: asm volatile("movq (%1), %0" : "=a"(v) : "r"(where)); break;
+	}
+	return v;
+}
+
+static void narrow_write(u64 where, unsigned int size, u64 v)
+{
+	switch (size) {
+	case 1: asm volatile("movb %b0, (%1)" :: "q"(v), "r"(where) : "memory"); break;
+	case 2: asm volatile("movw %w0, (%1)" :: "r"(v), "r"(where) : "memory"); break;
+	case 4: asm volatile("movl %k0, (%1)" :: "r"(v), "r"(where) : "memory"); break;
+	default: asm volatile("movq %0, (%1)" :: "r"(v), "r"(where) : "memory"); break;
+	}
+}
+
+static bool is_aligned_dword(unsigned int offset, unsigned int size)
+{
+	return size == 4 && offset == 0;
+}
+
+static bool is_byte_of(u32 value, u8 byte)
+{
+	return (u8)value == byte || (u8)(value >> 8) == byte || (u8)(value >> 16) == byte || value >> 24 == byte;
+}
+
+static void check_narrow_reads(u32 reg)
+{
+	u32 value = lapic_read(reg);
+	unsigned int size, offset, i;
+	bool own = true, exact = true;
+
+	for (size = 1; size <= 8; size *= 2)
+		for (offset = 0; offset < 16; offset++) {
+			u64 got = narrow_read(LAPIC + reg + offset, size);
+
+			for (i = 0; i < size; i++) {
+				u8 byte = (u8)(got >> (8 * i)), there = offset + i < 4 ? (u8)(value >> (8 * (offset + i))) : 0;
+
+				/* What lies beyond the sixteen bytes is the next register's business. */
+				own = own && (offset + i >= 16 || is_byte_of(value, byte) || !byte || byte == 0xff);
+				exact = exact && (offset + size > 4 || byte == there);
+			}
+		}
+	report(own, "LAPIC register %x in all widths: itself or nothing", reg);
+	report_vouch(exact, "within its four bytes, itself");
+}
+
+static void check_narrow_writes(u32 reg, u32 mask)
+{
+	u32 old = 0x5a5a5a5a & mask, now;
+	unsigned int size, offset;
+	bool kept = true, works = true;
+
+	for (size = 1; size <= 8; size *= 2)
+		for (offset = 0; offset < 16; offset++) {
+			if (is_aligned_dword(offset, size))
+				continue;
+			lapic_write(reg, old);
+			narrow_write(LAPIC + reg + offset, size, 0xa3a3a3a3a3a3a3a3ull);
+			now = lapic_read(reg);
+			kept = kept && now == (offset == 0 && size == 8 ? now : old);
+			lapic_write(reg, 0x33333333 & mask);
+			works = works && lapic_read(reg) == (0x33333333 & mask);
+		}
+	lapic_write(reg, 0);
+	report(works, "LAPIC register %x works after writes in all widths", reg);
+	report_vouch(kept, "which it refuses, but for the doubleword");
+}
+
+static void check_lapic_widths(void)
+{
+	static const u32 read[] = { APIC_ID, APIC_VERSION, APIC_TPR, APIC_PPR, APIC_LDR, APIC_DFR, APIC_SVR, APIC_ISR, APIC_ICR,
+				    APIC_LVTT, APIC_TMICT, APIC_TDCR };
+	u32 svr = lapic_read(APIC_SVR), version = lapic_read(APIC_VERSION);
+	unsigned int i;
+
+	lapic_write(APIC_TMICT, 0x12345678);
+	for (i = 0; i < ARRAY_SIZE(read); i++)
+		check_narrow_reads(read[i]);
+	check_narrow_writes(APIC_TPR, 0xff);
+	check_narrow_writes(APIC_LDR, 0xff000000);
+	check_narrow_writes(APIC_TMICT, 0xffffffff);
+	movs(ram, at(LAPIC), 4096);
+	report(lapic_read(APIC_VERSION) == version && lapic_read(APIC_SVR) == svr, "REP MOVSB of the whole LAPIC does it no harm");
+	if (expect_vouch) {
+		movs(at(LAPIC), ram, 4096);
+		stos_qwords(at(LAPIC + 0x104), ~0ull, 100);
+		report(lapic_read(APIC_VERSION) == version && lapic_read(APIC_SVR) == svr && !lapic_read(APIC_ISR),
+		       "nor do bytes and quadwords written all over it");
+	}
+	lapic_write(APIC_ESR, 0);
+	lapic_on();
+}
+
 void test_main(void)
 {
 	unsigned int i;
@@ -395,6 +501,7 @@ void test_main(void)
 	nobody = *(volatile u8 *)at(NOBODY);
 	report_vouch(nobody == 0xff, "addresses of nobody read as ones");
 	check_lapic();
+	check_lapic_widths();
 	check_ioapic();
 	for (i = 0; i < ARRAY_SIZE(forms); i++)
 		check_form(&forms[i]);
