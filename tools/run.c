@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `vouch run`: boots Vouch and images in QEMU, the guest's console on this terminal. KVM is used where it can lend
- * SVM to Vouch, else QEMU's own emulation of an EPYC.
+ * `vouch run`: boots Vouch and images in QEMU or Bochs, the guest's console on this terminal. In QEMU KVM is used where
+ * it can lend SVM to Vouch, else QEMU's own emulation of an EPYC.
  */
 #include "commands.h"
 
+#include "bochs.h"
 #include "common/cleanup.h"
 #include "common/cli.h"
 #include "common/opened.h"
@@ -28,18 +29,22 @@
 
 static const char help[] =
 	"Usage: vouch run [OPTION]... IMG...\n"
-	"Boot Vouch and the images in QEMU; the guest's console is this terminal.\n"
-	"Ctrl-A X ends QEMU, Ctrl-A H shows its other keys.\n\n"
+	"Boot Vouch and the images in an emulator; the guest's console is this terminal.\n"
+	"Ctrl-A X ends the emulator, Ctrl-A H shows its other keys.\n\n"
+	"  -e, --emulator=NAME    qemu (default) or bochs, which has Intel's VT-x but is slow\n"
+	"  -u, --cpu=MODEL        CPU model of the emulator; default in Bochs: " BOCHS_MODEL "\n"
 	"  -n, --cpus=N           physical CPUs of the machine (default 1)\n"
 	"  -m, --memory=MiB       memory of the machine; default: what the guests and images need, and 512\n"
 	"  -c, --cmdline=STR      options of Vouch; default: end=poweroff\n"
-	"  -a, --accel=NAME       auto (default: kvm if it has nested SVM, else tcg), kvm or tcg\n"
+	"  -a, --accel=NAME       of QEMU: auto (default: kvm if it has nested SVM, else tcg), kvm or tcg\n"
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
-	"  -d, --dry-run          print QEMU's command line instead; ISO stands for the temporary ISO\n"
+	"  -d, --dry-run          print the emulator's command line instead; ISO stands for the temporary ISO\n"
 	"  -h, --help             show this and exit\n"
 	"  -V, --version          show the version of vouch and exit\n";
 
 static const struct option options[] = {
+	{ "emulator", required_argument, NULL, 'e' },
+	{ "cpu", required_argument, NULL, 'u' },
 	{ "cpus", required_argument, NULL, 'n' },
 	{ "memory", required_argument, NULL, 'm' },
 	{ "cmdline", required_argument, NULL, 'c' },
@@ -56,7 +61,8 @@ enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 struct run {
 	uint64_t cpus, memory_mib;    /* 0 MiB: not given */
 	enum accel accel;
-	bool dry;
+	const char *cpu;              /* NULL: not given */
+	bool bochs, dry;
 	struct mkiso iso;
 };
 
@@ -123,14 +129,14 @@ static void show(char *const argv[])
 		printf("%s%s", *argv, argv[1] ? " " : "\n");
 }
 
-static int start(const struct run *r, const char *iso)
+static int start_qemu(const struct run *r, const char *iso)
 {
 	bool kvm = r->accel == ACCEL_KVM || (r->accel == ACCEL_AUTO && kvm_usable());
 	char *cpus = cli_asprintf("%llu", (unsigned long long)r->cpus);
 	char *memory = cli_asprintf("%lluM", (unsigned long long)r->memory_mib);
-	char *path = cli_strdup(iso);
+	char *path = cli_strdup(iso), *cpu = cli_strdup(r->cpu ? r->cpu : kvm ? "host" : TCG_CPU);
 	char *argv[] = {
-		"qemu-system-x86_64", "-accel", kvm ? "kvm" : "tcg", "-cpu", kvm ? "host" : TCG_CPU, "-smp", cpus,
+		"qemu-system-x86_64", "-accel", kvm ? "kvm" : "tcg", "-cpu", cpu, "-smp", cpus,
 		"-m", memory, "-nodefaults", "-vga", "none", "-display", "none", "-cdrom", path, "-serial", "mon:stdio",
 		"-no-reboot", NULL,
 	};
@@ -147,8 +153,49 @@ static int start(const struct run *r, const char *iso)
 	free(cpus);
 	free(memory);
 	free(path);
+	free(cpu);
 	return status;
 }
+
+/* ------------------------------------------------------------------ Bochs */
+
+static int start_bochs(const struct run *r, int iso)
+{
+	struct bochs b = { .model = r->cpu ? r->cpu : BOCHS_MODEL, .cpus = r->cpus, .memory_mib = r->memory_mib,
+			   .iso = iso };
+
+	if (r->dry) {
+		bochs_show(&b);
+		return cli_finish(CLI_GOOD);
+	}
+	fprintf(stderr, "vouch: starting Bochs (%s, %llu CPU%s, %lluM); Ctrl-A X ends it\n", b.model,
+		(unsigned long long)b.cpus, b.cpus == 1 ? "" : "s", (unsigned long long)b.memory_mib);
+	return bochs_run(&b);
+}
+
+/* What the options say is checked before anything is made. */
+static int check_bochs(const struct run *r)
+{
+	if (r->accel != ACCEL_AUTO) {
+		cli_error("--accel is for QEMU");
+		return cli_usage("run");
+	}
+	if (r->cpu && !bochs_check_model(r->cpu)) {
+		cli_error("'%s' is no name of a CPU model of Bochs; 'bochs-bin --help cpu' lists them", r->cpu);
+		return cli_usage("run");
+	}
+	return CLI_GOOD;
+}
+
+static int check_bochs_memory(const struct run *r)
+{
+	if (r->memory_mib <= BOCHS_MAX_MIB)
+		return CLI_GOOD;
+	cli_error("%llu MiB are more than the %u that Bochs can have", (unsigned long long)r->memory_mib, BOCHS_MAX_MIB);
+	return CLI_ENV;
+}
+
+/* ------------------------------------------------------------------ both */
 
 /* A name for the ISO that no one else has. */
 static char *temporary(void)
@@ -169,11 +216,11 @@ static char *temporary(void)
 	return NULL;
 }
 
-/* The ISO has lost its name before QEMU starts: however QEMU or we end, it does not stay. QEMU inherits fd. */
+/* The ISO has lost its name before the emulator starts: however it or we end, it does not stay. It inherits fd. */
 static int start_nameless(const struct run *r, int fd)
 {
 	char *path = cli_asprintf("/proc/self/fd/%d", fd);
-	int status = start(r, path);
+	int status = r->bochs ? start_bochs(r, fd) : start_qemu(r, path);
 
 	free(path);
 	close(fd);
@@ -226,9 +273,23 @@ static int take_accel(const char *text, enum accel *accel)
 	return cli_usage("run");
 }
 
+static int take_emulator(const char *text, bool *bochs)
+{
+	*bochs = strcmp(text, "bochs") == 0;
+	if (*bochs || strcmp(text, "qemu") == 0)
+		return CLI_GO_ON;
+	cli_error("emulator '%s' is none of qemu, bochs", text);
+	return cli_usage("run");
+}
+
 static int take_option(int option, struct run *r)
 {
 	switch (option) {
+	case 'e':
+		return take_emulator(optarg, &r->bochs);
+	case 'u':
+		r->cpu = optarg;
+		return CLI_GO_ON;
 	case 'n':
 		return take_number(optarg, "number of CPUs", MAX_CPUS, &r->cpus);
 	case 'm':
@@ -254,7 +315,7 @@ int command_run(int argc, char **argv)
 	struct run r = { .cpus = 1, .iso = { .cmdline = "end=poweroff" } };
 	int option, status = CLI_GO_ON;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "n:m:c:a:H:dhV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "e:u:n:m:c:a:H:dhV", options, NULL)) != -1)
 		status = take_option(option, &r);
 	if (status != CLI_GO_ON)
 		return status;
@@ -263,10 +324,14 @@ int command_run(int argc, char **argv)
 		cli_error("no image given");
 		return cli_usage("run");
 	}
-	status = decide_memory(&r);
-	if (status == CLI_GOOD && r.dry)
-		return start(&r, "ISO");
+	status = r.bochs ? check_bochs(&r) : CLI_GOOD;
 	if (status == CLI_GOOD)
-		status = spawn_need("qemu-system-x86_64", "qemu-system-x86");
+		status = decide_memory(&r);
+	if (status == CLI_GOOD && r.bochs)
+		status = check_bochs_memory(&r);
+	if (status == CLI_GOOD && r.dry)
+		return r.bochs ? start_bochs(&r, -1) : start_qemu(&r, "ISO");
+	if (status == CLI_GOOD)
+		status = r.bochs ? bochs_need() : spawn_need("qemu-system-x86_64", "qemu-system-x86");
 	return status == CLI_GOOD ? boot(&r) : status;
 }

@@ -16,8 +16,8 @@ from machine import Machine, MachineError
 
 CONFIG = """config_interface: textconfig
 display_library: term
-cpu: model={cpu}, count=1, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
-memory: guest={memory}, host={lent}
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
+memory: guest={memory}, host={memory}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 vga: extension=none
@@ -36,7 +36,7 @@ plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1
 speaker: enabled=0
 pci: enabled=1, chipset=i440fx
 """
-# Instructions in a second of the guest's time: less makes waits shorter, more lets a guest do more before it times out.
+# Instructions in a second of the machine: with fewer its waits are over sooner, with more it does more before a time-out.
 IPS = 20000000
 POWER_OFF = "[ACPI  ] ACPI control: soft power off"
 MESSAGE = "Bochs is exiting with the following message:\n"
@@ -45,15 +45,15 @@ MESSAGE = "Bochs is exiting with the following message:\n"
 class Bochs(Machine):
     what = "Bochs"
 
-    def __init__(self, iso, cpu, memory, folder):
+    def __init__(self, iso, cpu, cpus, memory, folder):
         super().__init__(folder)
         self.log_path = os.path.join(folder, "bochs-log")
         self.screen_fd, self.was_reset, self.conn = None, False, None
         listener = socket.create_server(("127.0.0.1", 0))
         with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(cpu=cpu, ips=IPS, memory=memory, lent=min(int(memory), 2048), iso=iso, port=listener.getsockname()[1],
-                                  cpu_errors="ignore" if cpu == "ryzen" else "report", com2=self.com2_path,
-                                  log=self.log_path))
+            f.write(CONFIG.format(cpu=cpu, cpus=cpus, ips=IPS, memory=memory, iso=iso, com2=self.com2_path,
+                                  port=listener.getsockname()[1], log=self.log_path,
+                                  cpu_errors="ignore" if cpu == "ryzen" else "report"))
         with open(os.path.join(folder, "bochs-rc"), "w", encoding="ascii") as f:
             f.write("c\n")
         argv = ["bochs-bin", "-q", "-f", f"{folder}/bochsrc", "-rc", f"{folder}/bochs-rc"]

@@ -15,12 +15,12 @@ from machine import Machine, MachineError
 class Qemu(Machine):
     what = "QEMU"
 
-    def __init__(self, iso, cpu, memory, extra, folder, firmware="bios", vga="none"):
+    def __init__(self, iso, cpu, cpus, memory, extra, folder, firmware="bios", vga="none"):
         super().__init__(folder)
         self.qmp_path = os.path.join(folder, "qmp")
         if os.path.exists(self.qmp_path):
             os.unlink(self.qmp_path)
-        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-vga", vga,
+        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", cpus, "-m", memory, "-nodefaults", "-vga", vga,
                 "-display", "none", "-no-reboot", "-cdrom", iso,
                 "-serial", "stdio", "-serial", "file:" + self.com2_path,
                 "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra

@@ -324,10 +324,10 @@ class Test:
 
     def start(self, path):
         emulator, cpu = MACHINES[self.on]
-        memory = self.cfg.get("memory", "512")
+        cpu, cpus, memory = self.cfg.get("cpu", cpu), self.cfg.get("cpus", "1"), self.cfg.get("memory", "512")
         if emulator is Bochs:
-            return Bochs(path, cpu, memory, self.folder)
-        return Qemu(path, self.cfg.get("cpu", cpu), memory, shlex.split(self.cfg.get("qemu", "")), self.folder,
+            return Bochs(path, cpu, cpus, memory, self.folder)
+        return Qemu(path, cpu, cpus, memory, shlex.split(self.cfg.get("qemu", "")), self.folder,
                     self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"))
 
     def verdict(self, passed, failed, why, seconds):

@@ -13,6 +13,7 @@
 
 static const char *volatile paths[CLEANUP_MAX];
 static volatile pid_t child;
+static const struct termios *volatile terminal;
 
 static void on_signal(int sig)
 {
@@ -21,6 +22,8 @@ static void on_signal(int sig)
 	for (size_t i = 0; i < CLEANUP_MAX; i++)
 		if (paths[i])
 			unlink(paths[i]);
+	if (terminal)
+		tcsetattr(STDIN_FILENO, TCSANOW, terminal);
 	/* SA_RESETHAND: the second time the default action ends us, with the status the caller expects. */
 	raise(sig);
 }
@@ -63,4 +66,9 @@ void cleanup_forget(const char *path)
 void cleanup_child(pid_t pid)
 {
 	child = pid;
+}
+
+void cleanup_terminal(const struct termios *was)
+{
+	terminal = was;
 }

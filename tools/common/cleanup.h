@@ -4,6 +4,7 @@
 #define VOUCH_TOOLS_CLEANUP_H
 
 #include <sys/types.h>
+#include <termios.h>
 
 /* Installs the handlers (HUP, INT, TERM) and ignores PIPE and XFSZ, whose errors the writers report. */
 void cleanup_init(void);
@@ -14,5 +15,8 @@ void cleanup_forget(const char *path);
 
 /* Also ends this child (SIGTERM) when a signal comes; 0 = none. */
 void cleanup_child(pid_t pid);
+
+/* Also gives standard input these settings back when a signal comes; NULL = none. They must stay valid meanwhile. */
+void cleanup_terminal(const struct termios *was);
 
 #endif

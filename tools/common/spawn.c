@@ -46,6 +46,14 @@ int spawn_need(const char *program, const char *package)
 	return CLI_ENV;
 }
 
+int spawn_need_file(const char *path, const char *package)
+{
+	if (access(path, R_OK) == 0)
+		return CLI_GOOD;
+	cli_error("%s is missing; install the Debian package %s", path, package);
+	return CLI_ENV;
+}
+
 /* In the child. output: where stdout and stderr go, or -1; stdin is then empty. */
 static __noreturn void become(char *const argv[], int output, pid_t parent)
 {
@@ -130,4 +138,41 @@ int spawn_quiet(char *const argv[])
 int spawn_attached(char *const argv[])
 {
 	return judge_end(argv[0], run(argv, -1));
+}
+
+static __noreturn void become_apart(char *const argv[], int errors, pid_t parent)
+{
+	int empty = open("/dev/null", O_RDWR);
+
+	/* KILL: Bochs' display takes TERM and goes on. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || setsid() < 0)
+		_exit(EXIT_NO_EXEC);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	if (empty < 0 || dup2(empty, STDIN_FILENO) < 0 || dup2(empty, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0)
+		_exit(EXIT_NO_EXEC);
+	setenv("TERM", "vt100", 1);
+	execvp(argv[0], argv);
+	_exit(EXIT_NO_EXEC);
+}
+
+pid_t spawn_apart(char *const argv[], int errors)
+{
+	pid_t parent = getpid(), pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		cli_error("%s: cannot run: %s", argv[0], strerror(errno));
+	if (pid == 0)
+		become_apart(argv, errors, parent);
+	return pid;
+}
+
+void spawn_end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
