@@ -21,7 +21,7 @@ size_t tpm_digest_size(uint16_t alg)
 	}
 }
 
-/* TPM 2.0 Part 1 "Extend of a PCR" (17.4). */
+/* TPM 2.0 Part 1 "Extend of a PCR". */
 void pcr_extend(uint8_t pcr[SHA256_LEN], const uint8_t digest[SHA256_LEN])
 {
 	struct sha256 s;
@@ -52,7 +52,7 @@ static void put32(struct eventlog *l, uint32_t v)
 	put(l, &v, sizeof(v));
 }
 
-/* "TCG_EfiSpecIDEvent" (10.2.1.1): for a 64-bit client platform, revision 2.0 of the format, no vendor's words. */
+/* TCG PFP "Specification ID Version Event": for a 64-bit client platform, revision 2.0 of the format, no vendor's words. */
 static void put_spec_id(struct eventlog *l)
 {
 	static const uint8_t platform[] = { 0, 0, 0, 0, /* minor */ 0, /* major */ 2, /* errata */ 0, /* uintn */ 2 };

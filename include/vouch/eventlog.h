@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A TPM 2.0 event log in memory, in the crypto-agile format, and the arithmetic of PCRs. Pure: no TPM is touched.
- * TCG PC Client Platform Firmware Profile "Event Logging" (10).
+ * TCG PFP "Event Logging".
  */
 #ifndef VOUCH_EVENTLOG_H
 #define VOUCH_EVENTLOG_H
 
 #include <vouch/crypto.h>
 
-/* Algorithms by TPM 2.0 Part 2 "TPM_ALG_ID" (6.3). */
+/* TPM 2.0 Part 2 "TPM_ALG_ID". */
 enum { TPM_SHA1 = 0x0004, TPM_SHA256 = 0x000b, TPM_SHA384 = 0x000c, TPM_SHA512 = 0x000d };
 
 #define TPM_PCRS        24
