@@ -252,10 +252,21 @@ static int set_policy(struct prediction *p, const char *path)
 	return status;
 }
 
+static int check_output(const struct request *r, char **paths, size_t count)
+{
+	int status = r->event_log && r->policy ? outfile_check_input(r->event_log, r->policy) : CLI_GOOD;
+
+	for (size_t i = 0; i < count && r->event_log && status == CLI_GOOD; i++)
+		status = outfile_check_input(r->event_log, paths[i]);
+	return status;
+}
+
 static int run(struct prediction *p, const struct request *r, char **paths)
 {
-	int status = set_cmdline(p, r->cmdline);
+	int status = check_output(r, paths, p->guest_count);
 
+	if (status == CLI_GOOD)
+		status = set_cmdline(p, r->cmdline);
 	if (status == CLI_GOOD)
 		status = set_policy(p, r->policy);
 	if (status != CLI_GOOD)

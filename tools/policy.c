@@ -28,14 +28,33 @@ static const struct option options[] = {
 
 /* ------------------------------------------------------------------ compile */
 
+/* Demands that an operator may believe in and that are none. */
+static void warn_of_weakness(const char *source, const struct policy *p)
+{
+	bool pinned = p->guests_listed;
+
+	for (uint32_t i = 0; i < p->guest_count; i++)
+		pinned &= p->guest[i].digest_count > 0;
+	if (p->key_count && p->integrity < INTEGRITY_SIGNED)
+		cli_warn("%s: keys do nothing under integrity = \"%s\"; leave it out or make it \"signed\"", source,
+			 integrity_name(p->integrity));
+	else if (p->integrity < INTEGRITY_SIGNED && !pinned)
+		cli_warn("%s: anyone can make an image that passes: there are neither signatures nor digests for all guests",
+			 source);
+}
+
 static int compile(const char *source, const char *output)
 {
 	struct policy *p = cli_alloc(sizeof(*p));
 	struct bytes tree = { 0 };
-	int status = policy_source_read(source, p);
+	int status = outfile_check_input(output, source);
 
 	if (status == CLI_GOOD)
+		status = policy_source_read(source, p);
+	if (status == CLI_GOOD)
 		status = policy_write(p, &tree);
+	if (status == CLI_GOOD)
+		warn_of_weakness(source, p);
 	if (status == CLI_GOOD)
 		status = outfile_put(output, tree.data, tree.len);
 	bytes_free(&tree);

@@ -230,6 +230,12 @@ class Measure(ToolTest):
         self.expect(self.vouch("measure", "gone.img", "a.img"), ENV, "gone.img: cannot open")
         self.expect(self.vouch("measure", "gone.img", "bad.img"), REFUSED)
         self.expect(self.vouch("measure", "-e", "no/log", "a.img"), ENV, "no/log")
+        os.symlink("a.img", self.path("link"))
+        before = read(self.path("a.img"))
+        self.expect(self.vouch("measure", "-e", "link", "a.img"), USAGE, "a.img: is also the output file")
+        self.compile('integrity = "none";')
+        self.expect(self.vouch("measure", "-e", "p.dtb", "-p", "p.dtb", "a.img"), USAGE, "p.dtb: is also the output")
+        self.assertEqual(read(self.path("a.img")), before)
         self.expect(self.vouch("measure", *["a.img"] * 65), USAGE, "65 images; Vouch takes 64")
         self.expect(self.vouch("measure"), USAGE, "no image given")
 

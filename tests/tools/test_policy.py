@@ -190,11 +190,27 @@ class Policy(ToolTest):
         done = self.vouch("policy", "compile", "-o", "p.dtb", "p.dts", env=dict(os.environ, PATH=self.dir))
         self.expect(done, ENV, "the program dtc is missing; install the Debian package device-tree-compiler")
 
+    def test_weak_policies_are_warned_of(self):
+        self.make_key("a")
+        digest = "guests { web { digests = [%s]; }; %%s };" % ("ab" * 32)
+        for body, texts in (
+                (self.key_node(), ()), ('integrity = "signed"; ' + self.key_node(), ()),
+                ('integrity = "sha256"; ' + self.key_node(), ('p.dts: keys do nothing under integrity = "sha256"',)),
+                ('integrity = "none";', ("p.dts: anyone can make an image that passes",)),
+                ('integrity = "sha256";', ("anyone can make",)), ('integrity = "sha256"; ' + digest % "", ()),
+                ('integrity = "sha256"; ' + digest % "db { };", ("anyone can make",))):
+            done = self.compile(body, GOOD, *texts)
+            self.assertEqual(done.stderr.count("\n"), len(texts), done.stderr)
+            self.assertEqual(done.stderr.count("vouch: warning: "), len(texts))
+
     def test_output(self):
         self.put("p.dts", HEAD % 'integrity = "none";')
         self.expect(self.vouch("policy", "compile", "-o", "no/p.dtb", "p.dts"), ENV, "no/p.dtb")
         os.mkdir(self.path("d"))
         self.expect(self.vouch("policy", "compile", "-o", "d", "p.dts"), USAGE, "d: exists and is not a regular file")
+        os.link(self.path("p.dts"), self.path("link"))
+        self.expect(self.vouch("policy", "compile", "-o", "link", "p.dts"), USAGE, "p.dts: is also the output file")
+        os.unlink(self.path("link"))
         self.put("p.dtb", "old")
         self.expect(self.vouch("policy", "compile", "--output=p.dtb", "p.dts"), GOOD)
         self.expect(self.vouch("policy", "show", "p.dtb"), GOOD)

@@ -178,6 +178,16 @@ void outfile_abort(struct outfile *o)
 	release(o);
 }
 
+int outfile_check_input(const char *path, const char *input)
+{
+	struct stat out, in;
+
+	if (stat(path, &out) != 0 || stat(input, &in) != 0 || out.st_dev != in.st_dev || out.st_ino != in.st_ino)
+		return CLI_GOOD;
+	cli_error("%s: is also the output file; name another one", input);
+	return CLI_USAGE;
+}
+
 int outfile_put(const char *path, const void *data, size_t len)
 {
 	struct outfile out;

@@ -29,6 +29,9 @@ int outfile_write_at(struct outfile *o, const void *data, size_t len, uint64_t o
 int outfile_commit(struct outfile *o, bool noreplace);
 void outfile_abort(struct outfile *o);
 
+/* Before anything is read: CLI_USAGE with a message if path is the file input, by whatever names. */
+int outfile_check_input(const char *path, const char *input);
+
 /* All of it at once; a file that exists is replaced. */
 int outfile_put(const char *path, const void *data, size_t len);
 
