@@ -92,3 +92,10 @@ void console_poll(struct console *c)
 	console_fill(c);
 	lock_drop(&c->lock);
 }
+
+void console_drain(const struct console *c)
+{
+	for (unsigned int port = 0; port < SERIAL_PORTS; port++)
+		if ((c->console_ports | c->log_ports) & 1u << port)
+			serial_drain(port);
+}

@@ -112,6 +112,7 @@ static void stage_pci(struct host *h)
 /* What the operator asked for when the last guest has stopped, or none could run. */
 static __noreturn void end(const struct host *h)
 {
+	console_drain(&h->console);
 	if (h->options.end == END_REBOOT)
 		host_reboot();
 	if (h->options.end == END_POWEROFF && !host_poweroff())

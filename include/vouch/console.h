@@ -36,5 +36,7 @@ void console_write(struct console *c, const uint8_t *bytes, size_t n);
 size_t console_read(struct console *c, uint8_t *bytes, size_t n);
 /* Drains the ports' receivers into rx; called by the serial interrupt and, if polled, by vcpu_service(). */
 void console_poll(struct console *c);
+/* Waits a bounded time until what was written to serial ports is on the wire. */
+void console_drain(const struct console *c);
 
 #endif

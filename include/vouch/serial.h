@@ -14,6 +14,8 @@
 bool serial_init(unsigned int port, bool rx);
 /* Waits for room a bounded time for each byte, then drops it: a port without a peer cannot stop Vouch. */
 void serial_write(unsigned int port, const uint8_t *bytes, size_t n);
+/* Waits a bounded time until the last byte has left the chip: before the machine goes off, and the chip with it. */
+void serial_drain(unsigned int port);
 /* One received byte, or -1. */
 int serial_read(unsigned int port);
 

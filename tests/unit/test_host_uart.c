@@ -14,6 +14,7 @@
 
 static struct {
 	bool absent, stuck;
+	unsigned int shifting;        /* looks at LSR before the last byte is out */
 	uint8_t reg[8], divisor[2];
 	char out[64];
 	unsigned int used, room, burst_max;   /* room: what fits the FIFO; longest burst between two looks at LSR */
@@ -29,6 +30,10 @@ static uint32_t com1_in(uint16_t port, unsigned int size)
 	if (port == 0x3fd) {
 		com1.looks++;
 		com1.room = com1.stuck ? 0 : 16;
+		if (com1.shifting) {
+			com1.shifting--;
+			return 0x20;
+		}
 		return (com1.stuck ? 0 : 0x60u) | (com1.in && *com1.in ? 1u : 0);
 	}
 	if (port == 0x3f8)
@@ -112,6 +117,21 @@ static void a_stuck_port_cannot_stop_vouch(void **ctx)
 	assert_string_equal(com1.out, "back");
 }
 
+static void drains_to_the_last_bit_but_not_for_ever(void **ctx)
+{
+	(void)ctx;
+	serial_write(0, (const uint8_t *)"end", 3);
+	com1.shifting = 40;
+	com1.looks = 0;
+	serial_drain(0);
+	assert_int_equal(com1.looks, 41);
+	com1.stuck = true;
+	serial_drain(0);
+	assert_in_range(com1.looks, 1000, 100000);
+	com1.absent = true;
+	serial_drain(0);
+}
+
 static void reads_what_came(void **ctx)
 {
 	(void)ctx;
@@ -129,6 +149,7 @@ int main(void)
 		cmocka_unit_test_setup(an_absent_port_swallows, fresh),
 		cmocka_unit_test_setup(fills_the_fifo_and_no_more, fresh),
 		cmocka_unit_test_setup(a_stuck_port_cannot_stop_vouch, fresh),
+		cmocka_unit_test_setup(drains_to_the_last_bit_but_not_for_ever, fresh),
 		cmocka_unit_test_setup(reads_what_came, fresh),
 	};
 

@@ -20,6 +20,7 @@ static struct {
 	bool absent, rx;
 	char out[4096];
 	size_t used;
+	unsigned int drained;
 	const char *in;
 } port[SERIAL_PORTS];
 
@@ -35,6 +36,11 @@ void serial_write(unsigned int n, const uint8_t *bytes, size_t len)
 	memcpy(port[n].out + port[n].used, bytes, len);
 	port[n].used += len;
 	port[n].out[port[n].used] = '\0';
+}
+
+void serial_drain(unsigned int n)
+{
+	port[n].drained++;
 }
 
 int serial_read(unsigned int n)
@@ -182,6 +188,24 @@ static void absent_log_port_falls_back(void **ctx)
 	assert_non_null(strstr(port[0].out, "vouch: guest web entered\r\n"));
 }
 
+static void drain(void *arg)
+{
+	(void)arg;
+	console_drain(&host.console);
+}
+
+static void only_ports_in_use_are_drained(void **ctx)
+{
+	(void)ctx;
+	run(drain);
+	assert_int_equal(port[0].drained, 1);
+	assert_int_equal(port[1].drained, 0);
+	o.log = OPT_COM2;
+	run(drain);
+	assert_int_equal(port[0].drained, 2);
+	assert_int_equal(port[1].drained, 1);
+}
+
 static void input(void *arg)
 {
 	static char many[CONSOLE_RX_SIZE + 11];
@@ -303,6 +327,7 @@ int main(void)
 		cmocka_unit_test_setup(both_ports_are_console, fresh),
 		cmocka_unit_test_setup(no_port_leaves_com1, fresh),
 		cmocka_unit_test_setup(absent_log_port_falls_back, fresh),
+		cmocka_unit_test_setup(only_ports_in_use_are_drained, fresh),
 		cmocka_unit_test_setup(input_is_kept_in_order, fresh),
 		cmocka_unit_test_setup(counters_may_wrap, fresh),
 		cmocka_unit_test_setup(screen_shows_all, fresh),

@@ -20,6 +20,7 @@
 #define MCR_DTR_RTS_OUT2 0x0bu  /* OUT2 gates the interrupt line on PCs */
 #define LSR_DATA     0x01u
 #define LSR_THRE     0x20u
+#define LSR_TEMT     0x40u  /* the FIFO and the shift register behind it are empty */
 
 #define UART_FIFO 16u
 /* Reads of a port take about 1 us on real machines; 16 characters at 115200 take 1.4 ms. */
@@ -57,13 +58,13 @@ bool serial_init(unsigned int port, bool rx)
 	return true;
 }
 
-static bool uart_wait_room(uint16_t base)
+static bool uart_wait(uint16_t base, uint8_t bit)
 {
 	unsigned int spins;
 
 	for (spins = 0; spins < UART_SPINS; spins++) {
 		/* An absent port reads ones: room without end, for bytes that go nowhere. */
-		if (port_in8((uint16_t)(base + UART_LSR)) & LSR_THRE)
+		if (port_in8((uint16_t)(base + UART_LSR)) & bit)
 			return true;
 		cpu_relax();
 	}
@@ -78,13 +79,18 @@ void serial_write(unsigned int port, const uint8_t *bytes, size_t n)
 	while (n) {
 		size_t chunk = n < UART_FIFO ? n : UART_FIFO;
 
-		if (!uart_wait_room(base))
+		if (!uart_wait(base, LSR_THRE))
 			return;
 		for (i = 0; i < chunk; i++)
 			port_out8((uint16_t)(base + UART_DATA), bytes[i]);
 		bytes += chunk;
 		n -= chunk;
 	}
+}
+
+void serial_drain(unsigned int port)
+{
+	(void)uart_wait(uart_base(port), LSR_TEMT);
 }
 
 int serial_read(unsigned int port)
