@@ -39,6 +39,11 @@ MACHINES = {
     "bochs-svm": (Bochs, "ryzen"),
     "bochs-vmx": (Bochs, "corei7_skylake_x"),
     "bochs-vmx-haswell": (Bochs, "corei7_haswell_4770"),
+    "bochs-vmx-arrandale": (Bochs, "corei5_arrandale_m520"),    # 2010: the least that will do
+    "bochs-no-ept": (Bochs, "core2_penryn_t9600"),
+    "bochs-no-unrestricted": (Bochs, "corei5_lynnfield_750"),
+    "bochs-no-vmx": (Bochs, "p4_prescott_celeron_336"),
+    "bochs-no-svm": (Bochs, "athlon64_clawhammer"),
 }
 
 
