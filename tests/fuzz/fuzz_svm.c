@@ -161,6 +161,7 @@ static void check_entry(void)
 		rig_expect(!(e & 0x7ffff000));
 	}
 	rig_expect(!(vmcb.int_ctl & SVM_INTCTL_V_IRQ) == !(vmcb.intercept1 & SVM_INT1_VINTR));
+	rig_expect(!machine_irq_pending(&rig.vcpu) || (vmcb.int_ctl & SVM_INTCTL_V_IRQ));
 	rig_expect(!hw.stepping || (vmcb.rflags & RFLAGS_TF));
 	rig_expect(!(vmcb.intercept1 & SVM_INT1_IRET) || hw.nmi_masked);
 	rig_expect(svm_state_ok(&rig.vcpu));

@@ -19,6 +19,7 @@ static struct vcpu v;
 static struct vcpu_hw hw;
 static struct vmcb vmcb;
 static int irq;                         /* what the interrupt controller offers, or -1 */
+static int irq_behind;                  /* what it offers then */
 static unsigned int acks;
 
 bool machine_irq_pending(struct vcpu *cpu)
@@ -33,7 +34,8 @@ int machine_irq_ack(struct vcpu *cpu)
 
 	(void)cpu;
 	acks++;
-	irq = -1;
+	irq = irq_behind;
+	irq_behind = -1;
 	return got;
 }
 
@@ -54,7 +56,7 @@ static void fresh(void)
 	hw.vmcb = &vmcb;
 	vmcb.rflags = RFLAGS_IF | RFLAGS_FIXED;
 	vmcb.cr0 = CR0_PE;
-	irq = -1;
+	irq = irq_behind = -1;
 	acks = 0;
 }
 
@@ -104,6 +106,21 @@ static void opens_a_window_when_it_cannot(void **ctx)
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
 	irq = -1;
 	svm_event_prepare(&v);
+	assert_false(window_open());
+}
+
+/* The PIC's behind the local APIC's: both are on offer at once. */
+static void a_second_interrupt_gets_its_window(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	irq = 0x41;
+	irq_behind = 0x20;
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
+	assert_true(window_open());
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x20));
 	assert_false(window_open());
 }
 
@@ -349,6 +366,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(injects_when_the_guest_can_take_it),
 		cmocka_unit_test(opens_a_window_when_it_cannot),
+		cmocka_unit_test(a_second_interrupt_gets_its_window),
 		cmocka_unit_test(a_queued_exception_goes_first),
 		cmocka_unit_test(a_page_fault_sets_cr2),
 		cmocka_unit_test(a_fault_is_pushed_with_rf),

@@ -23,6 +23,7 @@ static struct vm vm;
 static struct vcpu v;
 static struct vcpu_hw hw;
 static int irq;                         /* what the interrupt controller offers, or -1 */
+static int irq_behind;                  /* what it offers then */
 static unsigned int acks;
 
 bool machine_irq_pending(struct vcpu *cpu)
@@ -37,7 +38,8 @@ int machine_irq_ack(struct vcpu *cpu)
 
 	(void)cpu;
 	acks++;
-	irq = -1;
+	irq = irq_behind;
+	irq_behind = -1;
 	return got;
 }
 
@@ -63,7 +65,7 @@ static void fresh(void)
 	hw.ctl.cpu = (uint32_t)fake_vmcs_get(VMCS_CPU_CTRL);
 	hw.ctl.entry = (uint32_t)fake_vmcs_get(VMCS_ENTRY_CTRL);
 	hw.dr6 = 0xffff0ff0;
-	irq = -1;
+	irq = irq_behind = -1;
 	acks = 0;
 }
 
@@ -145,6 +147,19 @@ static void opens_a_window_when_it_cannot(void **ctx)
 	assert_int_equal(enter(), event(INTR_EXT, 0x41));
 	assert_int_equal(windows(), 0);
 	assert_int_equal(blocking(), BLOCK_NMI);
+}
+
+/* The PIC's behind the local APIC's: both are on offer at once. */
+static void a_second_interrupt_gets_its_window(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	irq = 0x41;
+	irq_behind = 0x20;
+	assert_int_equal(enter(), event(INTR_EXT, 0x41));
+	assert_int_equal(windows(), CPU_INTR_WINDOW);
+	assert_int_equal(enter(), event(INTR_EXT, 0x20));
+	assert_int_equal(windows(), 0);
 }
 
 static void a_window_closes_when_nothing_waits(void **ctx)
@@ -472,6 +487,7 @@ static void run_all(void *failed)
 		cmocka_unit_test(injects_when_the_guest_can_take_it),
 		cmocka_unit_test(opens_a_window_when_it_cannot),
 		cmocka_unit_test(a_window_closes_when_nothing_waits),
+		cmocka_unit_test(a_second_interrupt_gets_its_window),
 		cmocka_unit_test(a_queued_exception_goes_first),
 		cmocka_unit_test(a_page_fault_sets_cr2),
 		cmocka_unit_test(a_fault_is_pushed_with_rf),

@@ -184,9 +184,9 @@ void svm_event_prepare(struct vcpu *v)
 	if (!busy && can_take_interrupt(c)) {
 		int vector = machine_irq_ack(v);
 
-		window_set(hw, false);
 		if (vector >= 0)
 			inject(v, &(struct svm_event){ .vector = (uint8_t)vector, .type = SVM_EVENT_INTR });
+		window_set(hw, machine_irq_pending(v));         /* the PIC may have one besides the local APIC's */
 		return;
 	}
 	window_set(hw, true);

@@ -164,7 +164,7 @@ static bool prepare_interrupt(struct vcpu *v, bool busy)
 	vector = machine_irq_ack(v);
 	if (vector >= 0)
 		inject(&(struct vmx_event){ .vector = (uint8_t)vector, .type = INTR_EXT });
-	return true;
+	return !machine_irq_pending(v);         /* the PIC may have one besides the local APIC's */
 }
 
 void vmx_event_prepare(struct vcpu *v)
