@@ -12,3 +12,7 @@ fuzz-exits-srcs := $(fuzz-guest-srcs) tests/unit/support/seam.c
 fuzz += svm
 fuzz-svm-srcs := $(fuzz-guest-srcs) arch/x86/exit/refusal.c \
 	$(addprefix arch/x86/svm/,check.c event.c exit.c names.c state.c vmcb.c)
+
+fuzz += vmx
+fuzz-vmx-srcs := $(fuzz-guest-srcs) arch/x86/exit/refusal.c tests/unit/support/vmcs.c \
+	$(addprefix arch/x86/vmx/,check.c check_guest.c check_report.c event.c exit.c names.c state.c)

@@ -11,9 +11,11 @@ struct fake_vmcs fake_vmcs;
 
 static uint64_t *slot(enum vmcs_field f)
 {
-	if ((size_t)f >= ARRAY_SIZE(fake_vmcs.field))
+	unsigned int group = ((unsigned int)f >> 11 & 12) | ((unsigned int)f >> 10 & 3), index = (unsigned int)f >> 1 & 0x3f;
+
+	if ((unsigned int)f & ~0x6c7eu)
 		abort();
-	return &fake_vmcs.field[f];
+	return &fake_vmcs.field[group][index];
 }
 
 /* Bits 14:13 of an encoding are the width, 11:10 the group. */
@@ -43,6 +45,12 @@ uint64_t vmcs_read(enum vmcs_field f)
 {
 	fake_vmcs.reads++;
 	return fake_vmcs_get(f);
+}
+
+bool vmcs_try_read(uint32_t field, uint64_t *val)
+{
+	*val = vmcs_read((enum vmcs_field)field);
+	return true;
 }
 
 void vmcs_write(enum vmcs_field f, uint64_t val)

@@ -11,7 +11,7 @@
 struct vcpu;
 
 struct fake_vmcs {
-	uint64_t field[0x7000];               /* by encoding */
+	uint64_t field[16][64];               /* by bits 14:13 and 11:10 of the encoding, then by bits 6:1 */
 	unsigned int reads, writes;           /* VMREADs and VMWRITEs so far */
 	const struct vcpu *current;           /* by vmx_make_current() */
 };
