@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # `make bench`: figures in instructions, written into docs/performance.md. No test, no limit; tests/bench/bench.py.
-bench := $(B)/bench/count.so $(B)/bench/init
+bench := $(B)/bench/count.so $(B)/bench/init $(B)/bench/bare.bzimage
 
 $(B)/bench/count.so: tests/bench/count.c tests/bench/bench.mk | have-build
 	@mkdir -p $(@D)

@@ -24,15 +24,30 @@ $(B)/guest/tests/guest/%.asm.o: tests/guest/%.S tests/guest/guest.mk | have-buil
 	@mkdir -p $(@D)
 	$(call say,GUESTAS,$<)$(CC) $(guest-cflags) -c -o $@ $<
 
+# $(1): the kernel's own objects.
+define guest-link
+	@mkdir -p $(@D)
+	$(call say,GUESTLD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
+		--fatal-warnings --defsym SETUP_BYTES='($(guest-setup-sects)+1)*512' -T tests/guest/lib/guest.ld \
+		-o $(@:.bzimage=.elf) $(1) $(guest-lib)
+	$(quiet)$(OBJCOPY) -O binary $(@:.bzimage=.elf) $@
+endef
+
 define guest-rule
 $(B)/tests/guest/$(1).bzimage: $(call guest-objs,$(1)) $(guest-lib) tests/guest/lib/guest.ld
-	@mkdir -p $$(@D)
-	$$(call say,GUESTLD,$$@)$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
-		--fatal-warnings --defsym SETUP_BYTES='($(guest-setup-sects)+1)*512' -T tests/guest/lib/guest.ld \
-		-o $$(@:.bzimage=.elf) $$(filter %.o,$$^)
-	$$(quiet)$(OBJCOPY) -O binary $$(@:.bzimage=.elf) $$@
+	$$(call guest-link,$(call guest-objs,$(1)))
 endef
 $(foreach g,$(guest-names),$(eval $(call guest-rule,$(g))))
+
+# The bare loop that make bench compares with: a kernel of the same kind, run without Vouch.
+bare-objs := $(B)/guest/tests/bench/bare.o $(B)/guest/tests/bench/bare_enter.o
+$(B)/guest/tests/bench/bare_enter.o: tests/bench/bare_enter.S tests/guest/guest.mk | have-build
+	@mkdir -p $(@D)
+	$(call say,GUESTAS,$<)$(CC) $(guest-cflags) -c -o $@ $<
+$(B)/guest/tests/bench/bare.o: guest-cflags += -I.
+$(B)/bench/bare.bzimage: $(bare-objs) $(guest-lib) tests/guest/lib/guest.ld
+	$(call guest-link,$(bare-objs))
+-include $(bare-objs:.o=.d)
 
 .PHONY: guest-kernels
 guest-kernels: $(guest)
