@@ -459,6 +459,9 @@ static int check_blob(struct reader *r, size_t size)
 	if (fdt_totalsize(r->fdt) != size)
 		return refuse(r, POLICY_ERR_HEADER, NULL, "it says %u bytes and has %zu",
 			      (unsigned int)fdt_totalsize(r->fdt), size);
+	/* Devicetree "Alignment": libfdt takes it for granted. */
+	if (fdt_off_mem_rsvmap(r->fdt) % 8 || fdt_off_dt_struct(r->fdt) % 4)
+		return refuse(r, POLICY_ERR_HEADER, NULL, "its blocks are not aligned");
 	bad = fdt_check_full(r->fdt, size);
 	if (bad)
 		return refuse(r, POLICY_ERR_TREE, NULL, "%s", fdt_strerror(bad));
