@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupts from the PIT through PIC and IOAPIC, from the UART as a level, from the LAPIC to itself, in xAPIC and
+ * Interrupts from the PIT through PIC and IOAPIC, from UART and SCI as levels, from the LAPIC to itself, in xAPIC and
  * x2APIC mode; what holds them back (masks, IF, TPR, shadows, ISR), what they wake, NMIs and their blocking.
  */
 #include "lib/guest.h"
@@ -123,6 +123,145 @@ static void check_pic_slave(void)
 	outb(0xa1, 0xff);
 }
 
+/* What was printed has left: the transmitter stays empty from here on. */
+static void uart_idle(void)
+{
+	while (!(inb(COM1 + 5) & 0x40))
+		;
+}
+
+/* The UART's interrupt at the PIC. on_pic_uart() takes the cause away when it has come that often. */
+static volatile u32 pic_uart_count, pic_uart_stop_at;
+
+static void on_pic_uart(struct frame *f)
+{
+	(void)f;
+	if (++pic_uart_count == pic_uart_stop_at)
+		outb(COM1 + 1, 0);
+	pic_eoi(4);
+}
+
+/* The transmitter is empty: an interrupt as long as it is enabled and nobody has read why. */
+static u32 uart_interrupts(u32 stop_at)
+{
+	pic_uart_count = 0;
+	pic_uart_stop_at = stop_at;
+	outb(COM1 + 1, 2);
+	sti_nop();
+	sti_nop();
+	sti_nop();
+	sti_nop();
+	cli();
+	outb(COM1 + 1, 0);
+	inb(COM1 + 2);
+	return pic_uart_count;
+}
+
+static u8 pic_read(u16 port, u8 what)
+{
+	outb(port, what);
+	return inb(port);
+}
+
+static void check_pic_level(void)
+{
+	u8 elcr = inb(0x4d0), elcr_slave = inb(0x4d1);
+	u32 edge, level;
+
+	outb(0x4d0, 0xff);
+	outb(0x4d1, 0xff);
+	report(inb(0x4d0) == 0xf8 && inb(0x4d1) == 0xde, "PIC: IRQ 0, 1, 2, 8 and 13 are edges for ever (%x, %x)", inb(0x4d0),
+	       inb(0x4d1));
+	outb(0x4d0, 0);
+	outb(0x4d1, 0);
+	report(inb(0x4d0) == 0 && inb(0x4d1) == 0, "PIC: the others are edges if asked to");
+	uart_idle();
+	outb(COM1 + 4, 0x0b);
+	outb(COM1 + 1, 0);
+	inb(COM1 + 2);
+	interrupt_set(PIC_BASE + 4, on_pic_uart);
+	pic_init(PIC_BASE, 0xffef);
+	lapic_write(APIC_LVT0, 0x700);
+	edge = uart_interrupts(3);
+	outb(0x4d0, 0x10);
+	level = uart_interrupts(3);
+	report(edge == 1, "PIC: an edge is one interrupt, cause or not (%u)", edge);
+	report(level == 3, "PIC: a level is one after each EOI until the cause is gone (%u)", level);
+	outb(0x21, 0xff);
+	outb(COM1 + 1, 2);
+	report(pic_read(0x20, 0x0a) & 0x10, "PIC: a level shows in IRR");
+	outb(COM1 + 1, 0);
+	report(!(pic_read(0x20, 0x0a) & 0x10), "PIC: and no longer when it is gone");
+	pic_uart_count = pic_uart_stop_at = 0;
+	outb(0x21, 0xef);
+	outb(COM1 + 1, 2);
+	outb(COM1 + 1, 0);
+	sti_nop();
+	cli();
+	report(!pic_uart_count, "PIC: a level that is gone before IF is set interrupts nobody");
+	interrupt_set(PIC_BASE + 4, on_pic_tick_no_eoi);
+	ticks = 0;
+	outb(COM1 + 1, 2);
+	sti_nop();
+	sti_nop();
+	cli();
+	report(ticks == 1 && pic_read(0x20, 0x0a) & 0x10 && pic_read(0x20, 0x0b) & 0x10,
+	       "PIC: a level in service is requested still, and waits for its EOI (%u)", ticks);
+	outb(0x4d0, 0);
+	pic_eoi(4);
+	sti_nop();
+	cli();
+	report_vouch(ticks == 1, "PIC: made an edge, it needs a new one (%u)", ticks);
+	outb(COM1 + 1, 0);
+	inb(COM1 + 2);
+	pic_eoi(4);
+	interrupt_set(PIC_BASE + 4, NULL);
+	outb(0x21, 0xff);
+	outb(0x4d0, elcr);
+	outb(0x4d1, elcr_slave);
+}
+
+/* The SCI is a level at the slave: the alarm of the RTC raises it each second. The PC of plain QEMU has no such wire. */
+static void on_sci(struct frame *f)
+{
+	(void)f;
+	if (++ticks == 3) {
+		outw((u16)(acpi_power().pm1a_evt + 2), 0);
+		outw(acpi_power().pm1a_evt, 0x400);
+	}
+	pic_eoi(9);
+}
+
+static void check_sci(void)
+{
+	u16 event = acpi_power().pm1a_evt;
+
+	if (!expect_vouch)
+		return;
+	outb(0x4d1, 2);
+	interrupt_set(PIC_BASE + 9, on_sci);
+	pic_init(PIC_BASE, 0xfdfb);
+	lapic_write(APIC_LVT0, 0x700);
+	cmos_write(1, 0xc0);
+	cmos_write(3, 0xc0);
+	cmos_write(5, 0xc0);
+	cmos_read(0xc);
+	cmos_write(0xb, 0x22);
+	outw(event, 0x400);
+	outw((u16)(event + 2), 0x400);
+	ticks = 0;
+	report(ticks_within(3, 1500000), "PIC: the SCI, a level through the slave");
+	sti_nop();
+	cli();
+	report(ticks == 3 && !(inw(event) & 0x400), "PIC: is gone with its cause (%u)", ticks);
+	cmos_write(0xb, 0x02);
+	cmos_read(0xc);
+	interrupt_set(PIC_BASE + 9, NULL);
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	outb(0x4d1, 0);
+}
+
 static void check_hlt(void)
 {
 	u32 before = ticks;
@@ -193,7 +332,7 @@ static void on_uart(struct frame *f)
 
 static void check_level(void)
 {
-	pause_a_while();
+	uart_idle();
 	outb(COM1 + 4, 0x0b);
 	outb(COM1 + 1, 0);
 	inb(COM1 + 2);
@@ -502,6 +641,8 @@ void test_main(void)
 	pic_init(PIC_BASE, 0xffff);
 	check_pic();
 	check_pic_slave();
+	check_pic_level();
+	check_sci();
 	check_hlt();
 	check_ioapic();
 	check_level();
