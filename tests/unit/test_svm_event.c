@@ -340,6 +340,8 @@ static void halt_ends_for_what_can_be_delivered(void **ctx)
 	assert_true(svm_event_wakes(&v));
 	hw.nmi_masked = true;
 	assert_false(svm_event_wakes(&v));
+	hw.event = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = EXC_DB };
+	assert_true(svm_event_wakes(&v));
 }
 
 static void the_trap_flag_is_honoured(void **ctx)

@@ -419,6 +419,8 @@ static void halt_ends_for_what_can_be_delivered(void **ctx)
 	assert_true(vmx_event_wakes(&v));
 	block(BLOCK_NMI);
 	assert_false(vmx_event_wakes(&v));
+	hw.event = (struct vmx_event){ .valid = true, .type = INTR_HW_EXC, .vector = EXC_DB };
+	assert_true(vmx_event_wakes(&v));
 }
 
 static void the_trap_flag_is_honoured(void **ctx)

@@ -194,6 +194,8 @@ void svm_event_prepare(struct vcpu *v)
 
 bool svm_event_wakes(const struct vcpu *v)
 {
+	if (v->hw->event.valid)                 /* HLT was single-stepped */
+		return true;
 	if (v->nmi_pending && !v->hw->nmi_masked)
 		return true;
 	return (v->hw->vmcb->rflags & RFLAGS_IF) && machine_irq_pending((struct vcpu *)v);

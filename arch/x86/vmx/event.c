@@ -187,6 +187,8 @@ void vmx_event_prepare(struct vcpu *v)
 
 bool vmx_event_wakes(const struct vcpu *v)
 {
+	if (v->hw->event.valid)                 /* HLT was single-stepped */
+		return true;
 	if (v->nmi_pending && !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCK_NMI))
 		return true;
 	return (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && machine_irq_pending((struct vcpu *)v);
