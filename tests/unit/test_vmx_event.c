@@ -452,7 +452,7 @@ static void a_debug_exception_brings_its_registers(void **ctx)
 	fresh();
 	hw.dr6 = 0xffff0ff0 | DR6_BS | 5;
 	fake_vmcs_set(VMCS_GUEST_DR7, 0x400 | DR7_GD);
-	vmx_event_debug(&v, event(INTR_HW_EXC, EXC_DB), 0x2002);
+	vmx_event_debug(&v, event(INTR_HW_EXC, EXC_DB), 0xffff80000001bff2);
 	/* B0-B3 are this exception's only, the rest collects. */
 	assert_int_equal(hw.dr6, 0xffff0ff0 | DR6_BS | 0x2002);
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_DR7), 0x400);

@@ -349,6 +349,29 @@ static void memory_accesses_are_decoded(void **ctx)
 	}
 }
 
+/* MOV to CR3 with PAE, where no memory is: no linear address, and ones in place of PDPTEs. */
+static void missing_pdptes_fault(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	fake_vmcs_set(VMCS_GUEST_PHYS_ADDR, 0xd0000000);
+	leave(VMX_EXIT_EPT_VIOL, EPT_READ);
+	assert_true(raised(EXC_GP) && hw.event.has_error && hw.event.error == 0);
+	assert_int_equal(last.calls, 0);
+}
+
+static void task_switches_are_named(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	leave(VMX_EXIT_TASK_SWITCH, 0x80000028);
+	assert_int_equal(vm.stop.kind, STOP_UNHANDLED);
+	assert_string_equal(vm.stop.text, "task switch by JMP to TSS 0x28 at RIP 0x8000: VT-x has none, nor has Vouch");
+	fresh();
+	leave(VMX_EXIT_TASK_SWITCH, 0xc0000030);
+	assert_non_null(strstr(vm.stop.text, "by a task gate in the IDT to TSS 0x30"));
+}
+
 static void an_event_without_a_stack_stops_the_guest(void **ctx)
 {
 	(void)ctx;
@@ -595,6 +618,8 @@ static void run_all(void *failed)
 		cmocka_unit_test(unexpected_registers_stop_the_guest),
 		cmocka_unit_test(bad_pdptes_fault_at_the_write),
 		cmocka_unit_test(memory_accesses_are_decoded),
+		cmocka_unit_test(missing_pdptes_fault),
+		cmocka_unit_test(task_switches_are_named),
 		cmocka_unit_test(an_event_without_a_stack_stops_the_guest),
 		cmocka_unit_test(a_misconfiguration_shows_the_entries),
 		cmocka_unit_test(exceptions_go_back_to_the_guest),

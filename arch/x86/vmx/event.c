@@ -12,6 +12,7 @@
 #include "arch/x86/exit/fault.h"
 
 #define DR6_TRAPS  0xfull               /* B0-B3 */
+#define DR6_BD     (1ull << 13)
 #define DR6_BS     (1ull << 14)
 #define DR7_GD     (1ull << 13)
 
@@ -121,7 +122,7 @@ void vmx_event_debug(struct vcpu *v, uint32_t info, uint64_t dr6)
 						   .insn_len = (uint32_t)vmcs_read(VMCS_EXIT_INSN_LEN) };
 		return;
 	}
-	vmx_dr6_set(v, (vmx_dr6(v) & ~DR6_TRAPS) | dr6);
+	vmx_dr6_set(v, (vmx_dr6(v) & ~DR6_TRAPS) | (dr6 & (DR6_TRAPS | DR6_BD | DR6_BS)));
 	v->fault = (struct x86_fault){ .vector = EXC_DB };
 	vmx_event_fault(v);
 }
