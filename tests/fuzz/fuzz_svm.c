@@ -66,6 +66,7 @@ static void reset_vmcb(void)
 	vmcb.rflags = RFLAGS_FIXED;
 	vmcb.cs = (struct vmcb_seg){ .attr = 0xa9b, .limit = 0xffffffff };
 	vmcb.ss = vmcb.ds = vmcb.es = vmcb.fs = vmcb.gs = (struct vmcb_seg){ .attr = 0xc93, .limit = 0xffffffff };
+	vmcb.intercept_exceptions = SVM_EXCEPTIONS;
 	vmcb.rip = GPA_CODE;
 	vmcb.tsc_offset = rig.vm.clock.tsc_offset;
 	vmcb.intercept2 = SVM_INT2_VMRUN;
@@ -121,7 +122,9 @@ static void exit_words(void)
 					  SVM_EXIT_INTR, SVM_EXIT_VINTR, SVM_EXIT_CR0_WRITE, SVM_EXIT_CR4_WRITE,
 					  SVM_EXIT_CR8_WRITE, SVM_EXIT_EXC_DB, SVM_EXIT_EXC_AC, SVM_EXIT_IRET,
 					  SVM_EXIT_VMMCALL, SVM_EXIT_XSETBV, SVM_EXIT_WBINVD, SVM_EXIT_RDPMC,
-					  SVM_EXIT_VMRUN, SVM_EXIT_SHUTDOWN };
+					  SVM_EXIT_VMRUN, SVM_EXIT_SHUTDOWN, SVM_EXIT_EXC_DE + EXC_PF,
+					  SVM_EXIT_EXC_DE + EXC_GP, SVM_EXIT_EXC_BP, SVM_EXIT_SWINT, SVM_EXIT_PUSHF,
+					  SVM_EXIT_PAUSE };
 	uint64_t which = rig_take(1);
 
 	vmcb.exit_code = which < 0x80 ? codes[which % ARRAY_SIZE(codes)] : rig_number();
@@ -161,9 +164,11 @@ static void check_entry(void)
 		rig_expect(!(e & 0x7ffff000));
 	}
 	rig_expect(!(vmcb.int_ctl & SVM_INTCTL_V_IRQ) == !(vmcb.intercept1 & SVM_INT1_VINTR));
-	rig_expect(!machine_irq_pending(&rig.vcpu) || (vmcb.int_ctl & SVM_INTCTL_V_IRQ));
+	rig_expect(hw.stepping || !machine_irq_pending(&rig.vcpu) || (vmcb.int_ctl & SVM_INTCTL_V_IRQ));
 	rig_expect(!hw.stepping || (vmcb.rflags & RFLAGS_TF));
-	rig_expect(!(vmcb.intercept1 & SVM_INT1_IRET) || hw.nmi_masked);
+	rig_expect(!(vmcb.intercept1 & SVM_INT1_IRET) || hw.nmi_masked || hw.stepping);
+	rig_expect(hw.stepping || (vmcb.intercept_exceptions == SVM_EXCEPTIONS && !(vmcb.intercept1 & SVM_INT1_PUSHF)));
+	rig_expect(!hw.stepping || !(e & SVM_EVENT_VALID));
 	rig_expect(svm_state_ok(&rig.vcpu));
 }
 

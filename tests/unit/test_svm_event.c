@@ -56,6 +56,7 @@ static void fresh(void)
 	hw.vmcb = &vmcb;
 	vmcb.rflags = RFLAGS_IF | RFLAGS_FIXED;
 	vmcb.cr0 = CR0_PE;
+	vmcb.intercept_exceptions = SVM_EXCEPTIONS;
 	irq = irq_behind = -1;
 	acks = 0;
 }
@@ -172,6 +173,7 @@ static void what_was_cut_short_is_delivered_again(void **ctx)
 	assert_int_equal(vmcb.event_inj, vmcb.exit_int_info);
 }
 
+/* RIP is at the INT n, INT3 or INTO; a next RIP, were there one, changes nothing. */
 static void software_events_are_executed_again_instead(void **ctx)
 {
 	static const uint64_t info[] = { 0x80000400 | 0x80, 0x80000300 | EXC_BP, 0x80000300 | EXC_OF };
@@ -180,9 +182,12 @@ static void software_events_are_executed_again_instead(void **ctx)
 	for (size_t i = 0; i < ARRAY_SIZE(info); i++) {
 		fresh();
 		vmcb.exit_int_info = info[i];
+		vmcb.rip = 0x1000;
+		vmcb.next_rip = 0x1234;
 		svm_event_collect(&v);
 		svm_event_prepare(&v);
 		assert_int_equal(vmcb.event_inj, 0);
+		assert_int_equal(vmcb.rip, 0x1000);
 	}
 }
 
@@ -248,66 +253,209 @@ static void real_mode_has_no_error_codes(void **ctx)
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_EXC, EXC_GP) | SVM_EVENT_HAS_ERROR | 8ull << 32);
 }
 
-static void nmis_come_one_at_a_time(void **ctx)
+/* An exit without an event under way. */
+static void exits(uint32_t code)
 {
-	(void)ctx;
-	fresh();
+	vmcb.exit_code = code;
+	vmcb.exit_int_info = 0;
+	svm_event_collect(&v);
+}
+
+/* An NMI is delivered, its handler comes to the IRET at 1000h. */
+static void until_iret(void)
+{
 	v.nmi_pending = true;
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
 	assert_false(v.nmi_pending);
 	assert_true(vmcb.intercept1 & SVM_INT1_IRET);
-	v.nmi_pending = true;
-	svm_event_prepare(&v);
-	assert_int_equal(vmcb.event_inj, 0);            /* masked until IRET */
 	vmcb.rip = 0x1000;
+	exits(SVM_EXIT_IRET);
 	svm_event_iret(&v);
 	assert_false(vmcb.intercept1 & SVM_INT1_IRET);
+	assert_true(hw.nmi_masked);
+}
+
+/* Nothing of a step is left. */
+static void assert_no_step(void)
+{
+	assert_false(hw.stepping);
+	assert_int_equal(vmcb.intercept_exceptions, SVM_EXCEPTIONS);
+	assert_false(vmcb.intercept1 & (SVM_INT1_PUSHF | SVM_INT1_POPF | SVM_INT1_SWINT));
+}
+
+static void nmis_come_one_at_a_time(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	until_iret();
+	v.nmi_pending = true;
 	svm_event_prepare(&v);                          /* one step over the IRET */
 	assert_int_equal(vmcb.event_inj, 0);
-	assert_true(vmcb.rflags & RFLAGS_TF);
+	assert_true(hw.stepping && (vmcb.rflags & RFLAGS_TF));
 	vmcb.rip = 0x2000;
+	vmcb.rflags = RFLAGS_FIXED | RFLAGS_IF;         /* as the IRET popped them */
 	vmcb.dr6 = 1u << 14;
+	exits(SVM_EXIT_EXC_DB);
 	assert_true(svm_event_stepped(&v));
-	assert_false(vmcb.rflags & RFLAGS_TF);
 	assert_int_equal(vmcb.dr6, 0);
+	assert_no_step();
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
 }
 
-static void an_iret_that_moved_on_unmasks(void **ctx)
+/* Without one pending, too: only so it is known when NMIs are open again. Bochs has not written DR6 at this exit. */
+static void an_iret_is_stepped_over_in_any_case(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	v.nmi_pending = true;
+	until_iret();
 	svm_event_prepare(&v);
-	vmcb.rip = 0x1000;
-	svm_event_iret(&v);
-	svm_event_prepare(&v);
-	assert_true(hw.nmi_masked);                     /* not executed yet */
+	assert_true(hw.stepping && hw.nmi_masked);
 	vmcb.rip = 0x1002;
-	svm_event_prepare(&v);
+	exits(SVM_EXIT_EXC_DB);
+	assert_true(svm_event_stepped(&v));
 	assert_false(hw.nmi_masked);
+	assert_no_step();
+	vmcb.rip = 0x1003;
+	exits(SVM_EXIT_EXC_DB);                         /* the guest's own */
 	assert_false(svm_event_stepped(&v));
 }
 
-/* IRET straight to a HLT: no entry lies between them. */
+static void flags_that_the_iret_popped_are_the_guests(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	until_iret();
+	svm_event_prepare(&v);
+	vmcb.rip = 0x2000;
+	vmcb.rflags = RFLAGS_FIXED | RFLAGS_TF;
+	exits(SVM_EXIT_EXC_DB);
+	assert_true(svm_event_stepped(&v));
+	assert_true(vmcb.rflags & RFLAGS_TF);
+}
+
+/* An IRET that faults is handed to the guest without a trace of the step, and NMIs stay masked until one has executed. */
+static void an_iret_that_faults_leaves_nothing_behind(void **ctx)
+{
+	static const uint8_t vectors[] = { EXC_GP, EXC_PF, EXC_NP, EXC_SS, EXC_TS, EXC_AC };
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+		fresh();
+		until_iret();
+		v.nmi_pending = true;
+		svm_event_prepare(&v);
+		assert_true(vmcb.intercept_exceptions & 1u << vectors[i]);
+		exits(SVM_EXIT_EXC_DE + vectors[i]);
+		assert_true(hw.step_ended);
+		assert_false(svm_event_stepped(&v));
+		assert_false(vmcb.rflags & RFLAGS_TF);
+		assert_no_step();
+		assert_true(hw.nmi_masked && (vmcb.intercept1 & SVM_INT1_IRET));
+		v.fault = (struct x86_fault){ .vector = vectors[i], .has_error = true };
+		svm_event_fault(&v);
+		svm_event_prepare(&v);
+		assert_int_equal(vmcb.event_inj, event(SVM_EVENT_EXC, vectors[i]) | SVM_EVENT_HAS_ERROR);
+		/* Later, a #DB of the guest's own is not swallowed. */
+		vmcb.rip = 0x5000;
+		exits(SVM_EXIT_EXC_DB);
+		assert_false(svm_event_stepped(&v));
+		assert_true(v.nmi_pending && hw.nmi_masked);
+	}
+}
+
+/* Something else exits before the IRET has executed: it is stepped over again. */
+static void a_step_cut_short_is_taken_again(void **ctx)
+{
+	static const uint32_t codes[] = { SVM_EXIT_INTR, SVM_EXIT_NMI, SVM_EXIT_NPF };
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		fresh();
+		until_iret();
+		svm_event_prepare(&v);
+		exits(codes[i]);
+		assert_false(vmcb.rflags & RFLAGS_TF);
+		assert_no_step();
+		assert_true(hw.nmi_masked && hw.iret_next);
+		svm_event_prepare(&v);
+		assert_true(hw.stepping && (vmcb.rflags & RFLAGS_TF));
+	}
+}
+
+/* A breakpoint on the IRET itself is no step: the guest gets it, and the IRET is still to come. */
+static void a_breakpoint_on_the_iret_is_the_guests(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	until_iret();
+	svm_event_prepare(&v);
+	vmcb.dr6 = 1;
+	exits(SVM_EXIT_EXC_DB);
+	assert_false(svm_event_stepped(&v));
+	assert_false(vmcb.rflags & RFLAGS_TF);
+	assert_true(hw.nmi_masked && (vmcb.intercept1 & SVM_INT1_IRET));
+	/* One that a data access of the IRET hit comes with the step, and without BS. */
+	fresh();
+	until_iret();
+	svm_event_prepare(&v);
+	vmcb.rip = 0x2000;
+	vmcb.dr6 = 1 | 1u << 14;
+	exits(SVM_EXIT_EXC_DB);
+	assert_false(svm_event_stepped(&v));
+	assert_int_equal(vmcb.dr6, 1);
+	assert_false(hw.nmi_masked);
+}
+
+static void a_guest_that_steps_itself_gets_its_trap(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	until_iret();
+	vmcb.rflags |= RFLAGS_TF;
+	svm_event_prepare(&v);
+	assert_true(hw.stepping);
+	vmcb.rip = 0x2000;
+	vmcb.dr6 = 1u << 14;
+	exits(SVM_EXIT_EXC_DB);
+	assert_false(svm_event_stepped(&v));
+	assert_int_equal(vmcb.dr6, 1u << 14);
+	assert_false(hw.nmi_masked);
+	assert_true(vmcb.rflags & RFLAGS_TF);
+}
+
+static void no_interrupt_goes_in_while_stepping(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	until_iret();
+	irq = 0x41;
+	svm_event_prepare(&v);
+	assert_true(hw.stepping);
+	assert_int_equal(vmcb.event_inj, 0);
+	assert_int_equal(acks, 0);
+	assert_false(window_open());
+	vmcb.rip = 0x2000;
+	exits(SVM_EXIT_EXC_DB);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
+}
+
+/* IRET straight to a HLT: the step's exit lies between them, and a waiting NMI goes in there. */
 static void an_nmi_ends_a_halt_behind_iret(void **ctx)
 {
 	(void)ctx;
 	fresh();
 	vmcb.rflags = RFLAGS_FIXED;
-	v.nmi_pending = true;
+	until_iret();
 	svm_event_prepare(&v);
-	vmcb.rip = 0x1001;
-	svm_event_iret(&v);
-	svm_event_prepare(&v);
-	svm_event_collect(&v);
+	exits(SVM_EXIT_INTR);
 	v.nmi_pending = true;
 	assert_false(svm_event_wakes(&v));              /* another exit, the IRET has not executed */
-	vmcb.rip = 0x1000;                              /* a HLT, with the IRET right behind it */
-	svm_event_collect(&v);
-	vmcb.rip = 0x1001;
+	svm_event_prepare(&v);
+	vmcb.rip = 0xfff;
+	exits(SVM_EXIT_EXC_DB);
 	assert_true(svm_event_wakes(&v));
 }
 
@@ -322,9 +470,66 @@ static void nmis_wait_for_the_shadow_only(void **ctx)
 	assert_int_equal(vmcb.event_inj, 0);
 	assert_true(vmcb.rflags & RFLAGS_TF);           /* an exit right after the shadow */
 	vmcb.int_state = 0;
+	vmcb.rip++;
+	exits(SVM_EXIT_EXC_DB);
 	assert_true(svm_event_stepped(&v));
+	assert_false(vmcb.rflags & RFLAGS_TF);
+	assert_no_step();
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
+}
+
+/* What would save or load TF exits instead of being stepped over, and the NMI goes in without waiting any longer. */
+static void what_would_show_tf_is_not_stepped_over(void **ctx)
+{
+	static const uint32_t codes[] = { SVM_EXIT_PUSHF, SVM_EXIT_POPF, SVM_EXIT_SWINT, SVM_EXIT_IRET };
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		fresh();
+		v.nmi_pending = true;
+		vmcb.int_state = SVM_INTSTATE_SHADOW;
+		svm_event_prepare(&v);
+		assert_true(vmcb.intercept1 & 1u << (codes[i] - 0x60));
+		exits(codes[i]);
+		if (codes[i] == SVM_EXIT_IRET)
+			svm_event_iret(&v);
+		else
+			svm_event_no_step(&v);
+		assert_false(vmcb.rflags & RFLAGS_TF);
+		assert_no_step();
+		svm_event_prepare(&v);
+		assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
+	}
+}
+
+/* An event that is delivered ends a shadow. */
+static void no_handler_starts_in_a_shadow(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	v.fault = (struct x86_fault){ .vector = EXC_UD };
+	svm_event_fault(&v);
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_EXC, EXC_UD));
+	assert_int_equal(vmcb.int_state, 0);
+}
+
+/* An NMI cut short is delivered again, still as the one that masks others. */
+static void an_nmi_cut_short_keeps_others_out(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	v.nmi_pending = true;
+	svm_event_prepare(&v);
+	vmcb.exit_code = SVM_EXIT_INTR;
+	vmcb.exit_int_info = event(SVM_EVENT_NMI, EXC_NMI);
+	svm_event_collect(&v);
+	v.nmi_pending = true;
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_NMI, EXC_NMI));
+	assert_true(v.nmi_pending && hw.nmi_masked && (vmcb.intercept1 & SVM_INT1_IRET));
 }
 
 static void halt_ends_for_what_can_be_delivered(void **ctx)
@@ -354,10 +559,12 @@ static void the_trap_flag_is_honoured(void **ctx)
 	svm_event_trap(&v);
 	assert_true(hw.event.valid && hw.event.vector == EXC_DB);
 	assert_true(vmcb.dr6 & 1u << 14);
-	/* A step of our own is not the guest's. */
+	/* An instruction that Vouch completed while stepping: TF was ours, so there is nothing to honour. */
 	fresh();
-	vmcb.rflags |= RFLAGS_TF;
-	hw.stepping = true;
+	v.nmi_pending = true;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	svm_event_prepare(&v);
+	exits(SVM_EXIT_CPUID);
 	svm_event_trap(&v);
 	assert_false(hw.event.valid);
 	assert_false(vmcb.rflags & RFLAGS_TF);
@@ -379,9 +586,18 @@ int main(void)
 		cmocka_unit_test(a_fault_in_a_double_fault_is_the_end),
 		cmocka_unit_test(real_mode_has_no_error_codes),
 		cmocka_unit_test(nmis_come_one_at_a_time),
-		cmocka_unit_test(an_iret_that_moved_on_unmasks),
+		cmocka_unit_test(an_iret_is_stepped_over_in_any_case),
+		cmocka_unit_test(flags_that_the_iret_popped_are_the_guests),
+		cmocka_unit_test(an_iret_that_faults_leaves_nothing_behind),
+		cmocka_unit_test(a_step_cut_short_is_taken_again),
+		cmocka_unit_test(a_breakpoint_on_the_iret_is_the_guests),
+		cmocka_unit_test(a_guest_that_steps_itself_gets_its_trap),
+		cmocka_unit_test(no_interrupt_goes_in_while_stepping),
 		cmocka_unit_test(an_nmi_ends_a_halt_behind_iret),
 		cmocka_unit_test(nmis_wait_for_the_shadow_only),
+		cmocka_unit_test(what_would_show_tf_is_not_stepped_over),
+		cmocka_unit_test(no_handler_starts_in_a_shadow),
+		cmocka_unit_test(an_nmi_cut_short_keeps_others_out),
 		cmocka_unit_test(halt_ends_for_what_can_be_delivered),
 		cmocka_unit_test(the_trap_flag_is_honoured),
 	};

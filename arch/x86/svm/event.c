@@ -12,32 +12,71 @@
 #include "arch/x86/dev/machine.h"
 #include "arch/x86/exit/fault.h"
 
-#define DR6_BS (1ull << 14)
+#define DR6_BREAKPOINTS 0xfull
+#define DR6_BS          (1ull << 14)
+
+/* While one instruction is stepped over: all that can keep it from being completed exits, so that TF never leaks. */
+#define STEP_EXCEPTIONS (~(1u << EXC_NMI))
+/* Instructions that would save, load or show TF: they are not stepped over. */
+#define STEP_NOT (SVM_INT1_PUSHF | SVM_INT1_POPF | SVM_INT1_IRET | SVM_INT1_SWINT)
 
 static bool event_is_software(const struct svm_event *e)
 {
 	return e->type == SVM_EVENT_SOFT || (e->type == SVM_EVENT_EXC && (e->vector == EXC_BP || e->vector == EXC_OF));
 }
 
-/* IRET was seen at nmi_iret_rip and has executed once RIP or the mode of stepping says so. */
-static void nmi_unmask_if_done(struct vcpu *v)
+/* The IRET has not executed: when one comes again, it exits. */
+static void wait_for_iret(struct vcpu_hw *hw)
 {
-	struct vcpu_hw *hw = v->hw;
+	hw->iret_next = false;
+	vmcb_put(hw, intercept1, hw->vmcb->intercept1 | SVM_INT1_IRET);
+}
 
-	if (hw->nmi_iret_seen && !hw->stepping && hw->vmcb->rip != hw->nmi_iret_rip) {
-		hw->nmi_iret_seen = false;
-		hw->nmi_masked = false;
-	}
+/* Has the instruction been executed? DR6 alone does not say: Bochs 2.7 exits before it writes it. */
+static bool step_done(const struct vcpu_hw *hw, bool exception)
+{
+	const struct vmcb *c = hw->vmcb;
+	bool moved = c->rip != hw->step_rip;
+
+	if ((uint32_t)c->exit_code == SVM_EXIT_EXC_DB)
+		return moved || (c->dr6 & ~hw->step_dr6 & DR6_BS);
+	return hw->iret_next && moved && !exception;
+}
+
+/*
+ * The entry was for one instruction, and here is the exit that ended it: what was changed for it is put back. If it was
+ * an IRET that has executed, RFLAGS are what it popped; TF in it is the guest's then.
+ */
+static void step_end(struct vcpu_hw *hw)
+{
+	const struct vmcb *c = hw->vmcb;
+	bool exception = svm_exit_is_exception(c->exit_code), done = step_done(hw, exception);
+
+	hw->stepping = false;
+	hw->step_ended = true;
+	vmcb_put(hw, intercept_exceptions, SVM_EXCEPTIONS);
+	vmcb_put(hw, intercept1, c->intercept1 & ~STEP_NOT);
+	if (hw->step_tf && !(done && hw->iret_next))
+		vmcb_put(hw, rflags, c->rflags & ~RFLAGS_TF);
+	hw->step_only = done && hw->step_tf && !(c->dr6 & ~hw->step_dr6 & DR6_BREAKPOINTS);
+	if (done && hw->step_tf)                /* the guest did not ask for this step */
+		vmcb_put(hw, dr6, (c->dr6 & ~DR6_BS) | (hw->step_dr6 & DR6_BS));
+	if (hw->iret_next && done)
+		hw->iret_next = hw->nmi_masked = false;
+	else if (hw->iret_next && exception)
+		wait_for_iret(hw);
 }
 
 /*
  * APM 2 "EXITINTINFO" (15.7.2): an event was on its way when the exit came. INT n, INT3 and INTO are found again by
- * executing the instruction again, since RIP still points at it; everything else must be injected again.
+ * executing the instruction again, since RIP still points at it, with NRIP-save too: next RIP is zero then, as such an
+ * exit is no instruction's. Everything else must be injected again.
  * QEMU leaves stale low bits with V=0: only the valid bit decides.
  */
 void svm_event_collect(struct vcpu *v)
 {
-	uint64_t info = v->hw->vmcb->exit_int_info;
+	struct vcpu_hw *hw = v->hw;
+	uint64_t info = hw->vmcb->exit_int_info;
 	struct svm_event e = {
 		.valid = info & SVM_EVENT_VALID,
 		.vector = SVM_EVENT_VECTOR(info),
@@ -48,9 +87,12 @@ void svm_event_collect(struct vcpu *v)
 
 	if (e.valid && event_is_software(&e))
 		e.valid = false;
-	v->hw->event = e;
-	/* Now and not at the next entry only: if the exit is a HLT, an NMI must be able to end it. */
-	nmi_unmask_if_done(v);
+	hw->event = e;
+	hw->step_ended = hw->step_only = false;
+	if (hw->stepping)
+		step_end(hw);
+	if (hw->iret_next && e.valid)
+		wait_for_iret(hw);
 }
 
 void svm_event_fault(struct vcpu *v)
@@ -79,6 +121,8 @@ static void inject(struct vcpu *v, const struct svm_event *e)
 	/* Real mode has no error codes, whatever the handler said: not every CPU leaves one out by itself. */
 	bool has_error = e->has_error && (v->hw->vmcb->cr0 & CR0_PE);
 
+	/* Delivery ends a shadow: the handler's first instruction has none. */
+	vmcb_put(v->hw, int_state, v->hw->vmcb->int_state & ~SVM_INTSTATE_SHADOW);
 	vmcb_put(v->hw, event_inj, e->vector | (uint64_t)e->type << 8 | SVM_EVENT_VALID |
 		 (has_error ? SVM_EVENT_HAS_ERROR | (uint64_t)e->error << 32 : 0));
 }
@@ -92,69 +136,78 @@ static void window_set(struct vcpu_hw *hw, bool open)
 	vmcb_put(hw, intercept1, open ? c->intercept1 | SVM_INT1_VINTR : c->intercept1 & ~SVM_INT1_VINTR);
 }
 
+/* The instruction in an interrupt shadow is one that can't be stepped over: no shadow holds an NMI back then. */
+void svm_event_no_step(struct vcpu *v)
+{
+	vmcb_put(v->hw, int_state, v->hw->vmcb->int_state & ~SVM_INTSTATE_SHADOW);
+}
+
+/*
+ * The exit comes before the IRET: NMIs stay masked until it has executed, and if it faults, until another one has
+ * (APM 2 "NMI Support", 15.20.10). So it is always stepped over.
+ */
 void svm_event_iret(struct vcpu *v)
 {
 	struct vcpu_hw *hw = v->hw;
 
-	/* The exit comes before the IRET: NMIs stay masked until it has executed (APM 2 "NMI Support", 15.20.10). */
+	if (!hw->nmi_masked) {
+		svm_event_no_step(v);
+		return;
+	}
 	vmcb_put(hw, intercept1, hw->vmcb->intercept1 & ~SVM_INT1_IRET);
-	hw->nmi_iret_seen = true;
-	hw->nmi_iret_rip = hw->vmcb->rip;
+	hw->iret_next = true;
 }
 
-/* One instruction, over an IRET or a shadow, so that a waiting NMI comes right after it. */
-static void step_once(struct vcpu *v)
+/* Enters for one instruction. If the guest steps itself already, its #DB comes just so, and is delivered to it. */
+static void step(struct vcpu_hw *hw)
 {
-	if (v->hw->vmcb->rflags & RFLAGS_TF)
-		return;                         /* the guest steps itself: its own #DB exit comes as soon */
-	v->hw->stepping = true;
-	vmcb_put(v->hw, rflags, v->hw->vmcb->rflags | RFLAGS_TF);
+	const struct vmcb *c = hw->vmcb;
+
+	hw->stepping = true;
+	hw->step_tf = !(c->rflags & RFLAGS_TF);
+	hw->step_rip = c->rip;
+	hw->step_dr6 = c->dr6;
+	vmcb_put(hw, rflags, c->rflags | RFLAGS_TF);
+	vmcb_put(hw, intercept_exceptions, STEP_EXCEPTIONS);
+	if (!hw->iret_next)
+		vmcb_put(hw, intercept1, c->intercept1 | STEP_NOT);
 }
 
-bool svm_event_stepped(struct vcpu *v)
+bool svm_event_stepped(const struct vcpu *v)
 {
-	struct vcpu_hw *hw = v->hw;
-
-	if (!hw->stepping)
-		return false;
-	hw->stepping = false;
-	if (hw->nmi_iret_seen)
-		hw->nmi_iret_seen = hw->nmi_masked = false;
-	vmcb_put(hw, rflags, hw->vmcb->rflags & ~RFLAGS_TF);
-	vmcb_put(hw, dr6, hw->vmcb->dr6 & ~DR6_BS);     /* the guest did not ask for this step */
-	return true;
+	return v->hw->step_only;
 }
 
 void svm_event_trap(struct vcpu *v)
 {
 	const struct vmcb *c = v->hw->vmcb;
 
-	if (!(c->rflags & RFLAGS_TF) || svm_event_stepped(v) || v->hw->event.valid)
+	if (!(c->rflags & RFLAGS_TF) || v->hw->event.valid)
 		return;
 	vmcb_put(v->hw, dr6, c->dr6 | DR6_BS);
 	v->hw->event = (struct svm_event){ .valid = true, .type = SVM_EVENT_EXC, .vector = EXC_DB };
 }
 
+/* True if this entry is spoken for: an NMI goes in, or one instruction is stepped over so that one can. */
 static bool prepare_nmi(struct vcpu *v)
 {
 	struct vcpu_hw *hw = v->hw;
 	const struct vmcb *c = hw->vmcb;
 
-	if (!v->nmi_pending)
-		return false;
-	if (hw->nmi_masked) {
-		if (hw->nmi_iret_seen && !hw->stepping)
-			step_once(v);
-		return false;
+	if (hw->iret_next) {
+		step(hw);
+		return true;
 	}
-	if (c->int_state & SVM_INTSTATE_SHADOW) {
-		step_once(v);
+	if (!v->nmi_pending || hw->nmi_masked)
 		return false;
+	if (c->int_state & SVM_INTSTATE_SHADOW) {
+		step(hw);
+		return true;
 	}
 	inject(v, &(struct svm_event){ .vector = EXC_NMI, .type = SVM_EVENT_NMI });
 	v->nmi_pending = false;
 	hw->nmi_masked = true;
-	vmcb_put(hw, intercept1, c->intercept1 | SVM_INT1_IRET);
+	wait_for_iret(hw);
 	return true;
 }
 
@@ -169,7 +222,6 @@ void svm_event_prepare(struct vcpu *v)
 	const struct vmcb *c = hw->vmcb;
 	bool busy = hw->event.valid;
 
-	nmi_unmask_if_done(v);
 	vmcb_put(hw, event_inj, 0);
 	if (busy) {
 		inject(v, &hw->event);
@@ -177,7 +229,8 @@ void svm_event_prepare(struct vcpu *v)
 	} else {
 		busy = prepare_nmi(v);
 	}
-	if (!machine_irq_pending(v)) {
+	/* An interrupt would push our TF, and a window's exit might come before each step. */
+	if (hw->stepping || !machine_irq_pending(v)) {
 		window_set(hw, false);
 		return;
 	}

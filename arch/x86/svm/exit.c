@@ -13,6 +13,9 @@
 
 #define MISFITS_MAX 1000u
 
+/* Exceptions with an error code: APM 2 "Vectors" (8.2). */
+#define ERROR_CODES (1u << EXC_DF | 1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP | 1u << EXC_PF | 1u << EXC_AC)
+
 /* The bytes at RIP are not the instruction that exited: another CPU changed them, or our decoder is wrong. Try again,
  * but not for ever. */
 static enum exit_action misfit(struct vcpu *v)
@@ -128,15 +131,6 @@ static enum exit_action do_cr_write(struct vcpu *v, unsigned int cr)
 	return exit_cr_write(v, cr, val);
 }
 
-static enum exit_action do_exception(struct vcpu *v, uint8_t vector)
-{
-	if (vector == EXC_MC)
-		panic("machine check while a guest ran");
-	if (vector == EXC_DB && svm_event_stepped(v))
-		return EXIT_AGAIN;
-	return vcpu_fault(v, vector, vector == EXC_AC, 0);
-}
-
 static enum exit_action unexpected(struct vcpu *v)
 {
 	const struct vmcb *c = v->hw->vmcb;
@@ -148,6 +142,34 @@ static enum exit_action unexpected(struct vcpu *v)
 			c->exit_code, c->info1, c->info2,
 			c->rip);
 	return EXIT_STOP;
+}
+
+static enum exit_action do_exception(struct vcpu *v, uint8_t vector)
+{
+	const struct vmcb *c = v->hw->vmcb;
+	bool has_error = ERROR_CODES & 1u << vector;
+
+	if (vector == EXC_MC)
+		panic("machine check while a guest ran");
+	if (vector == EXC_DB && svm_event_stepped(v))
+		return EXIT_AGAIN;
+	vcpu_fault(v, vector, has_error, has_error ? (uint32_t)c->info1 : 0);
+	if (vector == EXC_PF)
+		v->fault.cr2 = c->info2;
+	return EXIT_FAULT;
+}
+
+/* What exits only while an instruction is stepped over. INT3 and INTO are executed again, without being stepped. */
+static enum exit_action do_step_exit(struct vcpu *v)
+{
+	uint32_t code = (uint32_t)v->hw->vmcb->exit_code;
+
+	if (!v->hw->step_ended)
+		return unexpected(v);
+	if (svm_exit_is_exception(code) && code != SVM_EXIT_EXC_BP && code != SVM_EXIT_EXC_OF)
+		return do_exception(v, (uint8_t)(code - SVM_EXIT_EXC_DE));
+	svm_event_no_step(v);
+	return EXIT_AGAIN;
 }
 
 /* Runs handler once the next RIP is known. */
@@ -200,7 +222,10 @@ static enum exit_action dispatch(struct vcpu *v)
 		vm_stop(v->vm, STOP_TRIPLE_FAULT, "triple fault near RIP 0x%lx",
 			v->ring[(v->exits - 1) % EXIT_RING].rip);
 		return EXIT_STOP;
-	default:                 return unexpected(v);
+	case SVM_EXIT_PUSHF:
+	case SVM_EXIT_POPF:
+	case SVM_EXIT_SWINT:     return do_step_exit(v);
+	default:                 return svm_exit_is_exception(c->exit_code) ? do_step_exit(v) : unexpected(v);
 	}
 }
 

@@ -161,7 +161,7 @@ void svm_vcpu_destroy(struct vcpu *v)
 static void set_intercepts(struct vmcb *c)
 {
 	c->intercept_cr_write = 1u << 0 | 1u << 4 | 1u << 8;
-	c->intercept_exceptions = 1u << EXC_DB | 1u << EXC_AC | 1u << EXC_MC;
+	c->intercept_exceptions = SVM_EXCEPTIONS;
 	c->intercept1 = SVM_INT1_INTR | SVM_INT1_NMI | SVM_INT1_INIT | SVM_INT1_RDPMC | SVM_INT1_INVD | SVM_INT1_CPUID |
 			SVM_INT1_HLT | SVM_INT1_INVLPGA | SVM_INT1_IOIO | SVM_INT1_MSR | SVM_INT1_SHUTDOWN;
 	c->intercept2 = SVM_INT2_VMRUN | SVM_INT2_VMMCALL | SVM_INT2_VMLOAD | SVM_INT2_VMSAVE | SVM_INT2_STGI |
@@ -232,7 +232,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	hw->asid = (struct tlb_id){ 0 };
 	hw->unchecked = true;
 	hw->event.valid = false;
-	hw->nmi_masked = hw->nmi_iret_seen = hw->stepping = false;
+	hw->nmi_masked = hw->iret_next = hw->stepping = false;
 }
 
 const struct hvm_ops svm_ops = {

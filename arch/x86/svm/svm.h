@@ -21,6 +21,9 @@ struct svm_cpu {
 	struct tlb_ids asids;
 };
 
+/* Exceptions that always exit: endless delivery of the first two would never leave the guest. */
+#define SVM_EXCEPTIONS (1u << EXC_DB | 1u << EXC_AC | 1u << EXC_MC)
+
 /* An event on its way into the guest, kept until the hardware took it. */
 struct svm_event {
 	bool valid;
@@ -38,9 +41,12 @@ struct vcpu_hw {
 	struct svm_event event;       /* to inject at the next entry */
 	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
 	bool nmi_masked;              /* an NMI was delivered, its IRET not yet executed */
-	bool nmi_iret_seen;           /* IRET exited at nmi_iret_rip: unmasked once it has executed */
-	uint64_t nmi_iret_rip;
-	bool stepping;                /* TF is ours: one instruction, to find the end of that IRET */
+	bool iret_next;               /* that IRET has exited and is at RIP: to be stepped over */
+	bool stepping;                /* the entry under way is for one instruction */
+	bool step_tf;                 /* TF was set for it: it is not the guest's */
+	uint64_t step_rip, step_dr6;  /* as they were before it */
+	bool step_ended;              /* the exit at hand ended such an entry: any exception may have exited */
+	bool step_only;               /* and it is a #DB of which the guest must not know */
 	unsigned int misfits;         /* exits in a row, at one RIP, whose instruction bytes did not fit the exit */
 	uint64_t misfit_rip;
 };
@@ -74,7 +80,8 @@ void svm_event_fault(struct vcpu *v);                /* queues v->fault, or a do
 void svm_event_prepare(struct vcpu *v);              /* before an entry: inject, or open a window */
 bool svm_event_wakes(const struct vcpu *v);          /* would end a HLT */
 void svm_event_iret(struct vcpu *v);                 /* IRET exit */
-bool svm_event_stepped(struct vcpu *v);              /* #DB exit: true if it was our own single step */
+bool svm_event_stepped(const struct vcpu *v);        /* #DB exit: true if it was our own single step */
+void svm_event_no_step(struct vcpu *v);              /* an instruction exited that must not be stepped over */
 void svm_event_trap(struct vcpu *v);                 /* an instruction was completed for the guest: honour TF */
 
 /* tlb.c */

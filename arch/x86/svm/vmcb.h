@@ -63,7 +63,10 @@ struct vmcb {
 #define SVM_INT1_INIT     (1u << 3)
 #define SVM_INT1_VINTR    (1u << 4)
 #define SVM_INT1_RDPMC    (1u << 15)
+#define SVM_INT1_PUSHF    (1u << 16)
+#define SVM_INT1_POPF     (1u << 17)
 #define SVM_INT1_IRET     (1u << 20)
+#define SVM_INT1_SWINT    (1u << 21)
 #define SVM_INT1_INVD     (1u << 22)
 #define SVM_INT1_CPUID    (1u << 18)
 #define SVM_INT1_PAUSE    (1u << 23)
@@ -117,7 +120,10 @@ struct vmcb {
 #define SVM_EXIT_CR0_WRITE 0x10u
 #define SVM_EXIT_CR4_WRITE 0x14u
 #define SVM_EXIT_CR8_WRITE 0x18u
+#define SVM_EXIT_EXC_DE    0x40u
 #define SVM_EXIT_EXC_DB    0x41u
+#define SVM_EXIT_EXC_BP    0x43u
+#define SVM_EXIT_EXC_OF    0x44u
 #define SVM_EXIT_EXC_AC    0x51u
 #define SVM_EXIT_EXC_MC    0x52u
 #define SVM_EXIT_INTR      0x60u
@@ -126,8 +132,11 @@ struct vmcb {
 #define SVM_EXIT_INIT      0x63u
 #define SVM_EXIT_VINTR     0x64u
 #define SVM_EXIT_RDPMC     0x6fu
+#define SVM_EXIT_PUSHF     0x70u
+#define SVM_EXIT_POPF      0x71u
 #define SVM_EXIT_CPUID     0x72u
 #define SVM_EXIT_IRET      0x74u
+#define SVM_EXIT_SWINT     0x75u
 #define SVM_EXIT_INVD      0x76u
 #define SVM_EXIT_PAUSE     0x77u
 #define SVM_EXIT_HLT       0x78u
@@ -148,6 +157,8 @@ struct vmcb {
 
 /* QEMU reports VMEXIT_INVALID as 32 bits of ones, silicon as 64: the low half decides. */
 static inline bool svm_exit_is_invalid(uint64_t code) { return (uint32_t)code == UINT32_MAX; }
+
+static inline bool svm_exit_is_exception(uint64_t code) { return (uint32_t)code - SVM_EXIT_EXC_DE < 32; }
 
 /* EXITINFO1 of an I/O exit: APM 2 "IOIO Intercept" (15.10.2). */
 #define SVM_IOIO_IN      (1u << 0)
