@@ -48,6 +48,9 @@ struct vcpu {
 	uint64_t unknown_msrs;        /* accesses to MSRs that the policy does not know */
 	struct unhandled recent_msrs; /* the same, the latest ones */
 
+	struct {                      /* the instruction of this exit, where the CPU gave its bytes; len 0: fetch it */
+		uint8_t len, bytes[15];
+	} insn;
 	uint64_t poll_ns;             /* guest time of the next look at a console that is polled */
 	uint64_t armed_ns, armed_tsc; /* deadline the host timer stands on, in guest ns and as host TSC */
 	uint64_t exits;               /* all exits so far */

@@ -109,6 +109,37 @@ static void accessed(unsigned int i, bool write, uint64_t addr, unsigned int siz
 	assert_int_equal(guestmem.log[i].val, val);
 }
 
+/* What the CPU had fetched when it exited counts, not what stands in memory by now; too little of it is no use. */
+static void test_bytes_from_the_cpu(void **state)
+{
+	static const uint8_t store[] = { 0x89, 0x03, 0xcc, 0xcc };     /* mov %eax,(%rbx) */
+	static const uint8_t half[] = { 0xc7, 0x03, 0x11 };            /* the beginning of movl $...,(%rbx) */
+
+	(void)state;
+	start_64();
+	CODE("\xf4");
+	v.gpr[REG_RAX] = 0x55667788;
+	v.gpr[REG_RBX] = LIN_PAGE(1);
+	v.insn.len = sizeof(store);
+	memcpy(v.insn.bytes, store, sizeof(store));
+	runs(2);
+	accessed(0, true, GUEST_MMIO, 4, 0x55667788);
+	start_64();
+	CODE("\xc7\x03\x11\x22\x33\x44");
+	v.gpr[REG_RBX] = LIN_PAGE(1);
+	v.insn.len = sizeof(half);
+	memcpy(v.insn.bytes, half, sizeof(half));
+	runs(6);
+	accessed(0, true, GUEST_MMIO, 4, 0x44332211);
+	/* A length that no CPU gives reads no further than the bytes there are. */
+	start_64();
+	CODE("\x89\x03");
+	v.gpr[REG_RBX] = LIN_PAGE(1);
+	memset(v.insn.bytes, 0x66, sizeof(v.insn.bytes));
+	v.insn.len = 255;
+	runs(2);
+}
+
 static void test_device_accesses(void **state)
 {
 	(void)state;
@@ -775,6 +806,7 @@ static void test_advance(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bytes_from_the_cpu),
 		cmocka_unit_test(test_device_accesses), cmocka_unit_test(test_addressing),
 		cmocka_unit_test(test_crossing),
 		cmocka_unit_test(test_page_faults), cmocka_unit_test(test_every_family_faults),

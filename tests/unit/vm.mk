@@ -26,3 +26,7 @@ unit-svm_state-srcs := arch/x86/svm/state.c arch/x86/svm/check.c arch/x86/exit/r
 
 unit += svm_clean
 unit-svm_clean-srcs := arch/x86/svm/clean.c arch/x86/svm/features.c tests/unit/support/panic_catch.c
+
+unit += svm_exit
+unit-svm_exit-srcs := $(addprefix arch/x86/svm/,event.c exit.c names.c) arch/x86/exit/fault.c \
+	tests/unit/support/cpu_area.c tests/unit/support/panic.c

@@ -3,6 +3,7 @@
 #include "operand.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <vouch/gpa.h>
 #include <vouch/vm.h>
@@ -24,13 +25,27 @@ void env_advance(struct x86_env *e, unsigned int len)
 	e->stepped = true;
 }
 
+/* What the CPU fetched for us. False where it gave nothing, or less than the instruction: then it must be fetched. */
+static bool decode_given(const struct vcpu *v, const struct x86_env *e, struct insn *out, uint8_t bytes[INSN_MAX_LEN])
+{
+	unsigned int n = v->insn.len < INSN_MAX_LEN ? v->insn.len : INSN_MAX_LEN;
+
+	if (!n)
+		return false;
+	memcpy(bytes, v->insn.bytes, n);
+	return !insn_decode(out, bytes, n, x86_env_mode(e));
+}
+
 static int fetch_decode(struct vcpu *v, const struct x86_env *e, struct insn *out, uint8_t bytes[INSN_MAX_LEN],
 			struct x86_fault *f)
 {
-	int n = gva_fetch(v, e, bytes, f), err;
 	struct x86_env rest = *e;
 	uint8_t unused[INSN_MAX_LEN];
+	int n, err;
 
+	if (decode_given(v, e, out, bytes))
+		return 0;
+	n = gva_fetch(v, e, bytes, f);
 	if (n < 0)
 		return n;
 	err = insn_decode(out, bytes, (unsigned int)n, x86_env_mode(e));

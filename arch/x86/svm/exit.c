@@ -3,6 +3,7 @@
 #include "arch/x86/svm/svm.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <vouch/assert.h>
 #include <vouch/pcpu.h>
@@ -110,7 +111,35 @@ static enum exit_action do_npf(struct vcpu *v)
 	return exit_gpa(v, &x);
 }
 
-/* MOV to CRn, LMSW and CLTS: the instruction tells which, on every CPU. */
+/* APM 2 "Guest Instruction Bytes" (15.10): with a data access that faults come the bytes that the CPU had fetched. */
+static void take_insn_bytes(struct vcpu *v)
+{
+	const struct svm_cpu *s = this_cpu()->hvm;
+	const struct vmcb *c = v->hw->vmcb;
+
+	v->insn.len = 0;
+	if (!s->has.decode_assists || (uint32_t)c->exit_code != SVM_EXIT_NPF || c->insn_len > sizeof(v->insn.bytes))
+		return;
+	v->insn.len = c->insn_len;
+	memcpy(v->insn.bytes, c->insn_bytes, sizeof(v->insn.bytes));
+}
+
+/* APM 2 "MOV CRx/DRx Intercepts" (15.8.1): the CPU names the register. Of LMSW and CLTS it says nothing. */
+static bool cr_assist(const struct vcpu *v, uint64_t *val)
+{
+	const struct svm_cpu *s = this_cpu()->hvm;
+	const struct vmcb *c = v->hw->vmcb;
+	bool mode64 = (c->efer & EFER_LME) && (c->cr0 & CR0_PG) && (c->cs.attr & SEG_ATTR_L);
+
+	if (!s->has.decode_assists || !s->has.nrip_save || !(c->info1 & SVM_CR_MOV))
+		return false;
+	*val = v->gpr[SVM_CR_GPR(c->info1)];
+	if (!mode64)
+		*val = (uint32_t)*val;
+	return true;
+}
+
+/* MOV to CRn, LMSW and CLTS: where the CPU does not say, the instruction itself tells which. */
 static enum exit_action do_cr_write(struct vcpu *v, unsigned int cr)
 {
 	enum exit_action a;
@@ -119,6 +148,10 @@ static enum exit_action do_cr_write(struct vcpu *v, unsigned int cr)
 	uint64_t val;
 	bool fits;
 
+	if (cr_assist(v, &val)) {
+		v->hw->next_rip = v->hw->vmcb->next_rip;
+		return exit_cr_write(v, cr, val);
+	}
 	a = decode_exit(v, &e, &in);
 	if (a != EXIT_NEXT)
 		return a;
@@ -258,6 +291,7 @@ void svm_handle_exit(struct vcpu *v)
 {
 	record_exit(v);
 	svm_event_collect(v);
+	take_insn_bytes(v);
 	switch (dispatch(v)) {
 	case EXIT_NEXT:
 		step_over(v);

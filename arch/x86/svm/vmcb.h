@@ -160,6 +160,10 @@ static inline bool svm_exit_is_invalid(uint64_t code) { return (uint32_t)code ==
 
 static inline bool svm_exit_is_exception(uint64_t code) { return (uint32_t)code - SVM_EXIT_EXC_DE < 32; }
 
+/* EXITINFO1 of a write to CRn, with decode assists: APM 2 "MOV CRx/DRx Intercepts" (15.8.1). */
+#define SVM_CR_MOV    (1ull << 63)                         /* MOV, not LMSW or CLTS */
+#define SVM_CR_GPR(i) ((unsigned int)(i) & 15u)
+
 /* EXITINFO1 of an I/O exit: APM 2 "IOIO Intercept" (15.10.2). */
 #define SVM_IOIO_IN      (1u << 0)
 #define SVM_IOIO_STRING  (1u << 2)
