@@ -57,7 +57,8 @@ static void arm_host_timer(struct vcpu *v)
 		return;
 	v->armed_ns = next;
 	v->armed_tsc = next == VTIMER_OFF ? UINT64_MAX : vclock_ns_to_tsc(c, next) - c->tsc_offset;
-	host_timer_arm(v->armed_tsc);
+	if (!v->own_timer)
+		host_timer_arm(v->armed_tsc);
 }
 
 void vcpu_service(struct vcpu *v)

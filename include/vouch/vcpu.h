@@ -53,6 +53,7 @@ struct vcpu {
 	} insn;
 	uint64_t poll_ns;             /* guest time of the next look at a console that is polled */
 	uint64_t armed_ns, armed_tsc; /* deadline the host timer stands on, in guest ns and as host TSC */
+	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */
 	uint64_t exits;               /* all exits so far */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */
 	uint64_t exit_count[EXIT_KINDS];     /* by the vendor's own numbering: hvm_ops.kind_text() */

@@ -43,7 +43,7 @@ static void a_modern_cpu_gets_what_vouch_wants(void **ctx)
 
 	(void)ctx;
 	assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
-	assert_int_equal(ctl.pin, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI);
+	assert_int_equal(ctl.pin, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI | PIN_PREEMPT_TIMER);
 	assert_int_equal(ctl.cpu, 0x04006172u | CPU_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_RDPMC | CPU_CR8_LOAD |
 				  CPU_CR8_STORE | CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MONITOR | CPU_SECONDARY);
 	assert_int_equal(ctl.cpu2, CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_WBINVD |
@@ -179,10 +179,11 @@ static void a_vpid_is_used_only_with_a_way_to_flush_it(void **ctx)
 static void features_are_left_out_by_name(void **ctx)
 {
 	static const struct { uint32_t off; const char *text; } rows[] = {
-		{ 0, " vpid ple ept-ad" },
-		{ FEATURE_VPID, " ple ept-ad" },
-		{ FEATURE_PLE, " vpid ept-ad" },
-		{ FEATURE_EPT_AD, " vpid ple" },
+		{ 0, " vpid preempt ple ept-ad" },
+		{ FEATURE_VPID, " preempt ple ept-ad" },
+		{ FEATURE_PREEMPT, " vpid ple ept-ad" },
+		{ FEATURE_PLE, " vpid preempt ept-ad" },
+		{ FEATURE_EPT_AD, " vpid preempt ple" },
 		{ ~0u, " none" },
 	};
 
@@ -203,6 +204,22 @@ static void features_are_left_out_by_name(void **ctx)
 
 	poor.ept_vpid &= ~(1ull << 21);
 	assert_int_equal(vmx_eptp_bits(&poor, 0), 0x1e);
+}
+
+static void a_timer_known_to_be_wrong_is_left_alone(void **ctx)
+{
+	struct vmx_caps c = skylake();
+	struct vmx_controls ctl;
+	const char *why;
+
+	(void)ctx;
+	c.signature = 0x20655;
+	assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
+	assert_int_equal(ctl.pin & PIN_PREEMPT_TIMER, 0);
+	c.signature = 0x306a9;
+	assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
+	assert_true(ctl.pin & PIN_PREEMPT_TIMER);
+	assert_int_equal(VMX_MISC_TIMER_RATE(0x7004c1e5), 5);
 }
 
 static void poor_ept_is_refused(void **ctx)
@@ -243,6 +260,7 @@ int main(void)
 		cmocka_unit_test(forced_controls_are_refused),
 		cmocka_unit_test(a_vpid_is_used_only_with_a_way_to_flush_it),
 		cmocka_unit_test(features_are_left_out_by_name),
+		cmocka_unit_test(a_timer_known_to_be_wrong_is_left_alone),
 		cmocka_unit_test(poor_ept_is_refused),
 		cmocka_unit_test(firmware_has_the_first_word),
 	};

@@ -69,6 +69,7 @@ void vmx_caps_read(struct vmx_caps *c)
 		.cr4_fixed0 = msr_read(MSR_VMX_CR4_FIXED0),
 		.cr4_fixed1 = msr_read(MSR_VMX_CR4_FIXED1),
 		.misc = msr_read(MSR_VMX_MISC),
+		.signature = cpuid_leaf(1, 0).eax,
 	};
 	if (c->cpu.may & CPU_SECONDARY)
 		c->cpu2 = ctl_read(MSR_VMX_CPU2_CTLS);
@@ -101,6 +102,7 @@ static const struct control controls[] = {
 	{ PIN, ON, PIN_EXT_INTR, 0, LACKS("External-interrupt exiting") },
 	{ PIN, ON, PIN_NMI, 0, LACKS("NMI exiting") },
 	{ PIN, ON, PIN_VIRTUAL_NMI, 0, LACKS("Virtual NMIs") },
+	{ PIN, IF_THERE, PIN_PREEMPT_TIMER, FEATURE_PREEMPT, NULL },
 
 	{ CPU, LATER, CPU_INTR_WINDOW, 0, LACKS("Interrupt-window exiting") },
 	{ CPU, LATER, CPU_NMI_WINDOW, 0, LACKS("NMI-window exiting") },
@@ -158,12 +160,20 @@ static const uint32_t default1[WORDS] = {
 #define EPTP_WALK_4 (3ull << 3)
 #define EPTP_AD     (1ull << 6)
 
+/* Intel's specification updates, "VMX-Preemption Timer Does Not Count Down at the Rate Specified". */
+static bool timer_is_wrong(uint32_t signature)
+{
+	return signature == 0x206e6 || signature == 0x20652 || signature == 0x20655 || signature == 0x306a8;
+}
+
 /* VPIDs are of use only if what they hold can be flushed, all of it at least. */
 static bool usable(const struct vmx_caps *c, const struct control *r)
 {
-	if (r->word != CPU2 || r->bit != CPU2_VPID)
-		return true;
-	return (c->ept_vpid & CAP_INVVPID) && (c->ept_vpid & CAP_INVVPID_ALL);
+	if (r->word == PIN && r->bit == PIN_PREEMPT_TIMER)
+		return !timer_is_wrong(c->signature);
+	if (r->word == CPU2 && r->bit == CPU2_VPID)
+		return (c->ept_vpid & CAP_INVVPID) && (c->ept_vpid & CAP_INVVPID_ALL);
+	return true;
 }
 
 bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_controls *out, const char **why)
@@ -214,7 +224,9 @@ uint64_t vmx_eptp_bits(const struct vmx_caps *c, uint32_t off)
 
 void vmx_features_text(const struct vmx_cpu *c, char *dst, size_t size)
 {
-	snprintf(dst, size, "%s%s%s%s", c->ctl.cpu2 & CPU2_VPID ? " vpid" : "", c->ctl.cpu2 & CPU2_PLE ? " ple" : "",
-		 c->eptp_bits & EPTP_AD ? " ept-ad" : "",
-		 c->ctl.cpu2 & (CPU2_VPID | CPU2_PLE) || c->eptp_bits & EPTP_AD ? "" : " none");
+	const bool vpid = c->ctl.cpu2 & CPU2_VPID, ple = c->ctl.cpu2 & CPU2_PLE, ad = c->eptp_bits & EPTP_AD;
+	const bool preempt = c->ctl.pin & PIN_PREEMPT_TIMER;
+
+	snprintf(dst, size, "%s%s%s%s%s", vpid ? " vpid" : "", preempt ? " preempt" : "", ple ? " ple" : "",
+		 ad ? " ept-ad" : "", vpid || preempt || ple || ad ? "" : " none");
 }

@@ -6,6 +6,7 @@
 #include "arch/x86/vmx/vmx.h"
 
 #include <vouch/pcpu.h>
+#include <vouch/platform.h>
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/asm.h"
@@ -66,12 +67,25 @@ static void prepare_tlb(struct vcpu *v, struct vmx_cpu *c)
 		invvpid(INV_SINGLE, hw->id.id);
 }
 
+/*
+ * Only the guest's own time counts down, so the timer is set anew for each entry; one tick more, because a fraction of a
+ * tick left would exit too early, again and again.
+ */
+static void arm_timer(const struct vcpu *v, const struct vmx_cpu *c)
+{
+	uint64_t now = host_tsc(), left = v->armed_tsc > now ? v->armed_tsc - now : 0;
+
+	vmcs_write(VMCS_PREEMPTION_TIMER, min_u64((left >> VMX_MISC_TIMER_RATE(c->caps.misc)) + 1, UINT32_MAX));
+}
+
 static void enter_once(struct vcpu *v, struct vmx_cpu *c)
 {
 	struct vcpu_hw *hw = v->hw;
 
 	vmx_event_prepare(v);
 	prepare_tlb(v, c);
+	if (v->own_timer)
+		arm_timer(v, c);
 	if (hw->guest_rsp != v->gpr[REG_RSP])
 		vmcs_write(VMCS_GUEST_RSP, v->gpr[REG_RSP]);
 	if (!vmx_enter(v->gpr, &hw->host_rsp, hw->launched)) {
@@ -81,6 +95,8 @@ static void enter_once(struct vcpu *v, struct vmx_cpu *c)
 	hw->launched = true;
 	hw->guest_rsp = v->gpr[REG_RSP] = vmcs_read(VMCS_GUEST_RSP);
 	vmx_handle_exit(v);
+	if (hw->reason == VMX_EXIT_PREEMPT)
+		this_cpu()->host_event = true;  /* as the host timer's interrupt would have */
 }
 
 static bool live_msr_exists(uint32_t msr)
@@ -129,6 +145,8 @@ static bool wait_for_event(struct vcpu *v)
 		vm_stop(v->vm, STOP_POWEROFF, "halted with interrupts off");
 		return false;
 	}
+	if (v->own_timer)
+		host_timer_arm(v->armed_tsc);
 	vmx_host_idle();
 	this_cpu()->host_event = true;
 	return true;

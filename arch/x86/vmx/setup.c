@@ -344,6 +344,7 @@ void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	memset(v->gpr, 0, sizeof(v->gpr));
 	v->gpr[REG_RSP] = hw->guest_rsp = s->rsp;
 	v->gpr[REG_RSI] = s->rsi;
+	v->own_timer = hw->ctl.pin & PIN_PREEMPT_TIMER;
 }
 
 const struct hvm_ops vmx_ops = {

@@ -28,6 +28,7 @@ struct vmx_caps {
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	uint64_t misc;                /* IA32_VMX_MISC */
 	uint64_t ept_vpid;            /* IA32_VMX_EPT_VPID_CAP */
+	uint32_t signature;           /* CPUID's family, model and stepping */
 };
 
 /* The five words that a VMCS gets. */
@@ -102,6 +103,8 @@ void vmx_caps_read(struct vmx_caps *c);
  * or forces one on it: *why says so, and names it as the manual does.
  */
 bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_controls *out, const char **why);
+/* A tick of the preemption timer is 1 << this ticks of the TSC. */
+#define VMX_MISC_TIMER_RATE(misc) ((unsigned int)(misc) & 31u)
 /* NULL, or why EPT as this CPU has it will not do. */
 const char *vmx_ept_refusal(const struct vmx_caps *c);
 /* An EPTP but for the root's address, features in off left out. */
