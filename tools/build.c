@@ -9,13 +9,16 @@ static const char help[] =
 	"Write a guest image from a configuration and the files it names.\n"
 	"File names in CONFIG.xml are relative to the working directory.\n\n"
 	"  -o, --output=OUT       the image; default: CONFIG with its suffix replaced by .img\n"
-	"  -v, --image-version=N  version of the format: 1 (default, with hashes) or 0\n"
+	"  -v, --image-version=N  version of the format: 2 (default; SHA-256, can be signed), 1 (checksums) or 0\n"
+	"                         (neither); Vouch itself does not start version 2 yet\n"
+	"  -s, --security-version=N\n"
+	"                         version 2: a number that a policy can ask for at least; default: 0\n"
 	"  -h, --help             show this and exit\n"
 	"  -V, --version          show the version of vouch and exit\n";
 
 int command_build(int argc, char **argv)
 {
-	struct pack_options o = { .version = 1, .suffix = ".img" };
+	struct pack_options o = { .version = 2, .suffix = ".img" };
 
 	return pack_command(argc, argv, "build", help, &o);
 }

@@ -64,28 +64,77 @@ static void safe_name(char name[NAME_MAX_LEN + 1], const struct image_file *f)
 	}
 }
 
+/* The hash of what was copied, whatever the version. */
+struct copied {
+	uint64_t done;
+	struct v1_hash hash;
+	struct sha256 sha;            /* of the chunk so far */
+	uint8_t (*list)[SHA256_LEN];  /* version 2: what each chunk must have */
+};
+
+_Static_assert(IMAGE2_CHUNK % FILE_CHUNK == 0, "pieces that are read must not straddle chunks");
+
+static int begin_hash(struct opened *o, uint32_t index, struct copied *c)
+{
+	*c = (struct copied){ 0 };
+	sha256_init(&c->sha);
+	if (o->img.version < 2)
+		return 0;
+	c->list = cli_alloc(image_chunks(o->img.file[index].size) * SHA256_LEN);
+	return image_read_list(&o->img, &o->source, index, c->list, &o->err);
+}
+
+static int add_hash(struct opened *o, uint32_t index, struct copied *c, const void *data, size_t n)
+{
+	uint64_t size = o->img.file[index].size, chunk = c->done / IMAGE2_CHUNK;
+	uint8_t got[SHA256_LEN];
+
+	c->done += n;
+	if (o->img.version < 2) {
+		v1_hash_update(&c->hash, data, n);
+		return 0;
+	}
+	sha256_update(&c->sha, data, n);
+	if (c->done % IMAGE2_CHUNK != 0 && c->done < size)
+		return 0;
+	sha256_final(&c->sha, got);
+	sha256_init(&c->sha);
+	return image_check_chunk(&o->img, index, chunk, (const uint8_t (*)[SHA256_LEN])c->list, got, &o->err);
+}
+
+static int end_hash(struct opened *o, uint32_t index, struct copied *c)
+{
+	free(c->list);
+	return o->img.version < 2 ? image_check_hash(&o->img, index, &c->hash, &o->err) : 0;
+}
+
 /* Copies the file and checks the hash of what was copied: the image may have changed since it was judged. */
 static int copy_out(struct opened *o, uint32_t index, struct outfile *out)
 {
 	const struct image_file *f = &o->img.file[index];
 	char *chunk = cli_alloc(FILE_CHUNK);
-	struct v1_hash hash = { 0 };
 	struct progress progress;
+	struct copied copied;
 	int status = CLI_GOOD;
+	bool bad = begin_hash(o, index, &copied) != 0;
 
 	progress_begin(&progress, "extracting", f->size);
-	for (uint64_t at = 0; at < f->size && status == CLI_GOOD; at += FILE_CHUNK) {
+	for (uint64_t at = 0; at < f->size && status == CLI_GOOD && !bad; at += FILE_CHUNK) {
 		size_t n = (size_t)min_u64(f->size - at, FILE_CHUNK);
 
 		status = file_read_at(&o->file, chunk, n, f->offset + at);
 		if (status == CLI_GOOD)
 			status = outfile_write(out, chunk, n);
-		v1_hash_update(&hash, chunk, n);
+		if (status == CLI_GOOD)
+			bad = add_hash(o, index, &copied, chunk, n) != 0;
 		progress_add(&progress, n);
 	}
 	progress_end(&progress);
 	free(chunk);
-	if (status == CLI_GOOD && image_check_hash(&o->img, index, &hash, &o->err)) {
+	bad |= end_hash(o, index, &copied) != 0;
+	if (status == CLI_GOOD && o->read_failed)
+		return CLI_ENV;
+	if (status == CLI_GOOD && bad) {
 		cli_error("%s: refused: %s", o->file.path, o->err.text);
 		status = CLI_REFUSED;
 	}

@@ -5,6 +5,9 @@
 #include "common/cli.h"
 #include "common/progress.h"
 
+#include <vouch/options.h>
+
+#include <stdlib.h>
 #include <string.h>
 
 static int hash_files(struct facts *f)
@@ -24,6 +27,18 @@ static int hash_files(struct facts *f)
 	}
 	progress_end(&progress);
 	return status;
+}
+
+static int read_lists(struct facts *f)
+{
+	struct opened *o = f->o;
+
+	for (uint32_t i = 0; i < o->img.file_count && o->img.version == 2; i++) {
+		f->list[i] = cli_alloc(image_chunks(o->img.file[i].size) * SHA256_LEN);
+		if (image_read_list(&o->img, &o->source, i, f->list[i], &o->err))
+			return o->read_failed ? CLI_ENV : CLI_REFUSED;
+	}
+	return CLI_GOOD;
 }
 
 /* What Vouch will look at before it starts the kernel. */
@@ -64,6 +79,8 @@ int facts_gather(struct facts *f, const char *path)
 	f->path = path;
 	f->o = opened_open(path);
 	status = f->o ? opened_judge(f->o) : CLI_ENV;
+	if (status == CLI_GOOD)
+		status = read_lists(f);
 	f->container_good = status == CLI_GOOD;
 	if (status != CLI_GOOD)
 		return status;
@@ -77,6 +94,8 @@ int facts_gather(struct facts *f, const char *path)
 
 void facts_release(struct facts *f)
 {
+	for (uint32_t i = 0; i < IMAGE_MAX_FILES; i++)
+		free(f->list[i]);
 	opened_close(f->o);
 	f->o = NULL;
 }
@@ -90,6 +109,18 @@ const char *facts_code_name(enum image_err code)
 	};
 
 	return code < IMG_ERR_COUNT ? names[code] : "unknown";
+}
+
+const char *facts_integrity(const struct image *img)
+{
+	static const enum integrity level[] = { INTEGRITY_NONE, INTEGRITY_CHECKSUM, INTEGRITY_SHA256 };
+
+	return integrity_name(level[img->version]);
+}
+
+uint64_t facts_signed_bytes(const struct image *img)
+{
+	return img->table + (uint64_t)img->file_count * img->header_len;
 }
 
 const char *facts_device_name(enum plan_device device)

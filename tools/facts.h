@@ -12,7 +12,8 @@ struct facts {
 	const char *path;
 	struct opened *o;
 	bool container_good;          /* else o->err says why, and nothing below is set */
-	uint8_t sha256[IMAGE_MAX_FILES][SHA256_LEN];
+	uint8_t sha256[IMAGE_MAX_FILES][SHA256_LEN];  /* of all bytes of each file */
+	uint8_t (*list[IMAGE_MAX_FILES])[SHA256_LEN];  /* version 2: its chunk digests */
 	bool has_plan;                /* the configuration was understood */
 	struct vm_plan plan;
 	bool has_kernel;              /* so was the kernel it starts */
@@ -29,6 +30,10 @@ void facts_release(struct facts *f);
 
 /* The name of a code as in image_err.h, "IMG_ERR_...". */
 const char *facts_code_name(enum image_err code);
+/* "none", "checksum" or "sha256": what the container as such reaches. */
+const char *facts_integrity(const struct image *img);
+/* Version 2: how many bytes from the image's first are under the manifest digest. */
+uint64_t facts_signed_bytes(const struct image *img);
 /* As it stands in configurations; NULL for one that is always there. */
 const char *facts_device_name(enum plan_device device);
 

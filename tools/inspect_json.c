@@ -28,23 +28,58 @@ static void put_verdict(struct json *j, bool good, const struct image_error *err
 	json_close(j, '}');
 }
 
+/* At most 64 bytes. */
+static void put_bytes(struct json *j, const char *key, const uint8_t *bytes, size_t len)
+{
+	char text[129];
+
+	for (size_t i = 0; i < len; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	json_string(j, key, text);
+}
+
+static void put_chunks(struct json *j, const struct facts *f, uint32_t i)
+{
+	json_open(j, "chunks", '[');
+	for (uint64_t c = 0; c < image_chunks(f->o->img.file[i].size); c++)
+		put_bytes(j, NULL, f->list[i][c], SHA256_LEN);
+	json_close(j, ']');
+}
+
+static void put_seal(struct json *j, const struct image *img)
+{
+	json_number(j, "security_version", img->security_version);
+	json_number(j, "signed_bytes", facts_signed_bytes(img));
+	put_bytes(j, "manifest_digest", img->digest, SHA256_LEN);
+	json_number(j, "seal_offset", img->data_end);
+	json_open(j, "signatures", '[');
+	for (uint32_t i = 0; i < img->signature_count; i++) {
+		json_open(j, NULL, '{');
+		put_bytes(j, "key_id", img->signature[i].key_id, SHA256_LEN);
+		put_bytes(j, "r", img->signature[i].sig, P256_SIG_LEN / 2);
+		put_bytes(j, "s", img->signature[i].sig + P256_SIG_LEN / 2, P256_SIG_LEN / 2);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void put_file(struct json *j, const struct facts *f, uint32_t i)
 {
 	const struct image_file *file = &f->o->img.file[i];
-	char sha256[2 * SHA256_LEN + 1];
-
-	for (size_t k = 0; k < SHA256_LEN; k++)
-		snprintf(sha256 + 2 * k, 3, "%02x", f->sha256[i][k]);
 	json_open(j, NULL, '{');
 	json_number(j, "index", i);
 	json_string(j, "id", file->id);
 	json_number(j, "size", file->size);
 	json_number(j, "offset", file->offset);
-	if (f->o->img.version == 0)
-		json_string(j, "hash", NULL);
-	else
+	if (f->o->img.version == 1)
 		put_hex(j, "hash", file->hash);
-	json_string(j, "sha256", sha256);
+	else
+		json_string(j, "hash", NULL);
+	put_bytes(j, "sha256", f->sha256[i], SHA256_LEN);
+	if (f->o->img.version == 2) {
+		put_bytes(j, "digest", file->digest, SHA256_LEN);
+		put_chunks(j, f, i);
+	}
 	json_close(j, '}');
 }
 
@@ -154,8 +189,10 @@ void inspect_json(const struct facts *f)
 	put_verdict(&j, f->container_good, &f->o->err);
 	if (f->container_good) {
 		json_number(&j, "version", f->o->img.version);
-		json_string(&j, "integrity", f->o->img.version == 0 ? "none" : "checksum");
+		json_string(&j, "integrity", facts_integrity(&f->o->img));
 		json_number(&j, "xml_length", f->o->img.xml_len);
+		if (f->o->img.version == 2)
+			put_seal(&j, &f->o->img);
 		put_files(&j, f);
 		put_configuration(&j, f);
 	}

@@ -17,6 +17,31 @@ static void show_text(const char *label, const char *text)
 	printf("%-14s%s\n", label, log_escape(shown, sizeof(shown), text, strlen(text)));
 }
 
+static void show_hex(const char *label, const uint8_t *bytes, size_t len)
+{
+	printf("%-14s", label);
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", bytes[i]);
+	putchar('\n');
+}
+
+static void show_seal(const struct image *img)
+{
+	printf("%-14s%" PRIu64 "\n", "Security", img->security_version);
+	printf("%-14s%" PRIu64 " (header, XML, table)\n", "Signed bytes", facts_signed_bytes(img));
+	show_hex("Manifest", img->digest, SHA256_LEN);
+	printf("%-14sat 0x%" PRIx64 ", %u signature%s\n", "Seal", img->data_end, img->signature_count,
+	       img->signature_count == 1 ? "" : "s");
+	for (uint32_t i = 0; i < img->signature_count; i++) {
+		const struct image_signature *s = &img->signature[i];
+
+		printf("Signature %u, not checked here\n", i);
+		show_hex("  key id", s->key_id, SHA256_LEN);
+		show_hex("  r", s->sig, P256_SIG_LEN / 2);
+		show_hex("  s", s->sig + P256_SIG_LEN / 2, P256_SIG_LEN / 2);
+	}
+}
+
 static void show_container(const struct facts *f)
 {
 	const struct image *img = &f->o->img;
@@ -24,7 +49,12 @@ static void show_container(const struct facts *f)
 	show_text("Image", f->path);
 	printf("%-14sv3vee version %u, %" PRIu64 " bytes, XML %u bytes, %u file%s\n", "Format", img->version,
 	       f->o->source.size, img->xml_len, img->file_count, img->file_count == 1 ? "" : "s");
-	printf("%-14sgood, %s\n", "Container", img->version == 0 ? "but holds no hashes (v0)" : "checksum");
+	printf("%-14sgood, %s\n", "Container",
+	       img->version == 0   ? "but holds no hashes (v0)"
+	       : img->version == 1 ? "checksum"
+				   : "SHA-256");
+	if (img->version == 2)
+		show_seal(img);
 }
 
 static void show_file(const struct facts *f, uint32_t i)
@@ -35,12 +65,14 @@ static void show_file(const struct facts *f, uint32_t i)
 	printf("File %u\n", i);
 	printf("  %-12s%s\n", "id", log_escape(id, sizeof(id), file->id, strlen(file->id)));
 	printf("  %-12s%" PRIu64 " bytes at 0x%" PRIx64 "\n", "size", file->size, file->offset);
-	if (f->o->img.version != 0)
+	if (f->o->img.version == 1)
 		printf("  %-12s0x%016" PRIx64 "\n", "hash", file->hash);
-	printf("  %-12s", "SHA-256");
-	for (size_t k = 0; k < SHA256_LEN; k++)
-		printf("%02x", f->sha256[i][k]);
-	putchar('\n');
+	show_hex("  SHA-256", f->sha256[i], SHA256_LEN);
+	if (image_chunks(file->size) > 1 && f->o->img.version == 2) {
+		show_hex("  digest", file->digest, SHA256_LEN);
+		printf("  %-12s%" PRIu64 " of 2 MiB, digests at 0x%" PRIx64 "\n", "chunks", image_chunks(file->size),
+		       file->list);
+	}
 }
 
 static void show_ignored(const struct vm_plan *p)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes a guest image (docs/image-format.md): the rewritten XML, the table, the files. What is hashed is what was
- * copied, each file must stay as it was when the run began, and the finished image must pass the loader before it gets
- * its name. The XML's side is xmlwrite.c's.
+ * Writes a guest image (docs/image-format.md): the rewritten XML, the table, the files. write2.c has the layout of
+ * version 2, this file that of 0 and 1. What is hashed is what was copied, each file must stay as it was when the run
+ * began, and the finished image must pass the loader before it gets its name. The XML's side is xmlwrite.c's.
  */
 #include "pack.h"
 
@@ -11,6 +11,7 @@
 #include "common/opened.h"
 #include "common/outfile.h"
 #include "common/progress.h"
+#include "write2.h"
 #include "xmlwrite.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ struct packer {
 	struct outfile out;
 	struct bytes table;
 	uint64_t offset;              /* in the image, of the next byte of data */
+	struct v1_hash hash;          /* of the file being copied */
+	struct write2 write2;         /* version 2: this instead of table, offset and hash */
 	struct progress progress;
 	char *chunk;
 };
@@ -82,6 +85,18 @@ static int check_input(struct packer *p, const char *path, struct stat *st)
 	return CLI_USAGE;
 }
 
+static int check_file_size(const struct packer *p, const char *name, uint64_t size)
+{
+	if (p->options->version < 2 && size > UINT32_MAX)
+		cli_error("%s: %llu bytes; versions 0 and 1 hold files of less than 4 GiB", name,
+			  (unsigned long long)size);
+	else if (size > WRITE2_MAX_FILE)
+		cli_error("%s: %llu bytes; files of more than 1 TiB are refused", name, (unsigned long long)size);
+	else
+		return CLI_GOOD;
+	return CLI_REFUSED;
+}
+
 /* All files are examined before the first is copied: a missing one shows at once. */
 static int check_inputs(struct packer *p)
 {
@@ -95,10 +110,8 @@ static int check_inputs(struct packer *p)
 		if (status == CLI_ENV) {
 			cli_error("%s: line %lu names that file (id '%s'); names are relative to the working directory",
 				  p->options->config, f->line, f->id);
-		} else if (status == CLI_GOOD && p->before[i].st_size > (off_t)UINT32_MAX) {
-			cli_error("%s: %llu bytes; the format holds files of less than 4 GiB", f->filename,
-				  (unsigned long long)p->before[i].st_size);
-			status = CLI_REFUSED;
+		} else if (status == CLI_GOOD) {
+			status = check_file_size(p, f->filename, (uint64_t)p->before[i].st_size);
 		}
 		p->data_size += (uint64_t)p->before[i].st_size;
 	}
@@ -147,7 +160,15 @@ static int write_table(struct packer *p)
 	return outfile_write_at(&p->out, p->table.data, p->table.len, at);
 }
 
-static int copy_data(struct packer *p, const struct file *f, struct v1_hash *hash)
+static int put_data(struct packer *p, uint32_t index, size_t n)
+{
+	if (p->options->version == 2)
+		return write2_data(&p->write2, index, p->chunk, n);
+	v1_hash_update(&p->hash, p->chunk, n);
+	return outfile_write(&p->out, p->chunk, n);
+}
+
+static int copy_data(struct packer *p, const struct file *f, uint32_t index)
 {
 	uint64_t size = (uint64_t)f->stat.st_size;
 
@@ -156,29 +177,32 @@ static int copy_data(struct packer *p, const struct file *f, struct v1_hash *has
 		int status = file_read_at(f, p->chunk, n, at);
 
 		if (status == CLI_GOOD)
-			status = outfile_write(&p->out, p->chunk, n);
+			status = put_data(p, index, n);
 		if (status != CLI_GOOD)
 			return status;
-		v1_hash_update(hash, p->chunk, n);
 		progress_add(&p->progress, n);
 		at += n;
 	}
 	return file_unchanged(f);
 }
 
-static void add_header(struct packer *p, uint32_t index, uint64_t size, const struct v1_hash *hash)
+static void add_header(struct packer *p, uint32_t index, uint64_t size)
 {
+	if (p->options->version == 2) {
+		write2_file_end(&p->write2, index);
+		return;
+	}
 	add_le(&p->table, index, 4);
 	add_le(&p->table, size, 4);
 	add_le(&p->table, p->offset, 8);
 	if (p->options->version != 0)
-		add_le(&p->table, hash->h, 8);
+		add_le(&p->table, p->hash.h, 8);
 	p->offset += size;
+	p->hash = (struct v1_hash){ 0 };
 }
 
 static int add_file(struct packer *p, uint32_t index)
 {
-	struct v1_hash hash = { 0 };
 	struct file f;
 	int status = file_open(&f, p->xml.file[index].filename);
 
@@ -188,23 +212,39 @@ static int add_file(struct packer *p, uint32_t index)
 		cli_error("%s: changed while the image was being built; try again when nothing writes to it", f.path);
 		status = CLI_ENV;
 	} else {
-		status = copy_data(p, &f, &hash);
+		status = copy_data(p, &f, index);
 	}
 	if (status == CLI_GOOD)
-		add_header(p, index, (uint64_t)f.stat.st_size, &hash);
+		add_header(p, index, (uint64_t)f.stat.st_size);
 	file_close(&f);
 	return status;
 }
 
+static void begin2(struct packer *p)
+{
+	uint64_t size[IMAGE_MAX_FILES];
+
+	for (uint32_t i = 0; i < p->xml.file_count; i++)
+		size[i] = (uint64_t)p->before[i].st_size;
+	write2_begin(&p->write2, &p->out, &p->xml.xml, p->options->security, p->xml.file_count, size);
+}
+
 static int write_image(struct packer *p)
 {
-	int status = write_head(p);
+	int status = CLI_GOOD;
+
+	if (p->options->version == 2)
+		begin2(p);
+	else
+		status = write_head(p);
 
 	progress_begin(&p->progress, "copying", p->data_size);
 	for (uint32_t i = 0; i < p->xml.file_count && status == CLI_GOOD; i++)
 		status = add_file(p, i);
 	progress_end(&p->progress);
-	return status == CLI_GOOD ? write_table(p) : status;
+	if (status != CLI_GOOD)
+		return status;
+	return p->options->version == 2 ? write2_end(&p->write2) : write_table(p);
 }
 
 /* ------------------------------------------------------------------ the verdict on it */
@@ -263,6 +303,7 @@ int pack_run(const struct pack_options *options)
 		status = build(p);
 	xmlwrite_free(&p->xml);
 	bytes_free(&p->table);
+	write2_free(&p->write2);
 	free(p->chunk);
 	free(p->out_path);
 	free(p);

@@ -9,8 +9,10 @@ struct pack_options {
 	const char *config;
 	const char *out;              /* NULL: config with its last dot part replaced by suffix */
 	const char *suffix;
-	uint32_t version;             /* 0 or 1 */
-	bool palacios;                /* XML that Palacios takes and Vouch refuses is only warned about */
+	uint32_t version;             /* 0, 1 or 2 */
+	uint64_t security;            /* security version; 0 before version 2 */
+	/* Palacios' command line: versions 0 and 1, and XML that it takes and Vouch refuses is only warned about. */
+	bool palacios;
 };
 
 /* Prints what went wrong; returns an enum cli_status. */

@@ -96,11 +96,11 @@ class ToolTest(unittest.TestCase):
     def no_leftovers(self, *allowed):
         self.assertEqual(sorted(os.listdir(self.dir)), sorted(allowed))
 
-    def make_linux_image(self, name="linux.img"):
+    def make_linux_image(self, name="linux.img", version=1):
         self.put("k", kernel())
         self.put("i", b"initrd" * 100)
         self.put("linux.xml", LINUX_XML)
-        self.expect(self.vouch("build", "linux.xml", "-o", name), GOOD)
+        self.expect(self.vouch("build", "-v", str(version), "linux.xml", "-o", name), GOOD)
         return self.path(name)
 
     def build_paused(self, argv, size, meddle):

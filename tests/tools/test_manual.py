@@ -10,7 +10,8 @@ import unittest
 from support import BUILD_VM, TOP, VOUCH, ToolTest
 
 PAGES = {name: os.path.join(TOP, "docs", "man", name + ".1") for name in ("vouch", "build_vm")}
-COMMANDS = ("build", "inspect", "verify", "extract", "iso", "menu", "measure", "policy", "run")
+COMMANDS = ("build", "inspect", "verify", "keygen", "sign", "convert", "extract", "iso", "menu", "measure", "policy",
+            "run")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[A-Za-z])(?![\w-])")
 
 

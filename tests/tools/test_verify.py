@@ -7,7 +7,7 @@ import subprocess
 
 from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, BUILD_VM, ToolTest, image, read
 
-COMMANDS = ("build", "inspect", "verify", "extract", "iso", "measure", "policy", "run")
+COMMANDS = ("build", "inspect", "verify", "keygen", "sign", "convert", "extract", "iso", "measure", "policy", "run")
 
 
 class Verify(ToolTest):
@@ -37,7 +37,7 @@ class Verify(ToolTest):
         self.assertEqual(done.stdout, "")
         done = self.expect(self.vouch("verify", "--require", "checksum", v1), GOOD)
         self.assertIn("3 files, 1281 bytes, checksum", done.stdout)
-        for level in ("", "sha256", "check", "Checksum"):
+        for level in ("", "sha512", "check", "Checksum"):
             self.expect(self.vouch("verify", "--require", level, v1), USAGE, "integrity level")
 
     def test_every_flipped_bit_of_the_data_is_found(self):

@@ -2,11 +2,13 @@
 /* Image files: the loader's source over a file, and the verdict with progress. */
 #include "opened.h"
 
+#include "chunks.h"
 #include "cli.h"
 #include "progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,17 +78,45 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 	m->seen = done;
 }
 
-int opened_judge(struct opened *o)
+int opened_judge_head(struct opened *o)
+{
+	int verdict = image_judge_head(&o->img, &o->source, o->xml, &o->arena, o->trust, &o->err);
+
+	if (o->read_failed)
+		return CLI_ENV;
+	return verdict == 0 ? CLI_GOOD : CLI_REFUSED;
+}
+
+static int judge_hashes(struct opened *o)
 {
 	struct meter m = { 0 };
 	int verdict;
 
 	progress_begin(&m.bar, "verifying", 0);
-	verdict = image_judge(&o->img, &o->source, o->xml, &o->arena, on_progress, &m, &o->err);
+	verdict = image_judge_files(&o->img, &o->source, on_progress, &m, &o->err);
 	progress_end(&m.bar);
 	if (o->read_failed)
 		return CLI_ENV;
-	if (file_unchanged(&o->file) != CLI_GOOD)
-		return CLI_ENV;
 	return verdict == 0 ? CLI_GOOD : CLI_REFUSED;
+}
+
+int opened_judge(struct opened *o)
+{
+	int status = opened_judge_head(o);
+
+	if (status == CLI_GOOD)
+		status = o->img.version < 2 ? judge_hashes(o) : chunks_judge(o);
+	if (status == CLI_ENV || file_unchanged(&o->file) != CLI_GOOD)
+		return CLI_ENV;
+	return status;
+}
+
+int opened_check_boot(struct opened *o)
+{
+	if (o->img.version < 2)
+		return CLI_GOOD;
+	o->err = (struct image_error){ .code = IMG_ERR_VERSION, .offset = IMAGE_COOKIE_LEN };
+	snprintf(o->err.text, sizeof(o->err.text), "Vouch does not start images of version %u yet; build it with -v 1",
+		 o->img.version);
+	return CLI_REFUSED;
 }

@@ -10,6 +10,7 @@
 struct opened {
 	struct file file;
 	struct image_source source;
+	const struct image_trust *trust;      /* signatures are asked for; set between opening and judging; NULL: not */
 	bool read_failed;             /* a read failed, which was printed */
 	struct image img;             /* valid after a good verdict; its head also after some bad ones: don't use it */
 	struct image_error err;       /* after a refusal */
@@ -25,9 +26,18 @@ struct opened *opened_from_fd(int fd, const char *path);
 void opened_close(struct opened *o);
 
 /*
+ * Judges all but the files' data. CLI_GOOD; CLI_REFUSED with o->err, nothing printed; CLI_ENV, printed, when it cannot
+ * be read.
+ */
+int opened_judge_head(struct opened *o);
+
+/*
  * Judges the whole container. CLI_GOOD; CLI_REFUSED with o->err, nothing printed; CLI_ENV, printed, when it cannot be
  * read or changes meanwhile.
  */
 int opened_judge(struct opened *o);
+
+/* After a good verdict: CLI_REFUSED with o->err for a version that Vouch, at boot, does not start yet; else CLI_GOOD. */
+int opened_check_boot(struct opened *o);
 
 #endif
