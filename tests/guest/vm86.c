@@ -326,7 +326,7 @@ static void check_interrupts(void)
 	report(l.vector == IPI_VECTOR || l.vector == GP, "STI lets it in, or the HLT behind it traps first");
 	if (l.vector == GP) {
 		l.eip = (u32)AT(do_sti);
-		l.eflags &= ~EFLAGS_IF;
+		l.eflags &= ~(u32)EFLAGS_IF;
 		*(volatile u8 *)at(CODE + BEHIND(do_sti)) = 0x90;
 		legacy_run(&l);
 	}

@@ -21,15 +21,15 @@
 #define SEL_LEGACY_TSS (SEL_SPARE + (GDT_SPARE - 1) * 8)
 #define SEL_LEGACY_CODE 0x60                  /* SEL_SPARE + 8: four in SYSENTER's order, then two for 64 bits */
 
-#define EFLAGS_TF   0x100u
-#define EFLAGS_IF   0x200u
-#define EFLAGS_IOPL 0x3000u
-#define EFLAGS_NT   0x4000u
-#define EFLAGS_RF   0x10000u
-#define EFLAGS_VM   0x20000u
-#define EFLAGS_AC   0x40000u
-#define EFLAGS_VIF  0x80000u
-#define EFLAGS_VIP  0x100000u
+#define EFLAGS_TF   0x100
+#define EFLAGS_IF   0x200
+#define EFLAGS_IOPL 0x3000
+#define EFLAGS_NT   0x4000
+#define EFLAGS_RF   0x10000
+#define EFLAGS_VM   0x20000
+#define EFLAGS_AC   0x40000
+#define EFLAGS_VIF  0x80000
+#define EFLAGS_VIP  0x100000
 
 #ifndef __ASSEMBLER__
 #include "guest.h"
