@@ -6,7 +6,7 @@ import shutil
 import struct
 import subprocess
 
-MODULES = "multiboot2 normal iso9660 serial terminal test echo boot search part_msdos part_gpt fat relocator video " \
+MODULES = "multiboot2 linux normal iso9660 serial terminal test echo boot search part_msdos part_gpt fat relocator video " \
           "biosdisk"
 MB2_MAGIC = 0xE85250D6
 TAG_END, TAG_FRAMEBUFFER, TAG_EFI_SERVICES, TAG_RELOCATABLE = 0, 5, 7, 10
@@ -81,17 +81,20 @@ def grub_quote(text):
 
 
 def make(out, folder, elf_bytes, cmdline, modules):
-    """modules: (path, string) in order. GRUB itself talks on the first serial port, so a failure there is seen."""
+    """modules: (path, string) in order. Without elf_bytes the first module is a kernel that runs without Vouch."""
     tree = os.path.join(folder, "tree")
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(os.path.join(tree, "boot", "grub"))
-    with open(os.path.join(tree, "boot", "vouch.elf"), "wb") as f:
-        f.write(elf_bytes)
-    lines = ["serial --unit=0 --speed=115200", "terminal_output serial",
-             "multiboot2 /boot/vouch.elf " + " ".join(grub_quote(w) for w in cmdline.split())]
+    # GRUB itself talks on the first serial port, so a failure there is seen.
+    lines = ["serial --unit=0 --speed=115200", "terminal_output serial"]
+    if elf_bytes:
+        with open(os.path.join(tree, "boot", "vouch.elf"), "wb") as f:
+            f.write(elf_bytes)
+        lines.append("multiboot2 /boot/vouch.elf " + " ".join(grub_quote(w) for w in cmdline.split()))
     for n, (path, string) in enumerate(modules):
         place(path, os.path.join(tree, "boot", "m%02d.img" % n))
-        lines.append("module2 /boot/m%02d.img %s" % (n, " ".join(grub_quote(w) for w in string.split())))
+        lines.append("%s /boot/m%02d.img %s" % ("module2" if elf_bytes else "linux", n,
+                                                " ".join(grub_quote(w) for w in string.split())))
     lines.append("boot")
     with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")

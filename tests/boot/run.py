@@ -283,6 +283,9 @@ class Test:
         if self.cfg.get("iso") == "vouch":
             return self.vouch_iso(os.path.join(self.folder, "boot.iso"))
         path = os.path.join(self.folder, "boot.iso")
+        if "bare" in self.cfg:
+            iso.make(path, self.folder, None, "", [(self.cfg["bare"], self.cfg.get("cmdline", ""))])
+            return path
         iso.make(path, self.folder, self.hypervisor(), self.cfg.get("cmdline", ""), self.modules())
         return path
 

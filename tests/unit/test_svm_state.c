@@ -70,7 +70,7 @@ static void a_bad_one_stops_the_guest(void **ctx)
 	svm_dump(&v);
 	assert_non_null(strstr(log_text(), "VMRUN's checks that the VMCB fails:"));
 	assert_non_null(strstr(log_text(), "  CR4 0x800020: bits that this CPU lacks must be 0 (Canon"));
-	assert_non_null(strstr(log_text(), "  DR7 0x10000000000: DR7's upper half must be 0 (Canon"));
+	assert_non_null(strstr(log_text(), "  DR7 0x10000000000: bits 63:32 must be 0 (Canon"));
 }
 
 static void a_refusal_shows_what_is_left(void **ctx)

@@ -127,8 +127,8 @@ static void check_control_registers(struct refusals *r, const struct vmcb *c, co
 	refuse_if(r, c->cr4 & ~f->cr4, "CR4", c->cr4, "bits that this CPU lacks must be 0");
 	refuse_if(r, (c->cr4 & CR4_CET) && !(c->cr0 & CR0_WP), "CR4", c->cr4, "CET needs CR0.WP");
 	refuse_if(r, (f->cr4 & CR4_CET) && (c->s_cet & ~S_CET_DEFINED), "S_CET", c->s_cet, "bits 63:2 must be 0");
-	refuse_if(r, c->dr6 >> 32, "DR6", c->dr6, "the upper half must be 0");
-	refuse_if(r, c->dr7 >> 32, "DR7", c->dr7, "DR7's upper half must be 0");
+	refuse_if(r, c->dr6 >> 32, "DR6", c->dr6, "bits 63:32 must be 0");
+	refuse_if(r, c->dr7 >> 32, "DR7", c->dr7, "bits 63:32 must be 0");
 }
 
 static void check_long_mode(struct refusals *r, const struct vmcb *c)
