@@ -73,6 +73,10 @@ FORM(bt_i, "btl $7, (%%rdi)")
 FORM(bts_i, "btsl $31, (%%rdi)")
 FORM(btr_i, "btrl $4, (%%rdi)")
 FORM(btc_i, "lock btcl $9, (%%rdi)")
+/* A register's bit number reaches beyond the operand that the instruction names: here it is the one at RDI again. */
+FORM(bts_r, "movl $37, %%ecx; btsl %%ecx, -4(%%rdi)")
+FORM(btr_r, "movl $-31, %%ecx; btrl %%ecx, 4(%%rdi)")
+FORM(movnti, "movnti %%eax, (%%rdi)")
 FORM(cmpxchg_no, "lock cmpxchgl %%edx, (%%rdi)")
 FORM(cmpxchg_yes, "movl (%%rdi), %%eax; lock cmpxchgl %%edx, (%%rdi)")
 FORM(xadd_m, "lock xaddl %%ecx, (%%rdi)")
@@ -99,7 +103,8 @@ static const struct form forms[] = {
 	ROW(and_r, NO_AF), ROW(and_i32, NO_AF), ROW(xor_m, NO_AF), ROW(xor_lock, NO_AF), ROW(test_m, NO_AF),
 	ROW(test_i32, NO_AF), ROW(inc_m, ARITHMETIC), ROW(dec_m, ARITHMETIC), ROW(not_m, ARITHMETIC),
 	ROW(neg_m, ARITHMETIC), ROW(bt_i, CF_ONLY), ROW(bts_i, CF_ONLY), ROW(btr_i, CF_ONLY), ROW(btc_i, CF_ONLY),
-	ROW(cmpxchg_no, ARITHMETIC), ROW(cmpxchg_yes, ARITHMETIC), ROW(xadd_m, ARITHMETIC), ROW(stos, ARITHMETIC),
+	ROW(bts_r, CF_ONLY), ROW(btr_r, CF_ONLY), ROW(movnti, ARITHMETIC), ROW(cmpxchg_no, ARITHMETIC),
+	ROW(cmpxchg_yes, ARITHMETIC), ROW(xadd_m, ARITHMETIC), ROW(stos, ARITHMETIC),
 	ROW(rep_stos, ARITHMETIC), ROW(lods, ARITHMETIC), ROW(scas, ARITHMETIC), ROW(fs_load, ARITHMETIC),
 };
 
