@@ -282,7 +282,7 @@ static void the_same_exits_without_a_step_are_not_taken(void **ctx)
 	}
 }
 
-int main(void)
+static void run_all(void *failed)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_rip_is_the_cpus_or_the_decoders),
@@ -295,5 +295,13 @@ int main(void)
 		cmocka_unit_test(the_same_exits_without_a_step_are_not_taken),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	*(int *)failed = cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	int failed = 1;
+
+	cpu_area_run(run_all, &failed, NULL);
+	return failed;
 }
