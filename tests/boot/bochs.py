@@ -45,7 +45,7 @@ MESSAGE = "Bochs is exiting with the following message:\n"
 class Bochs(Machine):
     what = "Bochs"
 
-    def __init__(self, iso, cpu, cpus, memory, folder):
+    def __init__(self, iso, cpu, cpus, memory, folder, cpu_errors=True):
         super().__init__(folder)
         self.log_path = os.path.join(folder, "bochs-log")
         self.screen_fd, self.was_reset, self.conn = None, False, None
@@ -53,7 +53,7 @@ class Bochs(Machine):
         with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
             f.write(CONFIG.format(cpu=cpu, cpus=cpus, ips=IPS, memory=memory, iso=iso, com2=self.com2_path,
                                   port=listener.getsockname()[1], log=self.log_path,
-                                  cpu_errors="ignore" if cpu == "ryzen" else "report"))
+                                  cpu_errors="report" if cpu_errors else "ignore"))
         with open(os.path.join(folder, "bochs-rc"), "w", encoding="ascii") as f:
             f.write("c\n")
         argv = ["bochs-bin", "-q", "-f", f"{folder}/bochsrc", "-rc", f"{folder}/bochs-rc"]
