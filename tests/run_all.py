@@ -60,12 +60,17 @@ def main():
         ("boot tests", make + ["boot-test"]),
         ("what README.md shows", [sys.executable, "tests/boot/readme.py", "--check"]),
         ("boots of the clang build",
-         make + ["CC=clang", "boot-test", "TEST=shell,flipped-bits,triple-fault,load-high"]),
-        ("boots of the debug build", make + ["DEBUG=1", "boot-test", "TEST=shell,reset,bad-beside-good"]),
+         make + ["CC=clang", "boot-test", "MACHINE=qemu-svm", "TEST=shell,flipped-bits,triple-fault,load-high"]),
+        ("boots of the debug build",
+         make + ["DEBUG=1", "boot-test", "MACHINE=qemu-svm", "TEST=shell,reset,bad-beside-good"]),
+        ("guest tests of the debug build on VMX",
+         make + ["DEBUG=1", "guest-test", "MACHINE=bochs-vmx", "TEST=smoke,interrupts,exceptions,modes"]),
     ]
     if a.long:
         parts.append(("long boots", make + ["long-test"]))
         parts.append(("long guest tests", make + ["long-guest-test"]))
+        parts.append(("guest tests on an older VT-x", make + ["guest-test", "MACHINE=bochs-vmx-haswell"]))
+        parts.append(("boots on an older VT-x", make + ["boot-test", "MACHINE=bochs-vmx-haswell"]))
     sums = [run_part(name, argv) for name, argv in parts]
     passed, failed = sum(s[0] for s in sums), sum(s[1] for s in sums)
     print("\nFailed parts: %s" % (", ".join(parts[i][0] for i, s in enumerate(sums) if s[1]) or "none"))
