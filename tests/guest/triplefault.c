@@ -38,7 +38,7 @@ static void touch_nobody(void)
 	outb(0x3bc, 0xaa);
 	inb(0x3bc);
 	inb(0x279);
-	rdmsr_try(0x1a0, &val);
+	rdmsr_try(0x3f0, &val);
 	*(volatile u32 *)0xd0000010 = 1;
 }
 
