@@ -36,10 +36,12 @@ say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2);)
 warn := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wvla -Werror
 common := -std=gnu11 $(warn) -fno-common -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 newlib := build/newlib
+mbedtls := build/mbedtls
 debug-flags := $(if $(DEBUG),-DVOUCH_DEBUG)
 
 # newlib before the compiler's headers: with a freestanding stdint.h its inttypes.h would lack the 64-bit formats.
 hv-include := -nostdinc -Iinclude -I. -I$(B)/gen -isystem $(newlib)/include -isystem build/expat \
+	-isystem build/libfdt -isystem $(mbedtls)/include \
 	-isystem $(shell $(CC) -print-file-name=include 2>/dev/null)
 hv-flags := $(common) $(hv-include) $(debug-flags) -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone \
 	-mcmodel=kernel -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables \
@@ -89,10 +91,18 @@ $(newlib)/stamp: tools/build-newlib.sh | have-build
 	@tools/build-newlib.sh $(newlib)
 	@touch $@
 
-# expat's headers alone: the rest of the host's include folder must not be seen by hypervisor code.
+$(mbedtls)/stamp: tools/build-mbedtls.sh $(newlib)/stamp | have-build
+	@tools/build-mbedtls.sh $(mbedtls)
+	@touch $@
+
+# The headers of expat and libfdt alone: the rest of the host's include folder must not be seen by hypervisor code.
 build/expat/expat.h: | have-build
 	@mkdir -p $(@D)
 	$(quiet)ln -sf /usr/include/expat_external.h $(@D)/ && ln -sf /usr/include/expat.h $@
+
+build/libfdt/libfdt.h: | have-build
+	@mkdir -p $(@D)
+	$(quiet)ln -sf /usr/include/fdt.h /usr/include/libfdt_env.h $(@D)/ && ln -sf /usr/include/libfdt.h $@
 
 # A change of flags rebuilds: the file changes only when the flags do.
 $(B)/hv/flags $(B)/tool/flags $(B)/unit/flags $(B)/fuzz/flags $(B)/afl/flags: $(B)/%/flags: FORCE
@@ -101,7 +111,7 @@ $(B)/hv/flags $(B)/tool/flags $(B)/unit/flags $(B)/fuzz/flags $(B)/afl/flags: $(
 .PHONY: FORCE
 FORCE:
 
-hv-ready := $(B)/hv/flags | have-build $(newlib)/stamp build/expat/expat.h
+hv-ready := $(B)/hv/flags | have-build $(newlib)/stamp $(mbedtls)/stamp build/expat/expat.h build/libfdt/libfdt.h
 
 $(B)/hv/%.o: %.c $(hv-ready) $(asl)
 	@mkdir -p $(@D)
@@ -126,10 +136,11 @@ $(asl): $(B)/gen/%.h: %.asl | have-build
 		od -An -v -tx1 $(@:.h=.aml) | sed 's/ \(..\)/0x\1,/g'; echo '};') >$@
 
 expat-lib = $(shell $(CC) -print-file-name=libexpat.a)
+fdt-lib = $(shell $(CC) -print-file-name=libfdt.a)
 gcc-lib = $(shell gcc -print-libgcc-file-name)
 hv-link = $(LD) -m elf_x86_64 -nostdlib -static --build-id=sha1 -z noexecstack -z max-page-size=0x1000 --gc-sections \
 	--fatal-warnings -T $(lds) -Map $@.map -o $@ $(hv-objs) $(1) \
-	--start-group $(expat-lib) $(newlib)/lib/libc.a $(gcc-lib) --end-group
+	--start-group $(expat-lib) $(fdt-lib) $(mbedtls)/lib/libmbedcrypto.a $(newlib)/lib/libc.a $(gcc-lib) --end-group
 
 # The symbol table for backtraces describes the very file that holds it: link, list, link again, compare.
 $(B)/hv/symbols-none.o $(B)/hv/symbols.o: $(B)/hv/%.o: $(B)/gen/%.c $(hv-ready)

@@ -447,9 +447,9 @@ static int check_blob(struct reader *r, size_t size)
 	int bad;
 
 	if (size > POLICY_MAX_SIZE)
-		return refuse(r, POLICY_ERR_SIZE, NULL, "%zu bytes, at most %d", size, POLICY_MAX_SIZE);
+		return refuse(r, POLICY_ERR_SIZE, NULL, "%lu bytes, at most %d", size, POLICY_MAX_SIZE);
 	if (size < sizeof(struct fdt_header))
-		return refuse(r, POLICY_ERR_HEADER, NULL, "%zu bytes are too few", size);
+		return refuse(r, POLICY_ERR_HEADER, NULL, "%lu bytes are too few", size);
 	bad = fdt_check_header(r->fdt);
 	if (bad)
 		return refuse(r, POLICY_ERR_HEADER, NULL, "%s", fdt_strerror(bad));
@@ -457,7 +457,7 @@ static int check_blob(struct reader *r, size_t size)
 		return refuse(r, POLICY_ERR_HEADER, NULL, "version %u of the format, not %d",
 			      (unsigned int)fdt_version(r->fdt), FDT_VERSION_READ);
 	if (fdt_totalsize(r->fdt) != size)
-		return refuse(r, POLICY_ERR_HEADER, NULL, "it says %u bytes and has %zu",
+		return refuse(r, POLICY_ERR_HEADER, NULL, "it says %u bytes and has %lu",
 			      (unsigned int)fdt_totalsize(r->fdt), size);
 	/* Devicetree "Alignment": libfdt takes it for granted. */
 	if (fdt_off_mem_rsvmap(r->fdt) % 8 || fdt_off_dt_struct(r->fdt) % 4)

@@ -21,6 +21,7 @@ build /usr/lib/x86_64-linux-gnu/libc.a libc6-dev
 build /usr/src/newlib                  newlib-source
 build iasl                             acpica-tools
 build xz                               xz-utils
+build dpkg-source                      dpkg-dev
 check /usr/include/cmocka.h            libcmocka-dev
 check dtc                              device-tree-compiler
 check openssl                          openssl

@@ -151,7 +151,7 @@ def size_section(bench, run):
     own, library = binary.text_sizes(bench.elf + ".map")
     kept = run.find(r"memory: \S+ has (\d+) KiB, and (\d+) KiB for")
     rows = [("text of Vouch", "%.1f KiB" % (own / 1024)),
-            ("text of newlib, expat, libgcc", "%.1f KiB" % (library / 1024)),
+            ("text of newlib, expat, mbedTLS, libfdt, libgcc", "%.1f KiB" % (library / 1024)),
             ("memory a guest takes beside its %d MiB" % (int(kept.group(1)) >> 10), "%s KiB" % kept.group(2))]
     return ["### Size", ""] + table(("", ""), rows)
 

@@ -40,6 +40,9 @@ unit-crypto-srcs := $(loader-key-srcs)
 unit-crypto-libs := -lmbedcrypto
 unit-crypto-cflags := -D_GNU_SOURCE
 
+unit += crypto_memory
+unit-crypto_memory-srcs := loader/crypto_memory.c tests/unit/support/lib.c tests/unit/support/panic.c
+
 unit += launch_policy
 unit-launch_policy-srcs := loader/policy.c loader/policy_decide.c loader/crypto.c loader/options.c loader/escape.c \
 	tests/unit/support/tree.c tests/unit/support/panic.c
