@@ -5,10 +5,12 @@
 #include <vouch/host.h>
 #include <vouch/log.h>
 #include <vouch/platform.h>
+#include <vouch/policy.h>
 
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/exit/report.h"
 #include "core/launch.h"
+#include "core/trust.h"
 #include "core/vm.h"
 
 /* A run shorter than QUICK_NS is a quick one; after QUICK_FREE of them in a row each further start waits. */
@@ -47,13 +49,14 @@ static void report_start(struct host *h, const struct vm *vm, uint64_t frames)
 }
 
 /* Starts the guest, runs it, and says why it stopped. */
-static enum stop_kind run_once(struct host *h, struct slot *s, struct launch_names *names)
+static enum stop_kind run_once(struct host *h, struct slot *s, struct launch_names *names, bool *refused)
 {
 	struct vcpu_start start;
 	uint64_t frames = free_frames(h);
 	struct vm *vm = launch_vm(h, s->module, names, &start);
 	enum stop_kind kind;
 
+	*refused = !vm;
 	if (!vm)
 		return STOP_HOST;
 	log_verdict("guest %s entered", vm->name);
@@ -78,22 +81,6 @@ static void report_pages(struct host *h)
 	log_debug("pages: %lu free of %lu", free_frames(h), h->pages.total_frames);
 }
 
-/* A module whose first word Vouch does not know may be meant to restrict it: the whole boot is refused. */
-static bool modules_known(const struct host *h)
-{
-	struct module_options m;
-
-	for (unsigned int i = 0; i < h->boot.module_count; i++) {
-		module_parse(&m, h->boot.module[i].string);
-		if (m.kind == MODULE_GUEST)
-			continue;
-		log_verdict("boot refused: module %u: %s '%s': not known to this version of Vouch", i,
-			  m.kind == MODULE_BAD ? "key" : "kind", m.word);
-		return false;
-	}
-	return true;
-}
-
 /* A guest that resets at once, again and again, must neither flood the log nor keep the CPU busy with verifying it. */
 static void pace(const struct slot *s)
 {
@@ -110,29 +97,54 @@ static void drop_input(struct host *h)
 		;
 }
 
-static void run_module(struct host *h, unsigned int module, struct launch_names *names)
+/* False: it was refused, at its first start or at a later one. */
+static bool run_module(struct host *h, unsigned int module, struct launch_names *names)
 {
 	struct slot s = { .module = module };
+	bool refused = false;
 	enum stop_kind kind;
 
 	do {
 		pace(&s);
-		kind = run_once(h, &s, names);
+		kind = run_once(h, &s, names, &refused);
 		report_pages(h);
 		h->timing = (struct timing){ .since = host_tsc() };
 	} while (kind == STOP_RESET);
 	drop_input(h);
+	return !refused;
+}
+
+/* After a refusal. */
+static bool go_on(const struct host *h)
+{
+	if (h->policy->on_refusal == POLICY_CONTINUE)
+		return true;
+	log_verdict("boot stopped: the policy says on-refusal=\"stop\": no further guest is started");
+	return false;
+}
+
+static void run_modules(struct host *h)
+{
+	struct launch_names names = { .name = { "" } };
+	struct module_options m;
+	unsigned int guests = 0;
+
+	for (unsigned int i = 0; i < h->boot.module_count; i++) {
+		module_parse(&m, h->boot.module[i].string);
+		if (m.kind != MODULE_GUEST)
+			continue;
+		guests++;
+		if (!run_module(h, i, &names) && !go_on(h))
+			return;
+	}
+	if (!guests)
+		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
 }
 
 void guests_run(struct host *h)
 {
-	struct launch_names names = { .name = { "" } };
-
-	if (!modules_known(h))
+	if (!trust_init(h))
 		return;
 	report_pages(h);
-	if (h->boot.module_count == 0)
-		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
-	for (unsigned int i = 0; i < h->boot.module_count; i++)
-		run_module(h, i, &names);
+	run_modules(h);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a boot module to a VM that is ready to be entered: copy the head, bound it, parse it; build memory; copy each
- * file into memory that only this guest owns, hash it there. Each byte of a module is read once a start. A refusal scrubs
- * and returns everything.
+ * From a boot module to a VM that is ready to be entered: copy the head, bound it, check who signed it, and only then
+ * parse it; ask the policy; build memory; copy each file into memory that only this guest owns, hash it there. Each byte of
+ * a module is read once a start. A refusal scrubs and returns everything.
  */
 #include "core/launch.h"
 
@@ -15,13 +15,16 @@
 #include <vouch/log.h>
 #include <vouch/manifest.h>
 #include <vouch/platform.h>
+#include <vouch/policy.h>
 
 #include "arch/x86/dev/acpi.h"
 #include "arch/x86/guest/linux.h"
 #include "core/block.h"
+#include "core/file_copy.h"
 #include "core/gpa_build.h"
 #include "core/ram.h"
 #include "core/vm.h"
+#include "loader/crypto_memory.h"
 
 #define STAGE_GPA GPA_HIGH_RAM  /* where a kernel file lands to be verified */
 
@@ -31,7 +34,11 @@ struct launch {
 	unsigned int module;
 	struct launch_names *names;
 	struct image_source src;
+	void *whole;                  /* a private copy of the module, where its digest is asked for; else NULL */
+	uint8_t whole_digest[SHA256_LEN];
 	struct image image;
+	struct policy_facts facts;
+	struct policy_decision decision;
 	struct vm_plan plan;
 	struct xml_arena arena;
 	char name[PLAN_NAME_MAX + 1];
@@ -40,14 +47,27 @@ struct launch {
 	uint8_t buffer[GPA_BUILD_CHUNK];
 	struct bzimage bz;
 	struct linux_layout at;
+	_Alignas(16) uint8_t crypto[CRYPTO_MEMORY_SIZE];
 };
 
-static int module_copy(void *ctx, uint64_t off, void *dst, size_t len)
+/* ctx: where the bytes begin. */
+static int memory_copy(void *ctx, uint64_t off, void *dst, size_t len)
 {
-	const struct boot_module *m = ctx;
-
-	memcpy(dst, (const uint8_t *)hpa_to_ptr(m->start) + off, len);
+	memcpy(dst, (const uint8_t *)ctx + off, len);
 	return 0;
+}
+
+/* A guest's number: policies and other modules are not counted, so that `vouch measure` knows it from the images alone. */
+static unsigned int guest_number(const struct launch *l)
+{
+	struct module_options m;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < l->module; i++) {
+		module_parse(&m, l->host->boot.module[i].string);
+		n += m.kind == MODULE_GUEST;
+	}
+	return n;
 }
 
 /* A verdict names a guest: two of one name could not be told apart. */
@@ -56,7 +76,7 @@ static int choose_name(struct launch *l, struct image_error *err)
 	if (l->plan.name[0])
 		snprintf(l->name, sizeof(l->name), "%s", l->plan.name);
 	else
-		snprintf(l->name, sizeof(l->name), "guest%u", l->module);
+		snprintf(l->name, sizeof(l->name), "guest%u", guest_number(l));
 	for (unsigned int i = 0; i < BOOT_MODULES_MAX; i++) {
 		if (i == l->module || strcmp(l->names->name[i], l->name) != 0)
 			continue;
@@ -68,13 +88,69 @@ static int choose_name(struct launch *l, struct image_error *err)
 	return 0;
 }
 
-/* Header, XML and table into Vouch's memory, bounded and married; then, and only then, the configuration. */
-static int read_manifest(struct launch *l, struct image_error *err)
+static int refuse_text(struct image_error *err, enum image_err code, const char *detail)
+{
+	*err = (struct image_error){ .code = code };
+	snprintf(err->text, sizeof(err->text), "%s: %s", image_err_text(code), detail);
+	return -1;
+}
+
+/* ------------------------------------------------------------------ the head, and who vouches for it */
+
+static bool digests_listed(const struct policy *p)
+{
+	for (uint32_t i = 0; i < p->guest_count; i++) {
+		if (p->guest[i].digest_count)
+			return true;
+	}
+	return false;
+}
+
+/* What digest an image of an older version has is said of all its bytes, so all of them must be out of reach first. */
+static int keep_whole(struct launch *l, struct image_error *err)
+{
+	l->whole = block_get(&l->host->pages, l->src.size);
+	if (!l->whole)
+		return refuse_text(err, IMG_ERR_HOST_MEMORY, "to take the image's digest, which the policy asks for");
+	l->src.copy(l->src.ctx, 0, l->whole, l->src.size);
+	l->src.ctx = l->whole;
+	sha256_of(l->whole, l->src.size, l->whole_digest);
+	return 0;
+}
+
+/* Header, XML and table into Vouch's memory, bounded; of version 2, the digest over them is the seal's. */
+static int read_head(struct launch *l, struct image_error *err)
+{
+	if (image_read_any(&l->image, &l->src, l->xml, err))
+		return -1;
+	if (l->image.version >= 2 || !digests_listed(l->host->policy))
+		return 0;
+	return keep_whole(l, err) || image_read_any(&l->image, &l->src, l->xml, err) ? -1 : 0;
+}
+
+/* Where the policy asks for a digest or a signature, nothing that lacks it is looked into. */
+static int check_origin(struct launch *l, struct image_error *err)
+{
+	const struct policy *p = l->host->policy;
+	int ret;
+
+	if (p->integrity >= INTEGRITY_SHA256 && image_check_digests(&l->image, err))
+		return -1;
+	lib_enter();
+	crypto_memory_begin(l->crypto, sizeof(l->crypto));
+	ret = policy_gather(&l->facts, p, &l->image, err);
+	crypto_memory_end();
+	lib_exit();
+	if (ret || p->integrity < INTEGRITY_SIGNED || l->facts.verified_count)
+		return ret;
+	return refuse_text(err, l->image.signature_count ? IMG_ERR_SIG_UNKNOWN : IMG_ERR_SIG_NONE, "signed is demanded");
+}
+
+/* The XML: its files married to the table, then the configuration. */
+static int read_config(struct launch *l, struct image_error *err)
 {
 	int ret;
 
-	if (image_read_head(&l->image, &l->src, l->xml, err))
-		return -1;
 	lib_enter();
 	ret = manifest_files(&l->image, &l->arena, err);
 	if (!ret) {
@@ -82,38 +158,34 @@ static int read_manifest(struct launch *l, struct image_error *err)
 		ret = manifest_plan(&l->image, &l->arena, &l->plan, err);
 	}
 	lib_exit();
-	if (ret)
+	return ret;
+}
+
+/* The policy's answer; it counts only when all files prove to be what the head says. */
+static int decide(struct launch *l, struct image_error *err)
+{
+	l->facts.name = l->plan.name;
+	if (l->whole) {
+		l->facts.has_digest = true;
+		memcpy(l->facts.digest, l->whole_digest, SHA256_LEN);
+	}
+	if (policy_decide(l->host->policy, &l->facts, &l->decision) == POLICY_ALLOWED)
+		return 0;
+	return refuse_text(err, IMG_ERR_POLICY, l->decision.text);
+}
+
+static int read_manifest(struct launch *l, struct image_error *err)
+{
+	if (read_head(l, err) || check_origin(l, err) || read_config(l, err) || choose_name(l, err))
 		return -1;
-	if (choose_name(l, err))
-		return -1;
-	if (l->image.version == 0 && l->host->options.integrity > INTEGRITY_NONE)
+	if (l->host->policy->integrity > INTEGRITY_NONE && l->image.version == 0)
 		return image_check_hashed(&l->image, err);
+	if (decide(l, err))
+		return -1;
 	return image_check_gaps(&l->image, &l->src, err);
 }
 
-/* A file on its way out of the module: each piece is hashed where it lands. */
-struct file_copy {
-	struct launch *l;
-	const struct image_file *file;
-	uint64_t done;
-	struct v1_hash hash;
-};
-
-static int copy_piece(void *ctx, void *dst, size_t n)
-{
-	struct file_copy *c = ctx;
-	struct timing *t = &c->l->host->timing;
-	uint64_t begin = host_tsc(), copied;
-
-	if (c->l->src.copy(c->l->src.ctx, c->file->offset + c->done, dst, n))
-		return -1;
-	copied = host_tsc();
-	v1_hash_update(&c->hash, dst, n);
-	t->copy += copied - begin;
-	t->hash += host_tsc() - copied;
-	c->done += n;
-	return 0;
-}
+/* ------------------------------------------------------------------ files */
 
 static int refuse_small(struct image_error *err, const struct launch *l, uint32_t f)
 {
@@ -123,25 +195,42 @@ static int refuse_small(struct image_error *err, const struct launch *l, uint32_
 	return -1;
 }
 
+static int begin(struct file_copy *c, struct launch *l, uint32_t f, struct image_error *err)
+{
+	return file_copy_begin(c, l->host, &l->image, &l->src, f, err);
+}
+
 /* Puts file number f at a in the guest's memory and checks what arrived. */
 static int load_file(struct launch *l, struct vm *vm, uint32_t f, uint64_t at, struct image_error *err)
 {
-	struct file_copy c = { .l = l, .file = &l->image.file[f] };
+	struct file_copy c;
 
-	if (gpa_build(vm, gpa(at), c.file->size, copy_piece, &c))
-		return refuse_small(err, l, f);
-	return image_check_hash(&l->image, f, &c.hash, err);
+	if (begin(&c, l, f, err))
+		return -1;
+	if (gpa_build(vm, gpa(at), c.file->size, file_copy_piece, &c) && !c.refused) {
+		c.refused = true;
+		refuse_small(err, l, f);
+	}
+	return file_copy_end(&c);
 }
 
-/* A file that nothing uses is judged all the same; its bytes go nowhere. */
-static int check_unused_file(struct launch *l, uint32_t f, struct image_error *err)
+/* A file that goes nowhere is judged all the same. head, if not NULL, gets its first BZ_HEAD_LEN bytes. */
+static int judge_file(struct launch *l, uint32_t f, uint8_t *head, struct image_error *err)
 {
-	struct file_copy c = { .l = l, .file = &l->image.file[f] };
+	struct file_copy c;
 
-	while (c.done < c.file->size)
-		if (copy_piece(&c, l->buffer, min_u64(sizeof(l->buffer), c.file->size - c.done)))
-			return -1;
-	return image_check_hash(&l->image, f, &c.hash, err);
+	if (begin(&c, l, f, err))
+		return -1;
+	while (c.done < c.file->size) {
+		size_t n = (size_t)min_u64(sizeof(l->buffer), c.file->size - c.done);
+
+		if (file_copy_piece(&c, l->buffer, n))
+			break;
+		if (head)
+			memcpy(head, l->buffer, min_u64(n, BZ_HEAD_LEN));
+		head = NULL;
+	}
+	return file_copy_end(&c);
 }
 
 /* Verifies the kernel's file where it lands, at STAGE, and takes its first bytes from there. */
@@ -156,23 +245,6 @@ static int stage_kernel(struct launch *l, struct vm *vm, struct image_error *err
 	return 0;
 }
 
-/* A kernel's file that its guest cannot hold is verified on the way past: its first bytes tell how much it takes. */
-static int weigh_kernel(struct launch *l, struct image_error *err)
-{
-	const struct image_file *k = &l->image.file[l->plan.kernel];
-	struct file_copy c = { .l = l, .file = k };
-
-	while (c.done < k->size) {
-		bool first = !c.done;
-
-		if (copy_piece(&c, l->buffer, min_u64(sizeof(l->buffer), k->size - c.done)))
-			return -1;
-		if (first)
-			memcpy(l->head, l->buffer, min_u64(c.done, BZ_HEAD_LEN));
-	}
-	return image_check_hash(&l->image, (uint32_t)l->plan.kernel, &c.hash, err);
-}
-
 /*
  * The kernel is verified before a byte of it is understood, so it lands at STAGE first; then its header says where its
  * protected-mode part belongs, and that part moves there within the guest's memory. Nothing else stays behind.
@@ -183,7 +255,8 @@ static int load_kernel(struct launch *l, struct vm *vm, struct image_error *err)
 	uint64_t initrd = l->plan.initrd < 0 ? 0 : l->image.file[l->plan.initrd].size;
 	bool fits = span_ok(STAGE_GPA, k->size, ram_low_end(l->plan.memory_mib << 20));
 
-	if (fits ? stage_kernel(l, vm, err) : weigh_kernel(l, err))
+	/* A file that its guest cannot hold is verified on the way past: its first bytes tell how much it takes. */
+	if (fits ? stage_kernel(l, vm, err) : judge_file(l, (uint32_t)l->plan.kernel, l->head, err))
 		return -1;
 	/* Without room for the file there is none for what bzimage_layout() asks for, so it refuses. */
 	if (bzimage_parse(&l->bz, l->head, k->size, err) || bzimage_check_cmdline(&l->bz, l->plan.cmdline, err) ||
@@ -205,24 +278,39 @@ static int load_files(struct launch *l, struct vm *vm, struct image_error *err)
 		if ((int64_t)f == l->plan.initrd)
 			ret = load_file(l, vm, f, l->at.initrd, err);
 		else if ((int64_t)f != l->plan.kernel)
-			ret = check_unused_file(l, f, err);
+			ret = judge_file(l, f, NULL, err);
 		if (ret)
 			return -1;
 	}
 	return 0;
 }
 
+/* What the verdict rests on: the key that decided, or the level. */
+static const char *proof(const struct launch *l, char *text, size_t size)
+{
+	const struct policy_key *key;
+
+	if (l->decision.key < 0)
+		return integrity_name(l->facts.level);
+	key = &l->host->policy->key[l->decision.key];
+	snprintf(text, size, "signed by %02x%02x%02x%02x%02x%02x%02x%02x (%s)", key->key.id[0], key->key.id[1],
+		 key->key.id[2], key->key.id[3], key->key.id[4], key->key.id[5], key->key.id[6], key->key.id[7],
+		 key->name);
+	return text;
+}
+
 static void report_verified(const struct launch *l)
 {
 	uint64_t bytes = 0;
+	char text[80];
 
 	for (uint32_t f = 0; f < l->image.file_count; f++)
 		bytes += l->image.file[f].size;
 	if (l->image.version == 0)
 		log_verdict("guest %s unverified: no hashes (v0), allowed by integrity=none", l->name);
 	else
-		log_verdict("guest %s verified: %u files, %lu bytes, %s", l->name, l->image.file_count,
-			 bytes, integrity_name(INTEGRITY_CHECKSUM));
+		log_verdict("guest %s verified: %u files, %lu bytes, %s", l->name, l->image.file_count, bytes,
+			    proof(l, text, sizeof(text)));
 }
 
 /* A VM ready to be entered, or NULL with *err and nothing kept. */
@@ -264,6 +352,7 @@ struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *n
 {
 	struct launch *l = block_get(&h->pages, sizeof(*l));
 	void *arena = block_get(&h->pages, XML_ARENA_SIZE);
+	const struct boot_module *m = &h->boot.module[module];
 	struct image_error err = { .text = "not enough host memory to read the image" };
 	struct vm *vm = NULL;
 
@@ -271,11 +360,12 @@ struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *n
 		l->host = h;
 		l->module = module;
 		l->names = names;
-		l->src = (struct image_source){ module_copy, &h->boot.module[module], h->boot.module[module].len };
+		l->src = (struct image_source){ memory_copy, hpa_to_ptr(m->start), m->len };
 		l->arena = (struct xml_arena){ .base = arena, .size = XML_ARENA_SIZE };
 		vm = build(l, start, &err);
 		if (!vm)
 			refuse(l, &err);
+		block_put(&h->pages, l->whole, m->len);
 	} else {
 		log_verdict("guest module %u refused: %s", module, err.text);
 	}

@@ -55,7 +55,6 @@ static const char *const level_names[] = { /* from LOG_ERROR up */
 	"error", "warn", "info", "debug",
 };
 static const char *const integrity_names[] = { "none", "checksum", "sha256", "signed" };
-#define INTEGRITY_NAMES 2 /* that the command line may ask for: what Vouch cannot check yet, it must not seem to */
 /* In the order of bits FEATURE_*. */
 static const char *const feature_names[] = {
 	"nrip", "decode", "clean", "flushasid", "pause", "vpid", "apicv", "preempt", "ple", "ept-ad", "ept-1g",
@@ -108,7 +107,7 @@ static bool read_list(struct word v, const char *prefix, const char *const *name
  */
 static bool read_integrity(struct options *o, struct seen *seen, struct word v)
 {
-	int level = find_name(v, integrity_names, INTEGRITY_NAMES);
+	int level = find_name(v, integrity_names, ARRAY_SIZE(integrity_names));
 	bool clear = level >= 0 && (!seen->integrity || level == (int)o->integrity);
 
 	if (level < 0)
@@ -192,11 +191,14 @@ void module_parse(struct module_options *m, const char *string)
 	m->kind = MODULE_GUEST;
 	if (!next_word(&string, &w))
 		return;
-	if (!word_is(w, "guest"))
+	if (word_is(w, "policy"))
+		m->kind = MODULE_POLICY;
+	else if (!word_is(w, "guest"))
 		m->kind = MODULE_UNKNOWN;
-	else if (next_word(&string, &w))
+	if (m->kind != MODULE_UNKNOWN) {
+		if (!next_word(&string, &w))
+			return;
 		m->kind = MODULE_BAD;
-	else
-		return;
+	}
 	log_escape(m->word, sizeof(m->word), w.s, w.len);
 }

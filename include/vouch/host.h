@@ -11,6 +11,7 @@
 #include <vouch/timing.h>
 
 struct hvm_ops;
+struct policy;
 struct vm;
 
 struct host {
@@ -21,6 +22,7 @@ struct host {
 	struct platform platform;
 	struct timing timing;         /* of the guest that starts or runs */
 	const struct hvm_ops *hvm;
+	const struct policy *policy;  /* what is demanded of guests; core/trust.c */
 };
 
 #endif

@@ -121,6 +121,8 @@
 	X(IMG_ERR_BZ_CMDLINE, "command line longer than the kernel takes") \
 	X(IMG_ERR_BZ_INITRD, "initrd does not fit below its limit") \
 	X(IMG_ERR_MEMORY_SMALL, "guest memory too small") \
+	/* The operator. */ \
+	X(IMG_ERR_POLICY, "launch policy") \
 	/* The machine. */ \
 	X(IMG_ERR_HOST_MEMORY, "not enough host memory") \
 	X(IMG_ERR_NAME_TAKEN, "guest name is taken")

@@ -6,7 +6,7 @@
 #include <vouch/log.h>
 #include <vouch/types.h>
 
-/* A higher value is stronger. The command line names the first two only, until Vouch itself reaches the others. */
+/* A higher value is stronger. */
 enum integrity { INTEGRITY_NONE, INTEGRITY_CHECKSUM, INTEGRITY_SHA256, INTEGRITY_SIGNED };
 enum end_action { END_HALT, END_REBOOT, END_POWEROFF };
 
@@ -50,11 +50,11 @@ struct options {
  */
 void options_parse(struct options *o, const char *cmdline);
 
-enum module_kind { MODULE_GUEST, MODULE_UNKNOWN, MODULE_BAD };
+enum module_kind { MODULE_GUEST, MODULE_POLICY, MODULE_UNKNOWN, MODULE_BAD };
 struct module_options { enum module_kind kind; char word[64]; };  /* word: the offending one, escaped */
 /*
- * Empty, or "guest key=value...": a guest image. No key is defined yet: any is MODULE_BAD. Any other first word is
- * MODULE_UNKNOWN, which refuses the whole boot.
+ * Empty, or "guest key=value...": a guest image. "policy": the launch policy. No key is defined yet: any is MODULE_BAD.
+ * Any other first word is MODULE_UNKNOWN. Both of these refuse the whole boot.
  */
 void module_parse(struct module_options *m, const char *string);
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A file of an image on its way out of the module: each piece is copied once, and hashed where it lands. */
+#ifndef CORE_FILE_COPY_H
+#define CORE_FILE_COPY_H
+
+#include <vouch/image_parse.h>
+
+struct host;
+
+struct file_copy {
+	struct host *host;
+	const struct image *image;
+	const struct image_source *src;
+	const struct image_file *file;
+	struct image_error *err;
+	uint64_t done;                /* bytes copied and hashed */
+	bool refused;                 /* a chunk was bad: *err says so */
+	struct v1_hash v1;            /* versions 0 and 1 */
+	struct sha256 chunk;          /* version 2: of the chunk under way */
+	uint8_t (*list)[SHA256_LEN];  /* its chunks' digests, proven; Vouch's own memory */
+};
+
+/* Begins with file number f. 0, or -1 with *err; after 0 file_copy_end() must follow. */
+__must_check int file_copy_begin(struct file_copy *c, struct host *h, const struct image *image,
+				 const struct image_source *src, uint32_t f, struct image_error *err);
+
+/* The next n bytes to dst. ctx: the struct file_copy. 0, or -1: a bad chunk, see refused. For gpa_build(). */
+int file_copy_piece(void *ctx, void *dst, size_t n);
+
+/* The whole file was copied and is what the image says, or -1 with *err. Gives back what the copy took. */
+__must_check int file_copy_end(struct file_copy *c);
+
+#endif

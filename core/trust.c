@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What kinds of modules there are, and the policy that holds for this boot. Fails closed: a policy that is there and
+ * cannot be read never means that there is none. launch.c asks it about each guest.
+ */
+#include "core/trust.h"
+
+#include <stdio.h>
+
+#include <vouch/host.h>
+#include <vouch/lib.h>
+#include <vouch/log.h>
+#include <vouch/policy.h>
+
+#include <string.h>
+
+#include "core/block.h"
+
+/* The number of the policy module, -1 without one; -2 after a refusal. */
+static int find_policy(const struct host *h)
+{
+	struct module_options m;
+	int found = -1;
+
+	for (unsigned int i = 0; i < h->boot.module_count; i++) {
+		module_parse(&m, h->boot.module[i].string);
+		if (m.kind == MODULE_GUEST)
+			continue;
+		if (m.kind == MODULE_POLICY && found >= 0) {
+			log_verdict("boot refused: module %u: a second policy: module %d is one", i, found);
+			return -2;
+		}
+		if (m.kind == MODULE_POLICY) {
+			found = (int)i;
+			continue;
+		}
+		log_verdict("boot refused: module %u: %s '%s': not known to this version of Vouch", i,
+			    m.kind == MODULE_BAD ? "key" : "kind", m.word);
+		return -2;
+	}
+	return found;
+}
+
+static void report_policy(const struct policy *p, const void *blob, size_t size)
+{
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	sha256_of(blob, size, digest);
+	for (size_t i = 0; i < SHA256_LEN; i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	log_verdict("policy: %s demanded, %u keys, %u guests listed, on refusal %s; SHA-256 %s",
+		    integrity_name(p->integrity), p->key_count, p->guest_count, policy_refusal_name(p->on_refusal), hex);
+}
+
+/* Copied first: libfdt reads a byte more than once. */
+static bool read_policy(struct host *h, const struct boot_module *m, struct policy *p)
+{
+	struct policy_error err = { .code = POLICY_ERR_SIZE, .text = "larger than Vouch accepts" };
+	void *blob = m->len <= POLICY_MAX_SIZE ? block_get(&h->pages, POLICY_MAX_SIZE) : NULL;
+	int ret = -1;
+
+	if (blob) {
+		memcpy(blob, hpa_to_ptr(m->start), m->len);
+		lib_enter();
+		ret = policy_read(p, blob, m->len, &err);
+		lib_exit();
+	} else if (m->len <= POLICY_MAX_SIZE) {
+		snprintf(err.text, sizeof(err.text), "not enough host memory to read it");
+	}
+	if (ret) {
+		log_verdict("boot refused: policy: %s", err.text);
+	} else {
+		policy_raise(p, h->options.integrity);
+		report_policy(p, blob, m->len);
+	}
+	block_put(&h->pages, blob, POLICY_MAX_SIZE);
+	return !ret;
+}
+
+bool trust_init(struct host *h)
+{
+	int module = find_policy(h);
+	struct policy *p;
+
+	if (module < -1)
+		return false;
+	p = block_get(&h->pages, sizeof(*p));
+	if (!p) {
+		log_verdict("boot refused: not enough host memory for a policy");
+		return false;
+	}
+	h->policy = p;
+	if (module >= 0)
+		return read_policy(h, &h->boot.module[module], p);
+	policy_none(p, h->options.integrity);
+	if (p->integrity == INTEGRITY_SIGNED)
+		log_warn("integrity=signed, but no policy names a key: no guest can pass");
+	return true;
+}
