@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The judge of the boot tests, without a machine: which test runs where, and what a known bug of an emulator excuses."""
+
+import os
+import shutil
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "boot"))
+import run  # noqa: E402
+
+LIST = """
+[plain]
+kind = guest
+[both]
+machines = qemu-svm bochs-vmx
+kind = guest
+emulator-bug =
+    bochs-svm bochs-vmx: broken check -> it holds
+    bochs-svm: Bochs ended by a panic -> it goes on
+[own-cpu]
+machines = bochs-vmx
+cpu = core2
+"""
+GOOD = "PASS: one\nPASS: two\nSUMMARY: 2 passed, 0 failed\n"
+ONE_BAD = "PASS: one\nFAIL: a broken check\nSUMMARY: 1 passed, 1 failed\n"
+TWO_BAD = "PASS: one\nFAIL: a broken check\nFAIL: another\nSUMMARY: 1 passed, 2 failed\n"
+
+
+class BootLists(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="vouch-test-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        path = os.path.join(self.dir, "list.cfg")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(LIST)
+        self.lists = run.Lists(path, self.dir)
+
+    def judge(self, machine, text="", why=None):
+        """(passed, failed, known) and the first word of the message, for a transcript or a failure of the whole test."""
+        test = run.Test(self.lists, "both", machine, self.dir, self.dir)
+        passed, failed = 0, 1
+        if why is None:
+            try:
+                passed, failed = test.judge_counts(text), 0
+            except run.Failure as e:
+                why, passed, failed = str(e), e.passed, e.failed
+        passed, failed, known, message = test.verdict(passed, failed, why, 0)
+        return passed, failed, known, message.split()[0]
+
+    def test_counts(self):
+        self.assertEqual(self.judge("qemu-svm", GOOD), (2, 0, 0, "PASS"))
+        self.assertEqual(self.judge("qemu-svm", ONE_BAD), (1, 1, 0, "FAIL"))
+        self.assertEqual(self.judge("qemu-svm", "PASS: one\n"), (0, 1, 0, "FAIL"))
+        self.assertEqual(self.judge("qemu-svm", GOOD.replace("2 passed", "1 passed")), (0, 1, 0, "FAIL"))
+
+    def test_known_check(self):
+        self.assertEqual(self.judge("bochs-vmx", ONE_BAD), (1, 0, 1, "PASS"))
+        self.assertEqual(self.judge("bochs-vmx-haswell", ONE_BAD), (1, 0, 1, "PASS"))
+        self.assertEqual(self.judge("bochs-vmx", TWO_BAD), (1, 1, 0, "FAIL"))
+        self.assertEqual(self.judge("bochs-vmx", GOOD), (2, 1, 0, "FAIL"))      # the list is wrong
+
+    def test_known_end(self):
+        self.assertEqual(self.judge("bochs-svm", why="Bochs ended by a panic"), (0, 1, 0, "FAIL"))  # the other is not shown
+        self.assertEqual(self.judge("qemu-svm", why="Bochs ended by a panic"), (0, 1, 0, "FAIL"))
+        self.assertEqual(self.judge("bochs-vmx", why="time is up before: broken check"), (0, 0, 1, "KNOWN"))
+
+    def test_choice(self):
+        self.assertEqual(run.choose(self.lists, "", ""),
+                         [("plain", "qemu-svm"), ("both", "qemu-svm"), ("both", "bochs-vmx"), ("own-cpu", "bochs-vmx")])
+        self.assertEqual(run.choose(self.lists, "", "bochs-vmx"), [("both", "bochs-vmx"), ("own-cpu", "bochs-vmx")])
+        self.assertEqual(run.choose(self.lists, "", "bochs-vmx-haswell"), [("both", "bochs-vmx-haswell")])
+        self.assertEqual(run.choose(self.lists, "pl*", "bochs-svm"), [("plain", "bochs-svm")])
+        with self.assertRaises(SystemExit):
+            run.choose(self.lists, "plain", "bochs-arm")
+
+
+if __name__ == "__main__":
+    unittest.main()
