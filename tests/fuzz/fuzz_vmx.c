@@ -5,7 +5,7 @@
  * out: they end in panic() or a reset by design. What must hold: no check of a VM entry fails, whatever the guest did
  * and Vouch made of it; windows are as event.c promises them; and what rig_check() says.
  *
- * Input: a byte of plan, then steps of one exit each.
+ * Input: a byte of plan, a byte for the mode the guest starts in, then steps of one exit each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@
 #include "tests/unit/support/vmcs.h"
 
 #define GPA_CODE  0x8000u
+#define GPA_GDT   0x9000u
 #define STEPS_MAX 400u
 
 #define CR4_OPEN (CR4_PSE | CR4_PGE | CR4_TSD | CR4_DE)
@@ -32,6 +33,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct vcpu_hw hw;
+static bool legacy;                     /* the guest starts in 32-bit protected mode without paging */
 static uint64_t shown_cr4, shown_efer;  /* the policy's: it asks the CPU each time, which is slow in a virtual machine */
 
 void vmx_host_window(void)
@@ -113,6 +115,14 @@ static void set_room(void)
 	hw.ctl.entry = (uint32_t)get(VMCS_ENTRY_CTRL);
 }
 
+/* 32-bit protected mode without paging. */
+static void leave_long_mode(void)
+{
+	vmx_reg_set(&rig.vcpu, HVM_EFER, 0);
+	vmx_reg_set(&rig.vcpu, HVM_CR0, CR0_PE | CR0_ET);
+	set(VMCS_GUEST_CS_ACCESS, 0xc09b);
+}
+
 /* Low linear addresses in long mode: page 8 is code, 16 RAM, 17 the local APIC, 18 the IOAPIC, 19 nobody. */
 static void reset_vmcs(void)
 {
@@ -127,6 +137,8 @@ static void reset_vmcs(void)
 	set_room();
 	set(VMCS_CR4_MASK, ~(shown_cr4 & ~CR4_MCE));
 	set(VMCS_TSC_OFFSET, rig.vm.clock.tsc_offset);
+	if (legacy)
+		leave_long_mode();
 }
 
 /* SDM 3C "Checks on the Guest State Area" and the others: the CPU is Bochs' corei7_skylake_x. */
@@ -317,6 +329,20 @@ static uint64_t exception_words(void)
 	return rig_take(2) & 0x600f;
 }
 
+/* A GDT with anything in it, and a TSS register to leave. */
+static uint64_t task_words(void)
+{
+	uint64_t how = rig_take(1), by = get(VMCS_IDT_VECTORING_INFO) & INTR_VALID ? 3 : how % 3;
+
+	for (unsigned int i = 1; i < 8 && how & 8; i++)
+		put(GPA_GDT + 8 * i, 0x67 | rig_take(1) << 24 | rig_take(1) << 40 | (how & 16 ? 0xcf0000ull << 32 | 0xffff : 0), 8);
+	set(VMCS_GUEST_GDTR_BASE, how & 32 ? rig_number() & UINT32_MAX : GPA_GDT);
+	set(VMCS_GUEST_GDTR_LIMIT, 0x3f);
+	set(VMCS_GUEST_TR, how >> 6 << 3);
+	set(VMCS_GUEST_TR_BASE, how & 4 ? 0xa000 : rig_mmio() & UINT32_MAX);
+	return by << 30 | (rig_take(1) & 0x3f);
+}
+
 /* Reason and qualification of an exit that hardware can give, most of the time. */
 static uint64_t exit_words(uint32_t reason)
 {
@@ -337,6 +363,8 @@ static uint64_t exit_words(uint32_t reason)
 		return rig_take(4) & 0xffff0f3f;
 	case VMX_EXIT_EXCEPTION:
 		return exception_words();
+	case VMX_EXIT_TASK_SWITCH:
+		return task_words();
 	default:
 		return rig_number();
 	}
@@ -358,6 +386,9 @@ static void leave(void)
 {
 	uint32_t reason = exit_reason();
 
+	/* There are none in real mode and in long mode. */
+	if (reason == VMX_EXIT_TASK_SWITCH && (in_long_mode() || !(get(VMCS_GUEST_CR0) & CR0_PE)))
+		reason = VMX_EXIT_CPUID;
 	set(VMCS_EXIT_REASON, reason);
 	set(VMCS_EXIT_QUALIFICATION, exit_words(reason));
 	vmx_handle_exit(&rig.vcpu);
@@ -408,6 +439,7 @@ static void step(void)
 
 static void play(void)
 {
+	legacy = rig_take(1) & 1;
 	msr_reset(&rig.vcpu);
 	reset_vmcs();
 	for (unsigned int i = 0; rig.in_left && i < STEPS_MAX; i++) {

@@ -239,6 +239,8 @@ static void pae_paging_loads_its_pdptes(void **ctx)
 	vmx_reg_set(&v, HVM_CR4, CR4_PAE | CR4_PGE);
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE0), 0x3001);
 	put_pdpte(0, 0x2001);
+	vmx_reg_set(&v, HVM_CR4, CR4_PAE | CR4_PGE | CR4_MCE);
+	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE0), 0x3001);
 	vmx_reg_set(&v, HVM_CR3, 0x1000);
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE0), 0x2001);
 	put_pdpte(0, 0x3001);

@@ -6,6 +6,9 @@ unit += vmx_event vmx_state
 unit-vmx_event-srcs := $(unit-vmx-srcs) tests/unit/support/panic.c
 unit-vmx_state-srcs := $(unit-vmx-srcs) tests/unit/support/panic_catch.c
 
+unit += vmx_task
+unit-vmx_task-srcs := $(unit-vmx-srcs) arch/x86/vmx/task.c arch/x86/mm/gwalk.c tests/unit/support/panic.c
+
 unit += vmx_names
 unit-vmx_names-srcs := arch/x86/vmx/names.c
 

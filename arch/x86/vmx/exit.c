@@ -150,17 +150,6 @@ static enum exit_action do_triple_fault(struct vcpu *v)
 	return EXIT_STOP;
 }
 
-/* SDM 3C "Treatment of Task Switches": VMX leaves them to us, on AMD's CPUs the hardware does them. */
-static enum exit_action do_task_switch(struct vcpu *v)
-{
-	static const char *const by[4] = { "CALL", "IRET", "JMP", "a task gate in the IDT" };
-	uint64_t q = this_exit(v)->info1;
-
-	vm_stop(v->vm, STOP_UNHANDLED, "task switch by %s to TSS 0x%x at RIP 0x%lx: VT-x has none, nor has Vouch", by[q >> 30 & 3],
-		(uint16_t)q, this_exit(v)->rip);
-	return EXIT_STOP;
-}
-
 static enum exit_action dispatch(struct vcpu *v)
 {
 	switch (v->hw->reason) {
@@ -196,7 +185,7 @@ static enum exit_action dispatch(struct vcpu *v)
 	case VMX_EXIT_INVPCID:      return vcpu_ud(v);
 	case VMX_EXIT_TRIPLE_FAULT: return do_triple_fault(v);
 	case VMX_EXIT_INIT:         return do_init();
-	case VMX_EXIT_TASK_SWITCH:  return do_task_switch(v);
+	case VMX_EXIT_TASK_SWITCH:  return vmx_task_switch(v, this_exit(v)->info1);
 	case VMX_EXIT_EPT_MISCONF:  return do_ept_misconfig(v);
 	default:                    return unexpected(v);
 	}

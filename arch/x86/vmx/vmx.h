@@ -163,6 +163,9 @@ void vmx_kind_text(unsigned int kind, char *dst, size_t size);
 /* check.c: the failed checks of a VM entry, in lines of the log. v's VMCS is current. */
 void vmx_check_report(struct vcpu *v);
 
+/* task.c: the hardware task switch of that exit qualification, done for the guest. */
+enum exit_action vmx_task_switch(struct vcpu *v, uint64_t qualification);
+
 /* exit.c */
 void vmx_handle_exit(struct vcpu *v);
 void vmx_handle_failure(struct vcpu *v);             /* vmx_enter() was false */
