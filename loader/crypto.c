@@ -15,33 +15,106 @@
 #include <string.h>
 
 #define COORD_LEN 32
+#define BLOCK     64u                 /* bytes that SHA-256 takes at a time */
 
 /* mbedTLS 2.28 only fails here with a hash engine of its own, which Debian's build does not have. */
 #define MUST(x) ASSERT((x) == 0)
 
-_Static_assert(sizeof(mbedtls_sha256_context) <= sizeof(struct sha256), "struct sha256 is too small");
+_Static_assert(sizeof(mbedtls_sha256_context) <= sizeof(((struct sha256 *)0)->state), "struct sha256 is too small");
 
 static mbedtls_sha256_context *context(struct sha256 *s)
 {
 	return (mbedtls_sha256_context *)(void *)s->state;
 }
 
-void sha256_init(struct sha256 *s)
+/* What a hash with a block function of its own keeps in state. */
+struct own {
+	uint32_t h[8];
+	uint64_t len;                 /* bytes so far */
+	uint8_t rest[BLOCK];          /* the last len % BLOCK of them */
+};
+
+_Static_assert(sizeof(struct own) <= sizeof(((struct sha256 *)0)->state), "struct sha256 is too small");
+
+static struct own *own(struct sha256 *s)
+{
+	return (struct own *)(void *)s->state;
+}
+
+/* FIPS 180-4 "SHA-256" (5.3.3): the initial value. */
+static const uint32_t initial[8] = {
+	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+};
+
+void sha256_init_with(struct sha256 *s, sha256_blocks_fn *blocks)
 {
 	memset(s, 0, sizeof(*s));
+	s->blocks = blocks;
+	if (blocks) {
+		memcpy(own(s)->h, initial, sizeof(initial));
+		return;
+	}
 	mbedtls_sha256_init(context(s));
 	MUST(mbedtls_sha256_starts_ret(context(s), 0));
 }
 
+void sha256_init(struct sha256 *s)
+{
+	sha256_init_with(s, NULL);
+}
+
+static void own_update(struct sha256 *s, const uint8_t *p, size_t len)
+{
+	struct own *o = own(s);
+	size_t have = (size_t)(o->len % BLOCK), n;
+
+	o->len += len;
+	if (have) {
+		n = (size_t)min_u64(len, BLOCK - have);
+		memcpy(o->rest + have, p, n);
+		p += n;
+		len -= n;
+		if (have + n < BLOCK)
+			return;
+		s->blocks(o->h, o->rest, 1);
+	}
+	n = len / BLOCK;
+	if (n)
+		s->blocks(o->h, p, n);
+	memcpy(o->rest, p + n * BLOCK, len - n * BLOCK);
+}
+
 void sha256_update(struct sha256 *s, const void *data, size_t len)
 {
-	if (len)
+	if (!len)
+		return;
+	if (s->blocks)
+		own_update(s, data, len);
+	else
 		MUST(mbedtls_sha256_update_ret(context(s), data, len));
+}
+
+/* A bit, zeros, the length in bits: FIPS 180-4 "Padding the Message" (5.1.1). */
+static void own_final(struct sha256 *s, uint8_t digest[SHA256_LEN])
+{
+	struct own *o = own(s);
+	uint8_t pad[2 * BLOCK] = { 0x80 };
+	uint64_t bits = 8 * o->len;
+	size_t have = (size_t)(o->len % BLOCK), zeros_end = have < BLOCK - 8 ? BLOCK - 8 : 2 * BLOCK - 8;
+
+	for (size_t i = 0; i < 8; i++)
+		pad[zeros_end - have + i] = (uint8_t)(bits >> (56 - 8 * i));
+	own_update(s, pad, zeros_end - have + 8);
+	for (size_t i = 0; i < SHA256_LEN; i++)
+		digest[i] = (uint8_t)(o->h[i / 4] >> (24 - 8 * (i % 4)));
 }
 
 void sha256_final(struct sha256 *s, uint8_t digest[SHA256_LEN])
 {
-	MUST(mbedtls_sha256_finish_ret(context(s), digest));
+	if (s->blocks)
+		own_final(s, digest);
+	else
+		MUST(mbedtls_sha256_finish_ret(context(s), digest));
 }
 
 void sha256_of(const void *data, size_t len, uint8_t digest[SHA256_LEN])

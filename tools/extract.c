@@ -9,6 +9,7 @@
 #include "common/opened.h"
 #include "common/outfile.h"
 #include "common/progress.h"
+#include "common/sha256.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -77,7 +78,7 @@ _Static_assert(IMAGE2_CHUNK % FILE_CHUNK == 0, "pieces that are read must not st
 static int begin_hash(struct opened *o, uint32_t index, struct copied *c)
 {
 	*c = (struct copied){ 0 };
-	sha256_init(&c->sha);
+	sha256_init_fast(&c->sha);
 	if (o->img.version < 2)
 		return 0;
 	c->list = cli_alloc(image_chunks(o->img.file[index].size) * SHA256_LEN);
@@ -98,7 +99,7 @@ static int add_hash(struct opened *o, uint32_t index, struct copied *c, const vo
 	if (c->done % IMAGE2_CHUNK != 0 && c->done < size)
 		return 0;
 	sha256_final(&c->sha, got);
-	sha256_init(&c->sha);
+	sha256_init_fast(&c->sha);
 	return image_check_chunk(&o->img, index, chunk, (const uint8_t (*)[SHA256_LEN])c->list, got, &o->err);
 }
 

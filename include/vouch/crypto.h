@@ -12,15 +12,29 @@
 #define P256_POINT_LEN 64                  /* X, Y */
 #define P256_SIG_LEN   64                  /* r, s */
 
-/* A hash under way. No pointer in it, no memory behind it: drop it at any time, copy it to continue twice. */
+/* Compresses n blocks of 64 bytes into h. Another one than the library's, for CPUs that can do better. */
+typedef void sha256_blocks_fn(uint32_t h[8], const uint8_t *blocks, size_t n);
+
+/* A hash under way. No memory behind it: drop it at any time, copy it to continue twice. */
 struct sha256 {
 	uint64_t state[16];
+	sha256_blocks_fn *blocks;     /* NULL: the library's */
 };
 
 void sha256_init(struct sha256 *s);
+
+/* The same with a block function of the caller's choice (NULL: the library's), for long input. */
+void sha256_init_with(struct sha256 *s, sha256_blocks_fn *blocks);
 void sha256_update(struct sha256 *s, const void *data, size_t len);
 void sha256_final(struct sha256 *s, uint8_t digest[SHA256_LEN]);
 void sha256_of(const void *data, size_t len, uint8_t digest[SHA256_LEN]);
+
+/*
+ * By the CPU's SHA extensions (loader/sha256_ni.c): vector code, so in Vouch only where a guest's FPU state is kept.
+ * sha256_ni_blocks() may be called where sha256_ni_usable() says so.
+ */
+bool sha256_ni_usable(void);
+void sha256_ni_blocks(uint32_t h[8], const uint8_t *blocks, size_t n);
 
 /* Takes the same time wherever the first difference is. */
 bool digest_equal(const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN]);

@@ -82,6 +82,67 @@ static void sha_pieces(void **state)
 	}
 }
 
+/*
+ * The SHA extensions against the library, every length from 0 to 4096 and every cut of some: FIPS 180-4 has its
+ * examples above. A CPU without them has nothing to test.
+ */
+static void sha_extensions(void **state)
+{
+	uint8_t data[4097], want[SHA256_LEN], got[SHA256_LEN];
+	struct sha256 s;
+
+	(void)state;
+	if (!sha256_ni_usable())
+		skip();
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 2654435761u >> 13);
+	for (size_t len = 0; len < sizeof(data); len++) {
+		sha256_of(data, len, want);
+		sha256_init_with(&s, sha256_ni_blocks);
+		sha256_update(&s, data, len);
+		sha256_final(&s, got);
+		assert_memory_equal(got, want, SHA256_LEN);
+	}
+	sha256_of(data + 1, 300, want);
+	for (size_t cut = 0; cut <= 300; cut++) {
+		struct sha256 copy;
+
+		sha256_init_with(&s, sha256_ni_blocks);
+		sha256_update(&s, data + 1, cut);
+		copy = s;
+		sha256_update(&s, data, 299);
+		for (size_t at = cut; at < 300; at += 7)
+			sha256_update(&copy, data + 1 + at, at + 7 <= 300 ? 7 : 300 - at);
+		sha256_final(&copy, got);
+		assert_memory_equal(got, want, SHA256_LEN);
+	}
+}
+
+/* A length in bits that needs more than 32 bits, which both must write alike. */
+static void sha_long(void **state)
+{
+	size_t piece = 1 << 20;
+	uint8_t *data = calloc(1, piece), a[SHA256_LEN], b[SHA256_LEN];
+	struct sha256 library, own;
+
+	(void)state;
+	assert_non_null(data);
+	if (!sha256_ni_usable()) {
+		free(data);
+		skip();
+	}
+	sha256_init(&library);
+	sha256_init_with(&own, sha256_ni_blocks);
+	for (size_t i = 0; i < 513; i++) {
+		sha256_update(&library, data, piece);
+		sha256_update(&own, data, piece);
+	}
+	sha256_final(&library, a);
+	sha256_final(&own, b);
+	assert_memory_equal(a, b, SHA256_LEN);
+	free(data);
+}
+
 static void equal(void **state)
 {
 	uint8_t a[SHA256_LEN], b[SHA256_LEN];
@@ -301,7 +362,8 @@ static void files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sha_examples), cmocka_unit_test(sha_pieces), cmocka_unit_test(equal),
+		cmocka_unit_test(sha_examples), cmocka_unit_test(sha_pieces), cmocka_unit_test(sha_extensions),
+		cmocka_unit_test(sha_long), cmocka_unit_test(equal),
 		cmocka_unit_test(signing), cmocka_unit_test(flips), cmocka_unit_test(canonical), cmocka_unit_test(key_ids),
 		cmocka_unit_test(files),
 	};

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "progress.h"
+#include "sha256.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -71,7 +72,7 @@ static bool hash_chunk(struct worker *k, uint64_t off, uint64_t len, uint8_t dig
 {
 	struct sha256 sha;
 
-	sha256_init(&sha);
+	sha256_init_fast(&sha);
 	for (uint64_t at = 0; at < len; at += PIECE) {
 		size_t n = (size_t)min_u64(len - at, PIECE);
 
