@@ -323,6 +323,83 @@ static void check_segments(void)
 	SEGMENT(true, SS, do_outsb_ss, "OUTSB through SS from behind it: #SS(0)");
 }
 
+CODE32(write_cr0_32, "", "mov %eax, %cr0", "mov %cr0, %ebx\nint $0x80");
+CODE32(write_cr4_32, "", "mov %eax, %cr4", "mov %cr4, %ebx\nint $0x80");
+CODE32(do_lmsw, "", "lmsw %ax", "mov %cr0, %ebx\nint $0x80");
+CODE32(do_lmsw_mem, "", "lmsw (%esi)", "mov %cr0, %ebx\nint $0x80");
+CODE32(do_clts, "", "clts", "mov %cr0, %ebx\nint $0x80");
+CODE32(enter_long, "mov $0xc0000080, %ecx\nrdmsr\nor $0x100, %eax\nwrmsr\nmov %ebx, %eax", "mov %eax, %cr0", "int $0x80");
+CODE32(lme_paged, "mov $0xc0000080, %ecx\nrdmsr\nor $0x100, %eax", "wrmsr", "int $0x80");
+
+/* What MOV to a control register may not do outside long mode. QEMU alone takes some of it, and is lost then. */
+static void check_refused_control(void)
+{
+	static const struct { u32 cr0; const char *text; } bad[] = {
+		{ 0x80000010, "CR0: PG without PE is #GP(0)" },
+		{ 0x20000011, "CR0: NW without CD is #GP(0)" },
+	};
+	static u32 directory[1024] __attribute__((aligned(4096)));
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		KERNEL(write_cr0_32);
+		l.eax = bad[i].cr0;
+		legacy_run(&l);
+		report(l.vector == GP && !l.error && l.eip == (u32)(u64)write_cr0_32_at, "%s (vector %u)", bad[i].text, l.vector);
+	}
+	KERNEL(write_cr4_32);
+	l.eax = 0x80000000;
+	legacy_run(&l);
+	report(l.vector == GP && !l.error && l.eip == (u32)(u64)write_cr4_32_at, "CR4: a reserved bit is #GP(0) (vector %u)",
+	       l.vector);
+	/* At an exit in this state QEMU loses its host's CR0.PG. */
+	if (arg_is("cpu", "real")) {
+		KERNEL(enter_long);
+		l.ebx = 0x80000011;
+		legacy_run(&l);
+		report(l.vector == GP && !l.error && l.eip == (u32)(u64)enter_long_at,
+		       "long mode without CR4.PAE is #GP(0) (vector %u)", l.vector);
+	}
+	for (i = 0; i < 1024; i++)
+		directory[i] = i << 22 | 0x83;
+	KERNEL(lme_paged);
+	l.cr0 = 0x80000000;
+	l.cr3 = (u32)(u64)directory;
+	l.cr4 = 16;
+	legacy_run(&l);
+	report(l.vector == GP && !l.error && l.eip == (u32)(u64)lme_paged_at, "EFER.LME with paging on is #GP(0) (vector %u)",
+	       l.vector);
+}
+
+static void check_control(void)
+{
+	static u16 word = 0xfffe;
+	unsigned int i;
+
+	KERNEL(write_cr0_32);
+	l.eax = 0x60000033;
+	legacy_run(&l);
+	report(l.vector == 0x80 && (l.ebx & 0x6000003f) == 0x60000033, "CR0: caches off, and MP (%x)", l.ebx);
+	KERNEL(do_lmsw);
+	l.eax = 0xfff8;
+	legacy_run(&l);
+	report(l.vector == 0x80 && (l.ebx & 0x3f) == 0x39, "LMSW sets TS, and does not clear PE (%x)", l.ebx);
+	KERNEL(do_lmsw_mem);
+	l.esi = (u32)(u64)&word;
+	legacy_run(&l);
+	report(l.vector == 0x80 && (l.ebx & 0x3f) == 0x3f && !(l.ebx >> 16), "LMSW from memory: four bits count (%x)", l.ebx);
+	KERNEL(do_clts);
+	l.cr0 = 8;
+	legacy_run(&l);
+	report(l.vector == 0x80 && !(l.ebx & 8), "CLTS clears TS (%x)", l.ebx);
+	for (i = 0; i < 3; i++) {
+		static const u8 *const code[] = { write_cr0_32, do_lmsw, do_clts };
+
+		l = legacy_at(code[i], 3);
+		legacy_expect(&l, GP, 0, code[i], "#GP(0) by MOV to CR0, LMSW and CLTS at CPL 3");
+	}
+}
+
 void test_main(void)
 {
 	legacy_init();
@@ -332,6 +409,9 @@ void test_main(void)
 	check_ts();
 	check_gates();
 	check_ports();
+	check_control();
+	if (expect_vouch)
+		check_refused_control();
 	if (expect_vouch)
 		check_segments();
 	report(TRAPS(6, "ud2"), "long mode works as before");
