@@ -539,6 +539,48 @@ static void on_nmi_iret(struct frame *f)
 	nmi_depth--;
 }
 
+static volatile u32 traps;
+static volatile u64 first_trap;
+
+static void on_trap(struct frame *f)
+{
+	if (!traps++)
+		first_trap = f->rip;
+}
+
+/* With a second NMI waiting, an IRET to a selector beyond the GDT; what was pushed for it is dropped again. */
+static void on_nmi_bad_iret(struct frame *f)
+{
+	(void)f;
+	nmi_count++;
+	if (nmi_count > 1)
+		return;
+	nmi_self();
+	cpuid(0);
+	asm volatile("movq %%rsp, %%rbx\n\tpushq $0\n\tpushq %%rbx\n\tpushfq\n\tpushq $0xfff8\n\tpushq $0\n\t"
+		     TRY("iretq") "movq %%rbx, %%rsp" ::: "rbx", "memory", "cc");
+}
+
+/* A hypervisor may have to step over that IRET: neither the fault nor the next single step may tell. */
+static void check_faulting_iret(void)
+{
+	u64 behind;
+
+	interrupt_set(2, on_nmi_bad_iret);
+	nmi_count = 0;
+	nmi_self();
+	cpuid(0);
+	report(nmi_count == 2 && last.vector == 13 && last.error == 0xfff8, "NMI: its IRET may fault (%u, vector %u)", nmi_count,
+	       last.vector);
+	report(!(last.rflags & 0x100), "NMI: TF is clear in that fault's frame (%lx)", last.rflags);
+	trap_set(1, on_trap);
+	traps = 0;
+	asm volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tnop\n1:\tpushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq\n\t"
+		     "leaq 1b(%%rip), %0" : "=r"(behind) : : "memory", "cc");
+	report(traps == 4 && first_trap == behind, "TF: each #DB comes after that (%u)", traps);
+	trap_set(1, NULL);
+}
+
 static void check_nmi(void)
 {
 	gate_set(2, 14, 0, 0);
@@ -560,6 +602,7 @@ static void check_nmi(void)
 	nmi_self();
 	cpuid(0);
 	report(nmi_count == 2 && nmi_max_depth == 1, "NMI: blocked and unblocked again");
+	check_faulting_iret();
 	interrupt_set(2, NULL);
 	gate_set(2, 14, 0, 2);
 }
