@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_word(o.unknown[i], sizeof(o.unknown[i]));
 	module_parse(&m, line);
 	check_word(m.word, sizeof(m.word));
-	if ((m.kind == MODULE_GUEST) != !*m.word)
+	if ((m.kind == MODULE_GUEST || m.kind == MODULE_POLICY) != !*m.word)
 		abort();
 	free(line);
 	return 0;
