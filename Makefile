@@ -285,7 +285,7 @@ build/guest/initrd.gz: tools/mkinitrd.sh | build/guest/vmlinuz
 	@tools/mkinitrd.sh $@
 
 build/guest/demo.img: tests/data/demo.xml build/guest/vmlinuz build/guest/initrd.gz $(B)/vouch
-	$(call say,IMAGE,$@)cd build/guest && $(CURDIR)/$(B)/vouch build -v 1 $(CURDIR)/tests/data/demo.xml \
+	$(call say,IMAGE,$@)cd build/guest && $(CURDIR)/$(B)/vouch build $(CURDIR)/tests/data/demo.xml \
 		-o demo.img
 
 guest-files: build/guest/vmlinuz build/guest/initrd.gz

@@ -10,7 +10,7 @@ static const char help[] =
 	"File names in CONFIG.xml are relative to the working directory.\n\n"
 	"  -o, --output=OUT       the image; default: CONFIG with its suffix replaced by .img\n"
 	"  -v, --image-version=N  version of the format: 2 (default; SHA-256, can be signed), 1 (checksums) or 0\n"
-	"                         (neither); Vouch itself does not start version 2 yet\n"
+	"                         (neither)\n"
 	"  -s, --security-version=N\n"
 	"                         version 2: a number that a policy can ask for at least; default: 0\n"
 	"  -h, --help             show this and exit\n"

@@ -34,8 +34,6 @@ static int warn_about_bad(char **images)
 		struct opened *o = opened_open(*images);
 		int status = o ? opened_judge(o) : CLI_ENV;
 
-		if (status == CLI_GOOD)
-			status = opened_check_boot(o);
 		if (status == CLI_REFUSED)
 			cli_warn("%s: Vouch will refuse this image: %s", *images, o->err.text);
 		else if (status == CLI_GOOD && o->img.version == 0)

@@ -132,8 +132,6 @@ static int judge(const struct menu *m, const char *path, struct stat *st)
 	struct opened *o = opened_open(path);
 	int status = o ? opened_judge(o) : CLI_ENV;
 
-	if (status == CLI_GOOD)
-		status = opened_check_boot(o);
 	if (status == CLI_REFUSED)
 		cli_error("%s: refused: %s", path, o->err.text);
 	else if (status == CLI_GOOD && o->img.version == 0 && !strstr(m->cmdline, "integrity=none"))

@@ -98,8 +98,6 @@ static int add_need(const char *path, uint64_t *mib)
 	struct vm_plan *plan = cli_alloc(sizeof(*plan));
 	int status = o ? opened_judge(o) : CLI_ENV;
 
-	if (status == CLI_GOOD)
-		status = opened_check_boot(o);
 	if (status == CLI_GOOD && manifest_plan(&o->img, &o->arena, plan, &o->err))
 		status = CLI_REFUSED;
 	if (status == CLI_REFUSED)

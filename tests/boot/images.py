@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Guest images for boot tests: built by `vouch build` from a recipe, then damaged on purpose where the recipe says so.
+"""Guest images and launch policies for boot tests: built and signed from a recipe, then damaged where the recipe says so.
 
 Reads the image layout by itself (docs/image-format.md), so that a mistake in Vouch's parser cannot hide here.
 """
 
+import hashlib
 import html
 import os
+import re
 import struct
 import subprocess
 
@@ -19,7 +21,8 @@ def config_xml(name, recipe, files):
     def attr(key, value):
         return ' %s="%s"' % (key, html.escape(value, quote=True))
 
-    lines = ["<vm%s%s>" % (attr("class", "PC"), attr("name", recipe.get("name", name)))]
+    called = recipe.get("name", name)       # "-": it has no name
+    lines = ["<vm%s%s>" % (attr("class", "PC"), "" if called == "-" else attr("name", called))]
     lines.append("<memory>%s</memory>" % memory(recipe, files))
     lines.append('<paging mode="nested"/>')
     lines.append('<cores count="1"><core/></cores>')
@@ -54,8 +57,30 @@ def memory(recipe, files):
     return str(needed_mib(files["kernel"], files.get("initrd")) + int(text[len("need"):] or "0"))
 
 
+class Layout2:
+    """Where things stand in a well-formed image of version 2."""
+
+    def __init__(self, data):
+        self.seal, self.xml_len, self.count, self.security = struct.unpack_from("<4Q", data, 8)
+        self.table = -(-(64 + self.xml_len) // 8) * 8
+        self.lists = self.table + 64 * self.count
+
+    def file(self, data, i):
+        """(offset, size) of file i."""
+        return struct.unpack_from("<QQ", data, self.table + 64 * i)
+
+    def place(self, data, what):
+        """The offset that a word names: a byte of each kind there is."""
+        places = {"reserved": 47, "security": 32, "xml": 64 + self.xml_len // 2, "count": 24, "digest": self.table + 40,
+                  "size": self.table + 8, "list": self.lists + 33, "gap": self.file(data, 0)[0] - 1,
+                  "seal": self.seal + 1, "manifest": self.seal + 20, "seal-reserved": self.seal + 50,
+                  "kind": self.seal + 65, "key-id": self.seal + 64 + 40, "r": self.seal + 64 + 70,
+                  "s": self.seal + 64 + 120}
+        return places[what]
+
+
 class Layout:
-    """Where things stand in a well-formed image."""
+    """Where things stand in a well-formed image of version 0 or 1."""
 
     def __init__(self, data):
         if data[:5] != b"v3vee":
@@ -82,15 +107,26 @@ class Layout:
 def damage(data, words):
     """One damage, by name; see the list at the top of tests.cfg."""
     data = bytearray(data)
-    at = Layout(data)
-    kind, args = words[0], [int(w, 0) for w in words[1:]]
-    if kind == "flip":                      # flip FILE [BYTE]: one bit; default the middle of the file
+    kind = words[0]
+    if kind == "bit":                       # bit PLACE: one bit of a version 2 image, see Layout2.place()
+        data[Layout2(data).place(data, words[1])] ^= 1
+        return bytes(data)
+    if kind == "name":                      # name OLD NEW: of the same length, where it is first found
+        at = data.index(words[1].encode())
+        data[at:at + len(words[1])] = words[2].encode()
+        return bytes(data)
+    args = [int(w, 0) for w in words[1:]]
+    if kind == "byte":                      # byte OFFSET: one bit of whatever file it is
+        data[args[0]] ^= 1
+        return bytes(data)
+    if kind == "keep":                      # keep BYTES: only the first so many
+        return bytes(data[:args[0]])
+    if kind == "cut":                       # cut BYTES: that many bytes lost at the end
+        return bytes(data[:len(data) - args[0]])
+    at = Layout2(data) if data[5:8] == b"\0\0\2" else Layout(data)
+    if kind == "flip":                      # flip FILE [BYTE]: one bit; default the middle of the file; -1: the last
         offset, size = at.file(data, args[0])
-        data[offset + (args[1] if len(args) > 1 else size // 2)] ^= 0x10
-    elif kind == "cut":                     # cut BYTES: that many bytes lost at the end
-        del data[len(data) - args[0]:]
-    elif kind == "keep":                    # keep BYTES: only the first so many
-        del data[args[0]:]
+        data[offset + (args[1] % size if len(args) > 1 else size // 2)] ^= 0x10
     elif kind == "cookie":
         data[0] ^= 0x20
     elif kind == "version":                 # version N
@@ -121,10 +157,46 @@ def damage(data, words):
     return bytes(data)
 
 
+def run(argv, folder=None):
+    done = subprocess.run(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=120)
+    if done.returncode:
+        raise RecipeError("%s: exit status %d: %s"
+                          % (" ".join(argv[:3]), done.returncode, done.stdout.decode("utf-8", "replace").strip()))
+
+
+def signing_key(vouch, name, folder):
+    """The private half of a key, which is made when it is first asked for; its public half is NAME.pub.pem beside it."""
+    path = os.path.join(folder, name + ".pem")
+    if not os.path.exists(path):
+        run([vouch, "keygen", path])
+    return path
+
+
+def digest(path):
+    """What a policy lists of an image, as docs/policy.md has it."""
+    with open(path, "rb") as f:
+        data = f.read()
+    return hashlib.sha256(data if data[7] < 2 else data[:Layout2(data).lists]).hexdigest()
+
+
+def build_policy(vouch, name, recipe, folder, path):
+    """Compiles the recipe's tree; its keys are called KEY.pub.pem."""
+    for file in re.findall(r'"(\w+)\.pub\.pem"', recipe["policy"]):
+        signing_key(vouch, file, folder)
+    with open(os.path.join(folder, name + ".dts"), "w", encoding="utf-8") as f:
+        f.write("/dts-v1/;\n/ {\ncompatible = \"vouch,policy\";\nversion = <1>;\n%s\n};\n" % recipe["policy"])
+    run([vouch, "policy", "compile", name + ".dts", "-o", path], folder)
+
+
 def build(vouch, name, recipe, folder):
-    """Builds the image of a recipe into folder and returns its path."""
+    """Builds the image or policy of a recipe into folder and returns its path."""
     path = os.path.join(folder, name + ".img")
-    if "image" in recipe:                   # an image as it is, for instance one of the vectors
+    if "policy" in recipe:
+        build_policy(vouch, name, recipe, folder, path)
+        with open(path, "rb") as f:
+            data = f.read()
+    elif "image" in recipe:                 # an image as it is, for instance one of the vectors
         with open(recipe["image"], "rb") as f:
             data = f.read()
     else:
@@ -138,11 +210,10 @@ def build(vouch, name, recipe, folder):
         config = os.path.join(folder, name + ".xml")
         with open(config, "w", encoding="utf-8") as f:
             f.write(config_xml(name, recipe, files))
-        done = subprocess.run([vouch, "build", config, "-v", recipe.get("version", "1"), "-o", path],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
-        if done.returncode:
-            raise RecipeError("vouch build %s: exit status %d: %s"
-                              % (config, done.returncode, done.stdout.decode("utf-8", "replace").strip()))
+        run([vouch, "build", config, "-v", recipe.get("version", "1"), "-o", path]
+            + (["-s", recipe["security"]] if "security" in recipe else []))
+        for who in recipe.get("sign", "").split():
+            run([vouch, "sign", "--key", signing_key(vouch, who, folder), path])
         with open(path, "rb") as f:
             data = f.read()
     for line in recipe.get("damage", "").splitlines():

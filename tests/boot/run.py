@@ -89,6 +89,9 @@ class Lists:
         if "{cpu}" in recipe.get("cmdline", ""):
             recipe["cmdline"] = recipe["cmdline"].replace("{cpu}", cpu)
             file += "-" + cpu
+        if "policy" in recipe:                  # {digest:IMAGE}
+            recipe["policy"] = re.sub(r"\{digest:([\w-]+)\}", lambda m: images.digest(
+                self.image(vouch, m.group(1), cpu, folder)), recipe["policy"])
         with self.lock:
             if file not in self.built:
                 try:

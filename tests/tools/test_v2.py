@@ -205,10 +205,13 @@ class Build(V2):
         for name, c in data.items():
             self.assertEqual(read(self.path("out/" + name)), c)
 
-    def test_at_boot_not_yet(self):
+    def test_at_boot(self):
         img = self.make_linux_image(version=2)
-        for argv in (["run", "-d", img], ["menu", img]):
-            self.expect(self.vouch(*argv), REFUSED, "Vouch does not start images of version 2 yet", "-v 1")
+        self.expect(self.vouch("run", "-d", img), GOOD)
+        bad = bytearray(read(img))
+        bad[v2.read(bytes(bad))["files"][0]["offset"]] ^= 1
+        self.put("bad.img", bytes(bad))
+        self.expect(self.vouch("run", "-d", "bad.img"), REFUSED, "file chunk does not match its digest")
 
 
 class Damage(V2):

@@ -110,13 +110,3 @@ int opened_judge(struct opened *o)
 		return CLI_ENV;
 	return status;
 }
-
-int opened_check_boot(struct opened *o)
-{
-	if (o->img.version < 2)
-		return CLI_GOOD;
-	o->err = (struct image_error){ .code = IMG_ERR_VERSION, .offset = IMAGE_COOKIE_LEN };
-	snprintf(o->err.text, sizeof(o->err.text), "Vouch does not start images of version %u yet; build it with -v 1",
-		 o->img.version);
-	return CLI_REFUSED;
-}

@@ -37,7 +37,4 @@ int opened_judge_head(struct opened *o);
  */
 int opened_judge(struct opened *o);
 
-/* After a good verdict: CLI_REFUSED with o->err for a version that Vouch, at boot, does not start yet; else CLI_GOOD. */
-int opened_check_boot(struct opened *o);
-
 #endif
