@@ -5,6 +5,7 @@
 #include "common/cli.h"
 #include "common/opened.h"
 #include "mkiso.h"
+#include "policy.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ static const char help[] =
 	"Make an ISO on which GRUB (BIOS and UEFI) loads Vouch and the images.\n\n"
 	"  -o, --output=OUT.iso   the ISO (required)\n"
 	"  -c, --cmdline=STR      options of Vouch, separated by blanks\n"
+	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
 	"  -h, --help             show this and exit\n"
 	"  -V, --version          show the version of vouch and exit\n";
@@ -21,6 +23,7 @@ static const char help[] =
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "cmdline", required_argument, NULL, 'c' },
+	{ "policy", required_argument, NULL, 'p' },
 	{ "hypervisor", required_argument, NULL, 'H' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -55,6 +58,9 @@ static int take_option(int option, struct mkiso *m)
 	case 'c':
 		m->cmdline = optarg;
 		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("iso");
+	case 'p':
+		m->policy = optarg;
+		return CLI_GO_ON;
 	case 'H':
 		m->hypervisor = optarg;
 		return CLI_GO_ON;
@@ -68,7 +74,7 @@ int command_iso(int argc, char **argv)
 	struct mkiso m = { .cmdline = "" };
 	int option, status = CLI_GO_ON;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "o:c:H:hV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "o:c:p:H:hV", options, NULL)) != -1)
 		status = take_option(option, &m);
 	if (status != CLI_GO_ON)
 		return status;
@@ -77,6 +83,9 @@ int command_iso(int argc, char **argv)
 		cli_error(m.out ? "no image given" : "no output file given (-o)");
 		return cli_usage("iso");
 	}
-	status = warn_about_bad(m.images);
+	/* It would refuse the whole boot. */
+	status = policy_judge(m.policy);
+	if (status == CLI_GOOD)
+		status = warn_about_bad(m.images);
 	return status == CLI_GOOD ? mkiso_run(&m) : status;
 }

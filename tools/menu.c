@@ -7,6 +7,7 @@
 #include "common/opened.h"
 #include "grubtext.h"
 #include "mkiso.h"
+#include "policy.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,6 +22,7 @@ static const char help[] =
 	"                         GRUB's menu anew\n"
 	"  -r, --root=DIR         root of the system or file system meant; default: /\n"
 	"  -c, --cmdline=STR      options of Vouch, separated by blanks\n"
+	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
 	"  -t, --title=STR        name of the entry; default: Vouch\n"
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
 	"  -h, --help             show this and exit\n"
@@ -30,6 +32,7 @@ static const struct option options[] = {
 	{ "install", no_argument, NULL, 'i' },
 	{ "root", required_argument, NULL, 'r' },
 	{ "cmdline", required_argument, NULL, 'c' },
+	{ "policy", required_argument, NULL, 'p' },
 	{ "title", required_argument, NULL, 't' },
 	{ "hypervisor", required_argument, NULL, 'H' },
 	{ "help", no_argument, NULL, 'h' },
@@ -49,6 +52,20 @@ char *menu_word(const char *prefix, const char *text)
 	return b.data;
 }
 
+size_t menu_file_count(const struct menu *m)
+{
+	return (m->policy ? 2u : 1u) + m->count;
+}
+
+const char *menu_file(const struct menu *m, size_t i)
+{
+	if (i == 0)
+		return m->hypervisor;
+	if (i == 1 && m->policy)
+		return m->policy;
+	return m->images[i - (m->policy ? 2u : 1u)];
+}
+
 void menu_add_commands(struct bytes *b, const struct menu *m, char *const words[])
 {
 	/* As on the ISO: what UEFI needs for a framebuffer, which a distribution's menu may not have loaded. */
@@ -61,7 +78,7 @@ void menu_add_commands(struct bytes *b, const struct menu *m, char *const words[
 	for (size_t i = 1; words[i]; i++) {
 		bytes_add_text(b, "\tmodule2 ");
 		bytes_add_text(b, words[i]);
-		bytes_add_text(b, " guest\n");
+		bytes_add_text(b, i == 1 && m->policy ? " policy\n" : " guest\n");
 	}
 	/* multiboot2 has just asked for a framebuffer; on a BIOS, text needs no mode to be set and works everywhere. */
 	bytes_add_text(b, "\tif [ \"$grub_platform\" = pc ]; then set gfxpayload=text; fi\n");
@@ -103,7 +120,7 @@ static void print_entry(const struct menu *m, char *const words[])
 
 static int print(const struct menu *m)
 {
-	char **words = cli_alloc((m->count + 2) * sizeof(*words));
+	char **words = cli_alloc((menu_file_count(m) + 1) * sizeof(*words));
 	char *root = realpath(m->root ? m->root : "/", NULL);
 	int status = CLI_GOOD;
 
@@ -111,8 +128,8 @@ static int print(const struct menu *m)
 		cli_error("%s: %s", m->root, strerror(errno));
 		status = CLI_ENV;
 	}
-	for (size_t i = 0; i <= m->count && status == CLI_GOOD; i++) {
-		words[i] = print_word(i ? m->images[i - 1] : m->hypervisor, root, &status);
+	for (size_t i = 0; i < menu_file_count(m) && status == CLI_GOOD; i++) {
+		words[i] = print_word(menu_file(m, i), root, &status);
 		if (words[i])
 			status = CLI_GOOD;
 	}
@@ -142,10 +159,25 @@ static int judge(const struct menu *m, const char *path, struct stat *st)
 	return status;
 }
 
+static int judge_policy(const char *path, struct stat *st)
+{
+	struct file f;
+	int status = file_open(&f, path);
+
+	if (status != CLI_GOOD)
+		return status;
+	*st = f.stat;
+	status = policy_judge(path);
+	if (status == CLI_GOOD)
+		status = file_unchanged(&f);
+	file_close(&f);
+	return status;
+}
+
 /* An image that is bad now will not be better at boot, when nobody may be there to read why. */
 static int print_or_install(const struct menu *m)
 {
-	struct stat *judged = cli_alloc(m->count * sizeof(*judged));
+	struct stat *judged = cli_alloc((m->count + 1) * sizeof(*judged));
 	struct file hypervisor;
 	int status = file_open(&hypervisor, m->hypervisor);
 
@@ -153,6 +185,8 @@ static int print_or_install(const struct menu *m)
 		file_close(&hypervisor);
 	for (size_t i = 0; i < m->count && status == CLI_GOOD; i++)
 		status = judge(m, m->images[i], &judged[i]);
+	if (status == CLI_GOOD && m->policy)
+		status = judge_policy(m->policy, &judged[m->count]);
 	if (status == CLI_GOOD)
 		status = m->install ? menu_install(m, judged) : print(m);
 	free(judged);
@@ -185,6 +219,9 @@ static int take_option(int option, struct menu *m)
 	case 't':
 		m->title = optarg;
 		return take_title(optarg);
+	case 'p':
+		m->policy = optarg;
+		return CLI_GO_ON;
 	case 'H':
 		m->hypervisor = optarg;
 		return CLI_GO_ON;
@@ -199,7 +236,7 @@ int command_menu(int argc, char **argv)
 	char *found = NULL;
 	int option, status = CLI_GO_ON;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "ir:c:t:H:hV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "ir:c:p:t:H:hV", options, NULL)) != -1)
 		status = take_option(option, &m);
 	if (status != CLI_GO_ON)
 		return status;

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #define HYPERVISOR "vouch.elf"
+#define POLICY     "policy.dtb"
 #define SCRIPT     "42_vouch"
 #define GRUB_D     "/etc/grub.d"
 #define BOOT_VOUCH "/boot/vouch"
@@ -52,7 +53,7 @@ static int check_names(const struct menu *m, const struct stat *judged)
 	for (size_t i = 0; i < m->count; i++) {
 		const char *name = base_name(m->images[i]);
 
-		if (strcmp(name, HYPERVISOR) == 0)
+		if (strcmp(name, HYPERVISOR) == 0 || (m->policy && strcmp(name, POLICY) == 0))
 			cli_error("%s: an image cannot be installed under this name", m->images[i]);
 		else if (!grubtext_fits(name))
 			cli_error("%s: no GRUB configuration can name it; use UTF-8 without control characters", name);
@@ -176,6 +177,8 @@ static int copy_all(const struct menu *m, const char *dir, const struct stat *ju
 	for (size_t i = 0; i < m->count && status == CLI_GOOD; i++)
 		if (first_of_name(m, i) == i)
 			status = copy_file(m->images[i], dir, base_name(m->images[i]), &judged[i]);
+	if (status == CLI_GOOD && m->policy)
+		status = copy_file(m->policy, dir, POLICY, &judged[m->count]);
 	return status;
 }
 
@@ -210,13 +213,20 @@ static const char script_path[] =
 	"printf \"\\tset vouch='%s'\\n\" \"$(printf '%s\\n' \"$path\" | sed \"s/'/'\\\\\\\\''/g\")\"\n"
 	"cat <<'VOUCH_END'\n";
 
+static const char *installed_name(const struct menu *m, size_t i)
+{
+	if (i == 0)
+		return HYPERVISOR;
+	return i == 1 && m->policy ? POLICY : base_name(menu_file(m, i));
+}
+
 /* No line of the entry can end a here-document early: each starts with a tab, a brace or its command. */
 static void script_text(struct bytes *b, const struct menu *m)
 {
-	char **words = cli_alloc((m->count + 2) * sizeof(*words));
+	char **words = cli_alloc((menu_file_count(m) + 1) * sizeof(*words));
 
-	for (size_t i = 0; i <= m->count; i++)
-		words[i] = menu_word("\"$vouch\"/", i ? base_name(m->images[i - 1]) : HYPERVISOR);
+	for (size_t i = 0; i < menu_file_count(m); i++)
+		words[i] = menu_word("\"$vouch\"/", installed_name(m, i));
 	bytes_add_text(b, script_head);
 	bytes_add_text(b, "menuentry ");
 	grubtext_add_quoted(b, m->title, strlen(m->title));

@@ -85,6 +85,8 @@ static void grub_config(struct bytes *b, const struct mkiso *m)
 			  "multiboot2 /boot/vouch.elf");
 	grubtext_add_words(b, m->cmdline);
 	bytes_add_text(b, "\n");
+	if (m->policy)
+		bytes_add_text(b, "module2 /boot/policy.dtb policy\n");
 	for (unsigned int i = 0; m->images[i]; i++) {
 		snprintf(line, sizeof(line), "module2 /boot/guest%u.img guest\n", i);
 		bytes_add_text(b, line);
@@ -178,6 +180,8 @@ static int check_files(const struct mkiso *m, const char *hypervisor)
 {
 	int status = check_file(hypervisor);
 
+	if (status == CLI_GOOD && m->policy)
+		status = check_file(m->policy);
 	for (char **image = m->images; *image && status == CLI_GOOD; image++)
 		status = check_file(*image);
 	return status;
@@ -196,9 +200,11 @@ static int mkrescue(const struct mkiso *m, const char *hypervisor, const char *c
 		("/boot/grub/x86_64-efi/efi_uga.mod=" GRUB_UEFI "/efi_uga.mod"),
 		graft("/boot/vouch.elf", hypervisor),
 		graft("/boot/grub/grub.cfg", config),
+		m->policy ? graft("/boot/policy.dtb", m->policy) : NULL,
 	};
-	size_t count = 0, n = ARRAY_SIZE(fixed);
-	bool complete = fixed[n - 2] && fixed[n - 1];
+	size_t count = 0, n = ARRAY_SIZE(fixed) - !m->policy;
+	size_t first = ARRAY_SIZE(fixed) - 3;         /* the first of the grafts */
+	bool complete = fixed[first] && fixed[first + 1] && (fixed[first + 2] || !m->policy);
 	char **argv;
 	int status;
 
@@ -214,7 +220,7 @@ static int mkrescue(const struct mkiso *m, const char *hypervisor, const char *c
 		complete = argv[n + i] != NULL;
 	}
 	status = complete ? spawn_quiet(argv) : CLI_ENV;
-	for (size_t i = n - 2; i < n + count; i++)
+	for (size_t i = first; i < n + count; i++)
 		free(argv[i]);
 	free(argv);
 	return status;

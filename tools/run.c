@@ -11,6 +11,7 @@
 #include "common/opened.h"
 #include "common/spawn.h"
 #include "mkiso.h"
+#include "policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@ static const char help[] =
 	"  -n, --cpus=N           physical CPUs of the machine (default 1)\n"
 	"  -m, --memory=MiB       memory of the machine; default: what the guests and images need, and 512\n"
 	"  -c, --cmdline=STR      options of Vouch; default: end=poweroff\n"
+	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
 	"  -a, --accel=NAME       of QEMU: auto (default: kvm if it has nested SVM, else tcg), kvm or tcg\n"
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
 	"  -d, --dry-run          print the emulator's command line instead; ISO stands for the temporary ISO\n"
@@ -48,6 +50,7 @@ static const struct option options[] = {
 	{ "cpus", required_argument, NULL, 'n' },
 	{ "memory", required_argument, NULL, 'm' },
 	{ "cmdline", required_argument, NULL, 'c' },
+	{ "policy", required_argument, NULL, 'p' },
 	{ "accel", required_argument, NULL, 'a' },
 	{ "hypervisor", required_argument, NULL, 'H' },
 	{ "dry-run", no_argument, NULL, 'd' },
@@ -299,6 +302,9 @@ static int take_option(int option, struct run *r)
 		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("run");
 	case 'a':
 		return take_accel(optarg, &r->accel);
+	case 'p':
+		r->iso.policy = optarg;
+		return CLI_GO_ON;
 	case 'H':
 		r->iso.hypervisor = optarg;
 		return CLI_GO_ON;
@@ -315,7 +321,7 @@ int command_run(int argc, char **argv)
 	struct run r = { .cpus = 1, .iso = { .cmdline = "end=poweroff" } };
 	int option, status = CLI_GO_ON;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "e:u:n:m:c:a:H:dhV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "e:u:n:m:c:p:a:H:dhV", options, NULL)) != -1)
 		status = take_option(option, &r);
 	if (status != CLI_GO_ON)
 		return status;
@@ -324,7 +330,9 @@ int command_run(int argc, char **argv)
 		cli_error("no image given");
 		return cli_usage("run");
 	}
-	status = r.bochs ? check_bochs(&r) : CLI_GOOD;
+	status = policy_judge(r.iso.policy);
+	if (status == CLI_GOOD && r.bochs)
+		status = check_bochs(&r);
 	if (status == CLI_GOOD)
 		status = decide_memory(&r);
 	if (status == CLI_GOOD && r.bochs)

@@ -278,7 +278,9 @@ class Test:
         with open(elf, "wb") as f:
             f.write(self.hypervisor())
         argv = [os.path.join(self.build, "vouch"), "iso", "-H", elf, "-o", path, "-c", self.cfg.get("cmdline", "")]
-        done = subprocess.run(argv + [image for image, _ in self.modules()], stdin=subprocess.DEVNULL,
+        modules = self.modules()
+        argv += [word for path, string in modules if string == "policy" for word in ("--policy", path)]
+        done = subprocess.run(argv + [path for path, string in modules if string != "policy"], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         if done.returncode:
             raise Failure("vouch iso: " + done.stdout.decode("utf-8", "replace"))

@@ -96,6 +96,12 @@ class ToolTest(unittest.TestCase):
     def no_leftovers(self, *allowed):
         self.assertEqual(sorted(os.listdir(self.dir)), sorted(allowed))
 
+    def make_policy(self, name="p.dtb"):
+        """A compiled policy that asks for SHA-256."""
+        self.put("p.dts", '/dts-v1/;\n/ { compatible = "vouch,policy"; version = <1>; integrity = "sha256"; };\n')
+        self.expect(self.vouch("policy", "compile", "-o", name, "p.dts"), GOOD)
+        return self.path(name)
+
     def make_linux_image(self, name="linux.img", version=1):
         self.put("k", kernel())
         self.put("i", b"initrd" * 100)

@@ -64,6 +64,21 @@ class Iso(IsoTest):
                          ["module2 /boot/guest%d.img guest" % i for i in range(3)])
         self.assertEqual(os.listdir(self.tmp), [])
 
+    @unittest.skipUnless(shutil.which("dtc"), "needs dtc")
+    def test_policy(self):
+        policy = self.make_policy("it's=a\\policy.dtb")
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "--policy", policy, "good.img"), GOOD)
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/policy.dtb"), read(policy))
+        self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest0.img"), read(self.good))
+        lines = self.from_iso(self.path("x.iso"), "/boot/grub/grub.cfg").decode().split("\n")
+        self.assertEqual([x for x in lines if x.startswith("module2")],
+                         ["module2 /boot/policy.dtb policy", "module2 /boot/guest0.img guest"])
+        os.unlink(self.path("x.iso"))
+        for argv in (["iso", "-o", "x.iso", "-H", self.elf], ["run", "-d"]):
+            self.expect(self.vouch(*argv, "-p", "good.img", "good.img"), REFUSED, "not a flattened device tree")
+            self.expect(self.vouch(*argv, "-p", "gone", "good.img"), ENV, "gone: cannot open")
+        self.assertFalse(os.path.exists(self.path("x.iso")))
+
     def test_boots(self):
         # El Torito and the hybrid boot sector: what firmware looks for.
         self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "good.img"), GOOD)

@@ -98,6 +98,16 @@ menuentry 'Vouch' --class vouch {
             self.assertEqual(done.stdout, "")
         self.expect(self.menu("-r", "gone", "good.img"), ENV, "gone: ")
 
+    @unittest.skipUnless(shutil.which("dtc"), "needs dtc")
+    def test_policy(self):
+        policy = self.make_policy()
+        lines = self.printed("--policy", policy, "good.img", "good.img").split("\n")
+        self.assertEqual([x for x in lines if x.startswith("\tmodule2")],
+                         ["\tmodule2 '%s' policy" % policy] + ["\tmodule2 '%s' guest" % self.good] * 2)
+        bad = self.put("bad.dtb", read(policy).replace(b"integrity", b"hntegrity"))
+        self.assertEqual(self.expect(self.menu("-p", bad, "good.img"), REFUSED, "hntegrity: unknown property").stdout, "")
+        self.expect(self.menu("-p", "gone", "good.img"), ENV, "gone: cannot open")
+
     def test_refusals(self):
         bad = os.path.join(VECTORS, "invalid", "hash.img")
         self.assertEqual(self.expect(self.menu("good.img", bad), REFUSED, "hash.img: refused: ").stdout, "")
@@ -159,6 +169,17 @@ class Install(MenuTest):
         self.elf = self.at("boot/vouch/vouch.elf")
         self.install(*argv[:4], *(self.at("boot/vouch/" + os.path.basename(i)) for i in argv[4:]))
         self.assertEqual(self.tree(), first)
+
+    @unittest.skipUnless(shutil.which("dtc"), "needs dtc")
+    def test_policy(self):
+        policy = self.make_policy()
+        self.put("policy.dtb", read(self.good))
+        self.install("-p", policy, "policy.dtb", status=USAGE, texts=["cannot be installed under this name"])
+        self.install("-p", policy, "good.img")
+        self.assertEqual(read(self.at("boot/vouch/policy.dtb")), read(policy))
+        lines = self.accepted(self.entry().stdout).split("\n")
+        self.assertEqual([x for x in lines if x.startswith("\tmodule2")],
+                         ["\tmodule2 \"$vouch\"/'policy.dtb' policy", "\tmodule2 \"$vouch\"/'good.img' guest"])
 
     def test_script(self):
         self.put("an $odd's\\.img", read(self.good))
