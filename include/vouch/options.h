@@ -25,7 +25,7 @@ enum feature {
 	FEATURE_FLUSHASID = 1u << 3,  /* flushasid: SVM flushes one ASID */
 	FEATURE_PAUSE     = 1u << 4,  /* pause: SVM's filter for PAUSE loops */
 	FEATURE_VPID      = 1u << 5,  /* vpid: VMX keeps translations over exits */
-	FEATURE_APICV     = 1u << 6,  /* apicv: VMX has APIC registers and delivers interrupts itself */
+	FEATURE_APICV     = 1u << 6,  /* apicv: VMX keeps the TPR; MOV to and from CR8 do not exit */
 	FEATURE_PREEMPT   = 1u << 7,  /* preempt: VMX's preemption timer */
 	FEATURE_PLE       = 1u << 8,  /* ple: VMX's exit for PAUSE loops */
 	FEATURE_EPT_AD    = 1u << 9,  /* ept-ad: accessed and dirty bits in nested tables */

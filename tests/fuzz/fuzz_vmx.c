@@ -27,6 +27,7 @@
 #define GPA_CODE  0x8000u
 #define GPA_GDT   0x9000u
 #define STEPS_MAX 400u
+#define VTPR      0x80
 
 #define CR4_OPEN (CR4_PSE | CR4_PGE | CR4_TSD | CR4_DE)
 
@@ -34,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct vcpu_hw hw;
 static bool legacy;                     /* the guest starts in 32-bit protected mode without paging */
+static uint8_t virtual_apic[PAGE_SIZE];
 static uint64_t shown_cr4, shown_efer;  /* the policy's: it asks the CPU each time, which is slow in a virtual machine */
 
 void vmx_host_window(void)
@@ -100,7 +102,9 @@ static void put(uint64_t at, uint64_t val, unsigned int size)
 static void set_room(void)
 {
 	set(VMCS_PIN_CTRL, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI);
-	set(VMCS_CPU_CTRL, 0x04006172 | CPU_HLT | CPU_MSR_BITMAPS | CPU_SECONDARY | CPU_UNCOND_IO);
+	set(VMCS_CPU_CTRL, 0x04006172 | CPU_HLT | CPU_TPR_SHADOW | CPU_MSR_BITMAPS | CPU_SECONDARY | CPU_UNCOND_IO);
+	set(VMCS_VIRTUAL_APIC, 0x8000);         /* for the checks only: the CPU's part is in guest_ran() */
+	hw.virtual_apic = virtual_apic;
 	set(VMCS_CPU_CTRL2, CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED);
 	set(VMCS_EXIT_CTRL, 0x36dfb | EXIT_HOST_64 | EXIT_LOAD_EFER | EXIT_LOAD_PAT);
 	set(VMCS_VPID, 1);
@@ -153,6 +157,7 @@ static void check_entry(void)
 			.misc = 0x600401e0, .ept_vpid = 0xf0106334141,
 		},
 		.phys_bits = 40, .linear_bits = 48, .efer = shown_efer | EFER_LMA, .vmcs = { 0x7000 },
+		.vtpr = virtual_apic[VTPR],
 	};
 	struct vmcs_state s;
 	struct refusals r;
@@ -246,10 +251,24 @@ static void change_flags(void)
 	set(VMCS_GUEST_PENDING_DBG, pending);
 }
 
+/* MOV to CR8, in the TPR shadow: the guest goes on, but for the one that lets an interrupt through. True: it exits. */
+static bool moved_to_cr8(void)
+{
+	uint8_t cr8 = (uint8_t)rig_take(1) & 15;
+	bool exits = cr8 < get(VMCS_TPR_THRESHOLD);
+
+	virtual_apic[VTPR] = (uint8_t)(cr8 << 4);
+	lapic_set_tpr(rig.vcpu.lapic, virtual_apic[VTPR]);
+	rig_expect(exits ? lapic_pending(rig.vcpu.lapic) >= 0 :
+		   lapic_pending(rig.vcpu.lapic) < 0 || (hw.ctl.cpu & CPU_INTR_WINDOW));
+	return exits;
+}
+
 /* What the guest did until it exited: flags, privilege, code and registers change as it likes. */
-static void guest_ran(void)
+static bool guest_ran(void)
 {
 	uint64_t what = rig_take(1), rip;
+	bool exits = what & 8 && moved_to_cr8();
 
 	if (what & 1)
 		change_flags();
@@ -268,6 +287,7 @@ static void guest_ran(void)
 	if (what & 64)
 		for (size_t i = 0, n = rig_take(1) & 15; i < n && span_ok(rip, 16, RIG_ROM); i++)
 			rig.ram[rip + i] = (uint8_t)rig_take(1);
+	return exits;
 }
 
 /* SDM 3A "Error Code": real mode has none. */
@@ -382,9 +402,9 @@ static uint32_t exit_reason(void)
 	return reason == VMX_EXIT_INIT ? VMX_EXIT_EXT_INTR : reason;
 }
 
-static void leave(void)
+static void leave(bool tpr)
 {
-	uint32_t reason = exit_reason();
+	uint32_t reason = tpr ? VMX_EXIT_TPR : exit_reason();
 
 	/* There are none in real mode and in long mode. */
 	if (reason == VMX_EXIT_TASK_SWITCH && (in_long_mode() || !(get(VMCS_GUEST_CR0) & CR0_PE)))
@@ -418,6 +438,7 @@ static void restart_if_stopped(void)
 static void step(void)
 {
 	uint64_t how = rig_take(1);
+	bool tpr;
 
 	if (how & 1)
 		rig_pass_time();
@@ -430,11 +451,12 @@ static void step(void)
 		return;
 	}
 	vmx_event_prepare(&rig.vcpu);
+	vmx_tpr_prepare(&rig.vcpu);
 	check_entry();
 	entered();
-	guest_ran();
+	tpr = guest_ran();
 	event_cut_short();
-	leave();
+	leave(tpr);
 }
 
 static void play(void)

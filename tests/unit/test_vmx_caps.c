@@ -44,8 +44,8 @@ static void a_modern_cpu_gets_what_vouch_wants(void **ctx)
 	(void)ctx;
 	assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
 	assert_int_equal(ctl.pin, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI | PIN_PREEMPT_TIMER);
-	assert_int_equal(ctl.cpu, 0x04006172u | CPU_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_RDPMC | CPU_CR8_LOAD |
-				  CPU_CR8_STORE | CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MONITOR | CPU_SECONDARY);
+	assert_int_equal(ctl.cpu, 0x04006172u | CPU_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_RDPMC |
+				  CPU_TPR_SHADOW | CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MONITOR | CPU_SECONDARY);
 	assert_int_equal(ctl.cpu2, CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_WBINVD |
 				   CPU2_PLE);
 	assert_int_equal(ctl.exit, 0x36dfb | EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
@@ -176,14 +176,39 @@ static void a_vpid_is_used_only_with_a_way_to_flush_it(void **ctx)
 	assert_int_equal(ctl.cpu2 & CPU2_VPID, 0);
 }
 
+/* Either CR8 exits or the TPR shadow has it, and never both. */
+static void cr8_exits_only_without_the_tpr_shadow(void **ctx)
+{
+	const uint32_t exits = CPU_CR8_LOAD | CPU_CR8_STORE;
+	struct vmx_caps c = skylake();
+	struct vmx_controls ctl;
+	const char *why;
+
+	(void)ctx;
+	assert_true(vmx_controls_pick(&c, FEATURE_APICV, &ctl, &why));
+	assert_int_equal(ctl.cpu & (exits | CPU_TPR_SHADOW), exits);
+	assert_true(vmx_controls_pick(&c, ~(uint32_t)FEATURE_APICV, &ctl, &why));
+	assert_int_equal(ctl.cpu & (exits | CPU_TPR_SHADOW), CPU_TPR_SHADOW);
+	c.cpu.may &= ~CPU_TPR_SHADOW;
+	assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
+	assert_int_equal(ctl.cpu & (exits | CPU_TPR_SHADOW), exits);
+	for (unsigned int i = 0; i < 2; i++) {          /* an exit that cannot be switched off */
+		c = skylake();
+		c.cpu.must |= i ? CPU_CR8_LOAD : CPU_CR8_STORE;
+		assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
+		assert_int_equal(ctl.cpu & (exits | CPU_TPR_SHADOW), exits);
+	}
+}
+
 static void features_are_left_out_by_name(void **ctx)
 {
 	static const struct { uint32_t off; const char *text; } rows[] = {
-		{ 0, " vpid preempt ple ept-ad" },
-		{ FEATURE_VPID, " preempt ple ept-ad" },
-		{ FEATURE_PREEMPT, " vpid ple ept-ad" },
-		{ FEATURE_PLE, " vpid preempt ept-ad" },
-		{ FEATURE_EPT_AD, " vpid preempt ple" },
+		{ 0, " vpid apicv:tpr preempt ple ept-ad" },
+		{ FEATURE_VPID, " apicv:tpr preempt ple ept-ad" },
+		{ FEATURE_APICV, " vpid preempt ple ept-ad" },
+		{ FEATURE_PREEMPT, " vpid apicv:tpr ple ept-ad" },
+		{ FEATURE_PLE, " vpid apicv:tpr preempt ept-ad" },
+		{ FEATURE_EPT_AD, " vpid apicv:tpr preempt ple" },
 		{ ~0u, " none" },
 	};
 
@@ -259,6 +284,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(forced_controls_are_refused),
 		cmocka_unit_test(a_vpid_is_used_only_with_a_way_to_flush_it),
+		cmocka_unit_test(cr8_exits_only_without_the_tpr_shadow),
 		cmocka_unit_test(features_are_left_out_by_name),
 		cmocka_unit_test(a_timer_known_to_be_wrong_is_left_alone),
 		cmocka_unit_test(poor_ept_is_refused),

@@ -38,8 +38,11 @@ static struct {
 	const char *name;
 	unsigned int calls;
 	uint64_t arg[4];
+	uint8_t tpr;
 	enum exit_action answer;
 } last;
+
+static uint8_t tpr;                     /* the local APIC's */
 
 static enum exit_action called(const char *name, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -49,6 +52,7 @@ static enum exit_action called(const char *name, uint64_t a, uint64_t b, uint64_
 	last.arg[1] = b;
 	last.arg[2] = c;
 	last.arg[3] = d;
+	last.tpr = tpr;
 	return last.answer;
 }
 
@@ -90,6 +94,24 @@ uint8_t lapic_cr8(const struct lapic *l)
 {
 	(void)l;
 	return 7;
+}
+
+uint8_t lapic_tpr(const struct lapic *l)
+{
+	(void)l;
+	return tpr;
+}
+
+void lapic_set_tpr(struct lapic *l, uint8_t val)
+{
+	(void)l;
+	tpr = val;
+}
+
+uint8_t lapic_tpr_threshold(const struct lapic *l)
+{
+	(void)l;
+	return 0;
 }
 
 unsigned int nested_path(const struct nested *n, gpa_t g, uint64_t e[4])
@@ -502,19 +524,36 @@ static void what_guests_do_not_have_is_undefined(void **ctx)
 static void some_have_no_effect(void **ctx)
 {
 	static const uint32_t next[] = { VMX_EXIT_INVD, VMX_EXIT_WBINVD, VMX_EXIT_PAUSE };
-	static const uint32_t again[] = { VMX_EXIT_INTR_WINDOW, VMX_EXIT_NMI_WINDOW, VMX_EXIT_PREEMPT };
+	static const uint32_t again[] = { VMX_EXIT_INTR_WINDOW, VMX_EXIT_NMI_WINDOW, VMX_EXIT_PREEMPT, VMX_EXIT_TPR };
 
 	(void)ctx;
 	for (size_t i = 0; i < ARRAY_SIZE(next); i++) {
 		fresh();
 		leave(next[i], 0);
 		assert_int_equal(rip(), 0x8003);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(again); i++) {
 		fresh();
 		leave(again[i], 0);
 		assert_int_equal(rip(), 0x8000);
 		assert_false(hw.event.valid);
 		assert_int_equal(vm.stop.kind, STOP_NONE);
 	}
+}
+
+/* What the guest has left in the TPR shadow is the local APIC's TPR by the time that a handler may ask for it. */
+static void the_tpr_is_read_back_first(void **ctx)
+{
+	static uint8_t page[PAGE_SIZE];
+
+	(void)ctx;
+	fresh();
+	hw.virtual_apic = page;
+	page[0x80] = 0x40;
+	tpr = 0x70;
+	leave(VMX_EXIT_CPUID, 0);
+	assert_called("cpuid");
+	assert_int_equal(last.tpr, 0x40);
 }
 
 static void a_triple_fault_ends_the_guest(void **ctx)
@@ -545,7 +584,7 @@ static void an_init_signal_resets_the_machine(void **ctx)
 static void the_unknown_stops_the_guest(void **ctx)
 {
 	static const uint32_t unknown[] = { VMX_EXIT_SIPI, 5, 6, VMX_EXIT_INVLPG, VMX_EXIT_RDTSC, 17, VMX_EXIT_DR, 35, 37, 38,
-					    42, VMX_EXIT_TPR, VMX_EXIT_APIC_ACCESS, VMX_EXIT_VIRT_EOI, 46, 47,
+					    42, VMX_EXIT_APIC_ACCESS, VMX_EXIT_VIRT_EOI, 46, 47,
 					    VMX_EXIT_APIC_WRITE, 57, 61, 62, 63, 64, 75, 78, 80, 0xffff, 1u << 27 | 10 };
 	char text[96];
 
@@ -632,6 +671,7 @@ static void run_all(void *failed)
 		cmocka_unit_test(an_iret_that_faulted_blocks_nmis_again),
 		cmocka_unit_test(what_guests_do_not_have_is_undefined),
 		cmocka_unit_test(some_have_no_effect),
+		cmocka_unit_test(the_tpr_is_read_back_first),
 		cmocka_unit_test(a_triple_fault_ends_the_guest),
 		cmocka_unit_test(the_unknown_stops_the_guest),
 		cmocka_unit_test(a_failed_entry_is_explained),

@@ -197,6 +197,27 @@ void lapic_set_cr8(struct lapic *l, uint8_t cr8)
 	l->reg[LAPIC_TPR] = (cr8 & 0xfu) << 4;
 }
 
+uint8_t lapic_tpr(const struct lapic *l)
+{
+	return (uint8_t)l->reg[LAPIC_TPR];
+}
+
+void lapic_set_tpr(struct lapic *l, uint8_t tpr)
+{
+	l->reg[LAPIC_TPR] = tpr;
+}
+
+uint8_t lapic_tpr_threshold(const struct lapic *l)
+{
+	uint32_t tpr = PRIORITY_CLASS(l->reg[LAPIC_TPR]);
+	int vector = vector_highest(l, LAPIC_IRR), isrv = vector_highest(l, LAPIC_ISR);
+	uint32_t wants = PRIORITY_CLASS((uint32_t)vector);
+
+	if (vector < 0 || wants > tpr || !software_enabled(l))
+		return 0;
+	return isrv >= 0 && wants <= PRIORITY_CLASS((uint32_t)isrv) ? 0 : (uint8_t)(wants >> 4);
+}
+
 bool lapic_xapic_enabled(const struct lapic *l)
 {
 	return lapic_enabled(l) && !lapic_x2apic(l);

@@ -82,6 +82,15 @@ uint64_t lapic_base(const struct lapic *l);        /* GPA of the page */
 uint8_t lapic_cr8(const struct lapic *l);
 void lapic_set_cr8(struct lapic *l, uint8_t cr8);  /* bits 3-0 count; a value above 15 is the caller's #GP */
 
+/* The whole TPR, for CPUs that keep it themselves while a guest runs: SDM 3A "Task Priority Register". */
+uint8_t lapic_tpr(const struct lapic *l);
+void lapic_set_tpr(struct lapic *l, uint8_t tpr);
+/*
+ * The TPR alone holds an interrupt back, which could be delivered once its bits 7:4 are below this: 1 to 15, at most the
+ * TPR's own. 0 if there is none.
+ */
+uint8_t lapic_tpr_threshold(const struct lapic *l);
+
 int lapic_pending(const struct lapic *l);          /* the vector that may be delivered now, or -1 */
 void lapic_ack(struct lapic *l, uint8_t vector);   /* the CPU takes it: from IRR to ISR */
 uint8_t lapic_ppr(const struct lapic *l);

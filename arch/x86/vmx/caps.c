@@ -112,6 +112,7 @@ static const struct control controls[] = {
 	{ CPU, ON, CPU_RDPMC, 0, LACKS("RDPMC exiting") },
 	{ CPU, ON, CPU_CR8_LOAD, 0, LACKS("CR8-load exiting") },
 	{ CPU, ON, CPU_CR8_STORE, 0, LACKS("CR8-store exiting") },
+	{ CPU, IF_THERE, CPU_TPR_SHADOW, FEATURE_APICV, NULL },
 	{ CPU, ON, CPU_UNCOND_IO, 0, LACKS("Unconditional I/O exiting") },
 	{ CPU, ON, CPU_MSR_BITMAPS, 0, LACKS("Use MSR bitmaps") },
 	{ CPU, ON, CPU_MONITOR, 0, LACKS("MONITOR exiting") },
@@ -166,13 +167,21 @@ static bool timer_is_wrong(uint32_t signature)
 	return signature == 0x206e6 || signature == 0x20652 || signature == 0x20655 || signature == 0x306a8;
 }
 
-/* VPIDs are of use only if what they hold can be flushed, all of it at least. */
+/* With the TPR shadow these are off. */
+#define CR8_EXITS (CPU_CR8_LOAD | CPU_CR8_STORE)
+
+/*
+ * VPIDs are of use only if what they hold can be flushed, all of it at least; and the TPR shadow only if CR8 need not
+ * exit all the same.
+ */
 static bool usable(const struct vmx_caps *c, const struct control *r)
 {
 	if (r->word == PIN && r->bit == PIN_PREEMPT_TIMER)
 		return !timer_is_wrong(c->signature);
 	if (r->word == CPU2 && r->bit == CPU2_VPID)
 		return (c->ept_vpid & CAP_INVVPID) && (c->ept_vpid & CAP_INVVPID_ALL);
+	if (r->word == CPU && r->bit == CPU_TPR_SHADOW)
+		return !(c->cpu.must & CR8_EXITS);
 	return true;
 }
 
@@ -202,6 +211,8 @@ bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_contro
 	for (int w = 0; w < WORDS; w++)
 		if (has[w].must & ~known[w])
 			return false;
+	if (want[CPU] & CPU_TPR_SHADOW)
+		want[CPU] &= ~CR8_EXITS;
 	*out = (struct vmx_controls){ want[PIN], want[CPU], want[CPU2], want[EXIT], want[ENTRY] };
 	return true;
 }
@@ -225,8 +236,9 @@ uint64_t vmx_eptp_bits(const struct vmx_caps *c, uint32_t off)
 void vmx_features_text(const struct vmx_cpu *c, char *dst, size_t size)
 {
 	const bool vpid = c->ctl.cpu2 & CPU2_VPID, ple = c->ctl.cpu2 & CPU2_PLE, ad = c->eptp_bits & EPTP_AD;
-	const bool preempt = c->ctl.pin & PIN_PREEMPT_TIMER;
+	const bool preempt = c->ctl.pin & PIN_PREEMPT_TIMER, tpr = c->ctl.cpu & CPU_TPR_SHADOW;
 
-	snprintf(dst, size, "%s%s%s%s%s", vpid ? " vpid" : "", preempt ? " preempt" : "", ple ? " ple" : "",
-		 ad ? " ept-ad" : "", vpid || preempt || ple || ad ? "" : " none");
+	/* Of what apicv stands for only the TPR shadow is used. */
+	snprintf(dst, size, "%s%s%s%s%s%s", vpid ? " vpid" : "", tpr ? " apicv:tpr" : "", preempt ? " preempt" : "",
+		 ple ? " ple" : "", ad ? " ept-ad" : "", vpid || tpr || preempt || ple || ad ? "" : " none");
 }

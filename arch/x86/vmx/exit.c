@@ -164,6 +164,7 @@ static enum exit_action dispatch(struct vcpu *v)
 	case VMX_EXIT_EXCEPTION:    return do_exception(v);
 	case VMX_EXIT_INTR_WINDOW:                                   /* vmx_event_prepare() closes it */
 	case VMX_EXIT_NMI_WINDOW:
+	case VMX_EXIT_TPR:                                           /* MOV to CR8 is done: it lets an interrupt through */
 	case VMX_EXIT_PREEMPT:      return EXIT_AGAIN;
 	case VMX_EXIT_VMCALL:       return exit_hypercall(v);
 	case VMX_EXIT_XSETBV:       return exit_xsetbv(v);
@@ -229,7 +230,7 @@ static bool has_qualification(uint32_t reason)
 {
 	switch (reason) {
 	case VMX_EXIT_EXT_INTR: case VMX_EXIT_INTR_WINDOW: case VMX_EXIT_CPUID: case VMX_EXIT_HLT: case VMX_EXIT_RDMSR:
-	case VMX_EXIT_WRMSR: case VMX_EXIT_PREEMPT: case VMX_EXIT_PAUSE:
+	case VMX_EXIT_WRMSR: case VMX_EXIT_PREEMPT: case VMX_EXIT_PAUSE: case VMX_EXIT_TPR:
 		return false;
 	default:
 		return true;
@@ -282,6 +283,7 @@ void vmx_handle_exit(struct vcpu *v)
 		return;
 	}
 	vmx_event_collect(v);
+	vmx_tpr_collect(v);
 	switch (dispatch(v)) {
 	case EXIT_NEXT:
 		step_over(v);
