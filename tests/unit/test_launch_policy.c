@@ -231,7 +231,8 @@ static void header_fields(void **state)
 	size_t size;
 
 	static const struct { size_t at; uint32_t value; } bad[] = {
-		{ 0, 0xd00dfeee }, { 4, 1 }, { 8, 0x10000 }, { 12, 0xffffffff }, { 16, 0x10000 }, { 20, 16 }, { 20, 18 }, { 8, 57 }, { 8, 58 }, { 16, 44 }, { 16, 41 },
+		{ 0, 0xd00dfeee }, { 4, 1 }, { 8, 0x10000 }, { 12, 0xffffffff }, { 16, 0x10000 }, { 20, 16 }, { 20, 18 }, { 8, 57 },
+		{ 8, 58 }, { 16, 44 }, { 16, 41 },
 		{ 24, 18 }, { 32, 0xffff }, { 36, 0xfffffffc },
 	};
 
