@@ -26,6 +26,7 @@ FUZZ_CC := clang
 AFL_CC := afl-clang-fast
 PYTHON := python3
 IASL := iasl
+TRUST ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 V ?=
@@ -65,7 +66,7 @@ guest :=
 include $(wildcard arch/x86/*/*.mk core/*.mk core/dev/*.mk loader/*.mk tools/*.mk tests/*/*.mk)
 
 # ------------------------------------------------------------------------------------------------- what to build
-hv-objs := $(patsubst %,$(B)/hv/%.o,$(basename $(hv-srcs)))
+hv-objs := $(patsubst %,$(B)/hv/%.o,$(basename $(hv-srcs))) $(B)/hv/trust.o
 offsets := $(patsubst %.c,$(B)/gen/%.h,$(wildcard arch/x86/*/offsets.c core/offsets.c))
 asl := $(patsubst %.asl,$(B)/gen/%.h,$(hv-asl))
 gen := $(offsets) $(asl)
@@ -143,9 +144,15 @@ hv-link = $(LD) -m elf_x86_64 -nostdlib -static --build-id=sha1 -z noexecstack -
 	--start-group $(expat-lib) $(fdt-lib) $(mbedtls)/lib/libmbedcrypto.a $(newlib)/lib/libc.a $(gcc-lib) --end-group
 
 # The symbol table for backtraces describes the very file that holds it: link, list, link again, compare.
-$(B)/hv/symbols-none.o $(B)/hv/symbols.o: $(B)/hv/%.o: $(B)/gen/%.c $(hv-ready)
+$(B)/hv/symbols-none.o $(B)/hv/symbols.o $(B)/hv/trust.o: $(B)/hv/%.o: $(B)/gen/%.c $(hv-ready)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(hv-flags) -c -o $@ $<
+
+# The public keys of TRUST, inside the hypervisor; changes only when they do.
+$(B)/gen/trust.c: tools/trust.sh $(TRUST) $(if $(TRUST),$(B)/vouch) FORCE
+	@mkdir -p $(@D)
+	@tools/trust.sh $(B)/vouch $(TRUST) >$@.new || { rm -f $@.new; exit 1; }
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(B)/gen/symbols-none.c: tools/symbols.sh
 	@mkdir -p $(@D)
@@ -297,7 +304,15 @@ run:
 
 test-choice = $(if $(TEST),--only '$(TEST)') $(if $(MACHINE),--machine '$(MACHINE)')
 
-boot-test: all guest-files build/guest/generic/vmlinuz $(guest) | have-test
+# A hypervisor with a key of its own, for boot tests.
+.PHONY: trust-build
+$(B)/tests/trust.pem: | $(B)/vouch
+	@mkdir -p $(@D)
+	@$(B)/vouch keygen $@ >/dev/null
+trust-build: $(B)/tests/trust.pem
+	+$(quiet)$(MAKE) --no-print-directory TRUST=$(B)/tests/trust.pub.pem B=$(B)/trust $(B)/trust/vouch.elf
+
+boot-test: all trust-build guest-files build/guest/generic/vmlinuz $(guest) | have-test
 	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg $(test-choice)
 
 # README.md's session and screenshot, from what the boot test of that name left.
@@ -353,7 +368,8 @@ help:
 	@echo 'make coverage    lines that unit tests and fuzz corpora execute, by room and file'
 	@echo 'make long-guest-test   the long runs of test kernels (TEST=NAME: one of tests/guest/long.cfg)'
 	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
-	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N'
+	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N,'
+	@echo '           TRUST=PUB.pem (public keys: that Vouch runs only guests that one of them has signed)'
 
 -include $(hv-objs:.o=.d) $(offsets:.h=.d)
 -include $(foreach t,$(tools),$(patsubst %.c,$(B)/tool/%.d,$(tool-$(t)-srcs)))

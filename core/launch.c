@@ -28,6 +28,13 @@
 
 #define STAGE_GPA GPA_HIGH_RAM  /* where a kernel file lands to be verified */
 
+/* An image before one policy. */
+struct trial {
+	const struct policy *policy;
+	struct policy_facts facts;
+	struct policy_decision decision;
+};
+
 /* What one start needs besides the VM; Vouch's own memory, given back when the guest runs. */
 struct launch {
 	struct host *host;
@@ -37,8 +44,8 @@ struct launch {
 	void *whole;                  /* a private copy of the module, where its digest is asked for; else NULL */
 	uint8_t whole_digest[SHA256_LEN];
 	struct image image;
-	struct policy_facts facts;
-	struct policy_decision decision;
+	struct trial trial[2];        /* what is demanded, by whom: each must be met */
+	unsigned int trials;
 	struct vm_plan plan;
 	struct xml_arena arena;
 	char name[PLAN_NAME_MAX + 1];
@@ -129,19 +136,19 @@ static int read_head(struct launch *l, struct image_error *err)
 }
 
 /* Where the policy asks for a digest or a signature, nothing that lacks it is looked into. */
-static int check_origin(struct launch *l, struct image_error *err)
+static int check_origin(struct launch *l, struct trial *t, struct image_error *err)
 {
-	const struct policy *p = l->host->policy;
+	const struct policy *p = t->policy;
 	int ret;
 
 	if (p->integrity >= INTEGRITY_SHA256 && image_check_digests(&l->image, err))
 		return -1;
 	lib_enter();
 	crypto_memory_begin(l->crypto, sizeof(l->crypto));
-	ret = policy_gather(&l->facts, p, &l->image, err);
+	ret = policy_gather(&t->facts, p, &l->image, err);
 	crypto_memory_end();
 	lib_exit();
-	if (ret || p->integrity < INTEGRITY_SIGNED || l->facts.verified_count)
+	if (ret || p->integrity < INTEGRITY_SIGNED || t->facts.verified_count)
 		return ret;
 	return refuse_text(err, l->image.signature_count ? IMG_ERR_SIG_UNKNOWN : IMG_ERR_SIG_NONE, "signed is demanded");
 }
@@ -162,25 +169,35 @@ static int read_config(struct launch *l, struct image_error *err)
 }
 
 /* The policy's answer; it counts only when all files prove to be what the head says. */
-static int decide(struct launch *l, struct image_error *err)
+static int decide(struct launch *l, struct trial *t, struct image_error *err)
 {
-	l->facts.name = l->plan.name;
+	t->facts.name = l->plan.name;
 	if (l->whole) {
-		l->facts.has_digest = true;
-		memcpy(l->facts.digest, l->whole_digest, SHA256_LEN);
+		t->facts.has_digest = true;
+		memcpy(t->facts.digest, l->whole_digest, SHA256_LEN);
 	}
-	if (policy_decide(l->host->policy, &l->facts, &l->decision) == POLICY_ALLOWED)
+	if (policy_decide(t->policy, &t->facts, &t->decision) == POLICY_ALLOWED)
 		return 0;
-	return refuse_text(err, IMG_ERR_POLICY, l->decision.text);
+	return refuse_text(err, IMG_ERR_POLICY, t->decision.text);
+}
+
+static int all_trials(struct launch *l, int (*one)(struct launch *l, struct trial *t, struct image_error *err),
+		      struct image_error *err)
+{
+	for (unsigned int i = 0; i < l->trials; i++) {
+		if (one(l, &l->trial[i], err))
+			return -1;
+	}
+	return 0;
 }
 
 static int read_manifest(struct launch *l, struct image_error *err)
 {
-	if (read_head(l, err) || check_origin(l, err) || read_config(l, err) || choose_name(l, err))
+	if (read_head(l, err) || all_trials(l, check_origin, err) || read_config(l, err) || choose_name(l, err))
 		return -1;
 	if (l->host->policy->integrity > INTEGRITY_NONE && l->image.version == 0)
 		return image_check_hashed(&l->image, err);
-	if (decide(l, err))
+	if (all_trials(l, decide, err))
 		return -1;
 	return image_check_gaps(&l->image, &l->src, err);
 }
@@ -288,11 +305,14 @@ static int load_files(struct launch *l, struct vm *vm, struct image_error *err)
 /* What the verdict rests on: the key that decided, or the level. */
 static const char *proof(const struct launch *l, char *text, size_t size)
 {
+	const struct trial *t = &l->trial[0];
 	const struct policy_key *key;
 
-	if (l->decision.key < 0)
-		return integrity_name(l->facts.level);
-	key = &l->host->policy->key[l->decision.key];
+	if (t->decision.key < 0 && l->trials > 1)
+		t++;
+	if (t->decision.key < 0)
+		return integrity_name(t->facts.level);
+	key = &t->policy->key[t->decision.key];
 	snprintf(text, size, "signed by %02x%02x%02x%02x%02x%02x%02x%02x (%s)", key->key.id[0], key->key.id[1],
 		 key->key.id[2], key->key.id[3], key->key.id[4], key->key.id[5], key->key.id[6], key->key.id[7],
 		 key->name);
@@ -361,6 +381,9 @@ struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *n
 		l->module = module;
 		l->names = names;
 		l->src = (struct image_source){ memory_copy, hpa_to_ptr(m->start), m->len };
+		l->trial[l->trials++].policy = h->policy;
+		if (h->builtin && h->builtin != h->policy)
+			l->trial[l->trials++].policy = h->builtin;
 		l->arena = (struct xml_arena){ .base = arena, .size = XML_ARENA_SIZE };
 		vm = build(l, start, &err);
 		if (!vm)

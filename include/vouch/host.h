@@ -22,7 +22,8 @@ struct host {
 	struct platform platform;
 	struct timing timing;         /* of the guest that starts or runs */
 	const struct hvm_ops *hvm;
-	const struct policy *policy;  /* what is demanded of guests; core/trust.c */
+	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */
+	const struct policy *policy, *builtin;
 };
 
 #endif

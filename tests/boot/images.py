@@ -167,7 +167,7 @@ def run(argv, folder=None):
 
 def signing_key(vouch, name, folder):
     """The private half of a key, which is made when it is first asked for; its public half is NAME.pub.pem beside it."""
-    path = os.path.join(folder, name + ".pem")
+    path = name if name.endswith(".pem") else os.path.join(folder, name + ".pem")
     if not os.path.exists(path):
         run([vouch, "keygen", path])
     return path

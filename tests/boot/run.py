@@ -269,7 +269,7 @@ class Test:
 
     def hypervisor(self):
         """The bytes of vouch.elf, with the load tweaks of this test."""
-        with open(os.path.join(self.build, "vouch.elf"), "rb") as f:
+        with open(self.cfg.get("hypervisor", os.path.join(self.build, "vouch.elf")), "rb") as f:
             elf = f.read()
         return iso.patch_load(elf, self.cfg.get("load", "").split())
 
