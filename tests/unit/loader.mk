@@ -64,3 +64,9 @@ unit-policy_image-srcs := $(loader-test-srcs) $(loader-key-srcs) tests/unit/supp
 	loader/policy_decide.c loader/options.c
 unit-policy_image-libs := -lexpat -lmbedcrypto
 unit-policy_image-cflags := -D_GNU_SOURCE
+
+unit += file_copy
+unit-file_copy-srcs := $(loader-test-srcs) $(loader-key-srcs) core/file_copy.c core/block.c core/page.c \
+	$(addprefix tests/unit/support/,image2.c hostram.c host_tsc.c lock.c)
+unit-file_copy-libs := -lexpat -lmbedcrypto
+unit-file_copy-cflags := -D_GNU_SOURCE -DDIRECT_MAP_BASE=0x200000000000ull
