@@ -30,24 +30,28 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 
 # --------------------------------------------------------------------------------------------------- its source
-# The machine's own mirrors, asked for sources; its lists of packages stay as they are.
+# The machine's own mirrors, asked for sources; its lists of packages stay as they are. Arguments: apt's options.
 list_sources() {
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
+	apt-get "$@" indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
 		sort -u | sed "s|^|deb-src [signed-by=$keys] |"
 }
 
 # apt drops its privileges for downloads and warns when it cannot write here: run as the owner, it says so.
 apt_get() {
-	apt-get -q -o APT::Sandbox::User="$(id -un)" -o Dir::Etc::SourceList="$work/sources.list" \
-		-o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" "$@" \
+	apt-get -q -o APT::Sandbox::User="$(id -un)" -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" "$@" \
 		</dev/null >>"$log" 2>&1
 }
 
 download() {
 	mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/got"
 	list_sources >"$work/sources.list"
+	# A machine whose lists were cleared tells its mirrors only after an update.
+	[ -s "$work/sources.list" ] || { apt_get update &&
+		list_sources -o Dir::State::Lists="$work/lists" >"$work/sources.list"; }
 	[ -s "$work/sources.list" ] || return 1
-	apt_get update && (cd "$work/got" && apt_get source --download-only mbedtls) && mv "$work"/got/* "$src"
+	private="-o Dir::Etc::SourceList=$work/sources.list -o Dir::Etc::SourceParts=/dev/null"
+	apt_get $private update && (cd "$work/got" && apt_get $private source --download-only mbedtls) &&
+		mv "$work"/got/* "$src"
 }
 
 if ! ls "$src"/*.dsc >/dev/null 2>&1; then
