@@ -442,6 +442,28 @@ static int read_branch(struct reader *r, int node, const char *name)
 
 /* ------------------------------------------------------------------ the tree */
 
+/*
+ * What fdt_check_full() does not: libfdt looks for properties of a node up to its first child only, and for anything up
+ * to the first end. What stands behind these would be neither obeyed nor refused.
+ */
+static int check_order(struct reader *r)
+{
+	uint32_t tag, last = FDT_END_NODE;    /* no property before the root either */
+	int next;
+
+	for (int at = 0; (tag = fdt_next_tag(r->fdt, at, &next)) != FDT_END; at = next) {
+		if (tag == FDT_PROP && last == FDT_END_NODE)
+			return refuse(r, POLICY_ERR_TREE, NULL, "a property stands behind a child of its node");
+		if (tag != FDT_NOP)
+			last = tag;
+	}
+	if (next < 0)
+		return refuse(r, POLICY_ERR_TREE, NULL, "%s", fdt_strerror(next));
+	if ((uint32_t)next != fdt_size_dt_struct(r->fdt))
+		return refuse(r, POLICY_ERR_TREE, NULL, "its structure goes on behind its end");
+	return 0;
+}
+
 static int check_blob(struct reader *r, size_t size)
 {
 	int bad;
@@ -467,7 +489,7 @@ static int check_blob(struct reader *r, size_t size)
 		return refuse(r, POLICY_ERR_TREE, NULL, "%s", fdt_strerror(bad));
 	if (fdt_num_mem_rsv(r->fdt) || fdt_boot_cpuid_phys(r->fdt))
 		return refuse(r, POLICY_ERR_TREE, NULL, "it reserves memory or names a boot CPU");
-	return 0;
+	return check_order(r);
 }
 
 static int read_head(struct reader *r)

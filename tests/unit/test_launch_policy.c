@@ -271,6 +271,66 @@ static void structure(void **state)
 	refused(POLICY_ERR_TREE, "device tree is malformed");
 }
 
+static void put_guests(void)
+{
+	tree_open_node(&w, "guests");
+	tree_open_node(&w, "web");
+	tree_close_node(&w);
+	tree_close_node(&w);
+}
+
+static void put_tag(uint32_t tag)
+{
+	tree_set(w.structure + w.structure_len, tag);
+	w.structure_len += 4;
+}
+
+/* Where libfdt's walks do not come: what stands there must not be passed over. */
+static void order(void **state)
+{
+	(void)state;
+	start();
+	put_keys();
+	put_guests();
+	tree_put_text(&w, "on-refusal", "stop");
+	refused(POLICY_ERR_TREE, "device tree is malformed: a property stands behind a child of its node");
+	start();
+	tree_put_text(&w, "integrity", "none");
+	put_guests();
+	tree_put_text(&w, "integrity", "signed");
+	tree_put_text(&w, "nonesuch", "yes");
+	refused(POLICY_ERR_TREE, "device tree is malformed: a property stands behind a child of its node");
+	start();
+	put_keys();
+	put_guests();
+	put_tag(4);                           /* a no-operation hides nothing */
+	tree_put_text(&w, "on-refusal", "stop");
+	refused(POLICY_ERR_TREE, "device tree is malformed: a property stands behind a child of its node");
+	start();
+	put_keys();
+	tree_close_node(&w);
+	put_tag(9);
+	tree_open_node(&w, "guests");
+	tree_open_node(&w, "web");
+	tree_close_node(&w);
+	refused(POLICY_ERR_TREE, "device tree is malformed: its structure goes on behind its end");
+	start();
+	put_keys();
+	tree_close_node(&w);
+	put_tag(9);
+	refused(POLICY_ERR_TREE, "device tree is malformed: its structure goes on behind its end");
+	start();
+	put_tag(4);
+	tree_put_text(&w, "on-refusal", "stop");
+	put_tag(4);
+	put_keys();
+	put_tag(4);
+	put_guests();
+	accepted();
+	assert_int_equal(p.on_refusal, POLICY_STOP);
+	assert_true(p.guests_listed);
+}
+
 static void head(void **state)
 {
 	(void)state;
@@ -859,8 +919,8 @@ int main(void)
 {
 #define T(x) cmocka_unit_test(x)
 	const struct CMUnitTest tests[] = {
-		T(smallest), T(largest), T(not_a_tree), T(flipped_bits), T(header_fields), T(structure), T(head), T(root),
-		T(branches), T(keys), T(many_keys), T(key_guests), T(guests), T(levels), T(raising), T(signatures), T(names),
+		T(smallest), T(largest), T(not_a_tree), T(flipped_bits), T(header_fields), T(structure), T(order), T(head),
+		T(root), T(branches), T(keys), T(many_keys), T(key_guests), T(guests), T(levels), T(raising), T(signatures), T(names),
 		T(versions), T(two_keys), T(listed), T(texts), T(document),
 	};
 
