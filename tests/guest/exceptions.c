@@ -303,6 +303,35 @@ static void on_step(struct frame *f)
 		     : "d"(0x3ff) : "memory", "cc"); \
 	step_rip[0] == at_ && step_rip[1] == at_ && step_rip[2] == behind_; })
 
+#define CR8_VECTOR 0x61
+
+static volatile u32 interrupted, steps_before;
+
+static void on_interrupt(struct frame *f)
+{
+	(void)f;
+	steps_before = steps;
+	interrupted++;
+	lapic_eoi();
+}
+
+/* MOV to CR8 lets an interrupt through: the #DB for it comes first, and is not lost. */
+static void check_step_over_cr8(void)
+{
+	bool stepped;
+
+	lapic_write(APIC_SVR, 0x1ff);
+	interrupt_set(CR8_VECTOR, on_interrupt);
+	write_cr8(6);
+	lapic_self(CR8_VECTOR);
+	sti();
+	stepped = STEP("xorl %%eax, %%eax", "mov %%rax, %%cr8");
+	cli();
+	report(stepped && interrupted == 1, "TF: #DB behind MOV to CR8");
+	report(interrupted == 1 && steps_before == 1, "the interrupt it lets through comes after that");
+	interrupt_set(CR8_VECTOR, NULL);
+}
+
 static void check_single_step(void)
 {
 	static volatile u8 area[8];
@@ -318,6 +347,7 @@ static void check_single_step(void)
 	report_vouch(STEP_REP("addr32 rep outsb"), "TF: of REP OUTSB (%u)", steps - 3);
 	if (expect_vouch)                             /* QEMU alone sleeps for ever */
 		report(STEP("", "hlt"), "TF: #DB ends HLT");
+	check_step_over_cr8();
 	trap_set(1, NULL);
 }
 

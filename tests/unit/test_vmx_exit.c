@@ -556,6 +556,24 @@ static void the_tpr_is_read_back_first(void **ctx)
 	assert_int_equal(last.tpr, 0x40);
 }
 
+/* SDM 3C "Saving Non-Register State": the exit comes behind MOV to CR8, and before its #DB. */
+static void a_step_over_mov_to_cr8_traps(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	fake_vmcs_set(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
+	fake_vmcs_set(VMCS_GUEST_PENDING_DBG, PENDING_DBG_BS);
+	leave(VMX_EXIT_TPR, 0);
+	assert_true(raised(EXC_DB));
+	assert_int_equal(hw.dr6 & PENDING_DBG_BS, PENDING_DBG_BS);
+	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PENDING_DBG), 0);
+	assert_int_equal(rip(), 0x8000);
+	fresh();                                /* no step: the flag alone says nothing */
+	fake_vmcs_set(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
+	leave(VMX_EXIT_TPR, 0);
+	assert_false(hw.event.valid);
+}
+
 static void a_triple_fault_ends_the_guest(void **ctx)
 {
 	(void)ctx;
@@ -672,6 +690,7 @@ static void run_all(void *failed)
 		cmocka_unit_test(what_guests_do_not_have_is_undefined),
 		cmocka_unit_test(some_have_no_effect),
 		cmocka_unit_test(the_tpr_is_read_back_first),
+		cmocka_unit_test(a_step_over_mov_to_cr8_traps),
 		cmocka_unit_test(a_triple_fault_ends_the_guest),
 		cmocka_unit_test(the_unknown_stops_the_guest),
 		cmocka_unit_test(a_failed_entry_is_explained),

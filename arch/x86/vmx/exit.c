@@ -150,6 +150,17 @@ static enum exit_action do_triple_fault(struct vcpu *v)
 	return EXIT_STOP;
 }
 
+/*
+ * MOV to CR8 is done, and lets an interrupt through. If it was single-stepped its #DB is still to come (SDM 3C "Saving
+ * Non-Register State"), and goes first: with an interrupt injected the CPU would drop it.
+ */
+static enum exit_action do_tpr(struct vcpu *v)
+{
+	if (vmcs_read(VMCS_GUEST_PENDING_DBG) & PENDING_DBG_BS)
+		vmx_event_trap(v);
+	return EXIT_AGAIN;
+}
+
 static enum exit_action dispatch(struct vcpu *v)
 {
 	switch (v->hw->reason) {
@@ -164,8 +175,8 @@ static enum exit_action dispatch(struct vcpu *v)
 	case VMX_EXIT_EXCEPTION:    return do_exception(v);
 	case VMX_EXIT_INTR_WINDOW:                                   /* vmx_event_prepare() closes it */
 	case VMX_EXIT_NMI_WINDOW:
-	case VMX_EXIT_TPR:                                           /* MOV to CR8 is done: it lets an interrupt through */
 	case VMX_EXIT_PREEMPT:      return EXIT_AGAIN;
+	case VMX_EXIT_TPR:          return do_tpr(v);
 	case VMX_EXIT_VMCALL:       return exit_hypercall(v);
 	case VMX_EXIT_XSETBV:       return exit_xsetbv(v);
 	case VMX_EXIT_INVD:         /* nothing to do: no device reads memory behind the caches */
