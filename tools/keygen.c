@@ -6,7 +6,6 @@
 #include "common/outfile.h"
 #include "key.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,13 +53,9 @@ static int write_file(const char *path, const struct bytes *text, bool private)
 
 	if (status != CLI_GOOD)
 		return status;
-	/* Before the first byte is in it. */
-	if (private && fchmod(out.fd, S_IRUSR | S_IWUSR) != 0) {
-		cli_error("%s: cannot make it private: %s", path, strerror(errno));
-		status = CLI_ENV;
-	}
-	if (status == CLI_GOOD)
-		status = outfile_write(&out, text->data, text->len);
+	if (private)
+		out.mode = S_IRUSR | S_IWUSR;
+	status = outfile_write(&out, text->data, text->len);
 	if (status == CLI_GOOD)
 		return outfile_commit(&out, true);
 	outfile_abort(&out);

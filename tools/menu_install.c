@@ -249,13 +249,10 @@ static int write_script(const struct menu *m, const char *dir)
 	if (status == CLI_GOOD) {
 		struct bytes b = { 0 };
 
+		out.mode = 0755;
 		script_text(&b, m);
 		status = outfile_write(&out, b.data, b.len);
 		bytes_free(&b);
-		if (status == CLI_GOOD && fchmod(out.fd, 0755) != 0) {
-			cli_error("%s: cannot make it executable: %s", out.path, strerror(errno));
-			status = CLI_ENV;
-		}
 		if (status == CLI_GOOD)
 			return outfile_commit(&out, false);
 		outfile_abort(&out);

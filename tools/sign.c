@@ -12,7 +12,6 @@
 #include "key.h"
 #include "write2.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,12 +147,10 @@ static int judge_result(const struct sign *s, const struct outfile *out)
 }
 
 /* In place, the file keeps who may read it. */
-static int keep_mode(const struct sign *s, const struct opened *o, const struct outfile *out)
+static void keep_mode(const struct sign *s, const struct opened *o, struct outfile *out)
 {
-	if (s->out_path != s->path || fchmod(out->fd, o->file.stat.st_mode & 07777) == 0)
-		return CLI_GOOD;
-	cli_error("%s: cannot set its permissions: %s", s->path, strerror(errno));
-	return CLI_ENV;
+	if (s->out_path == s->path)
+		out->mode = o->file.stat.st_mode & 0777;
 }
 
 static int write_signed(const struct sign *s, const struct opened *o)
@@ -163,9 +160,8 @@ static int write_signed(const struct sign *s, const struct opened *o)
 
 	if (status != CLI_GOOD)
 		return status;
-	status = keep_mode(s, o, &out);
-	if (status == CLI_GOOD)
-		status = copy_covered(o, &out);
+	keep_mode(s, o, &out);
+	status = copy_covered(o, &out);
 	if (status == CLI_GOOD)
 		status = write_seal(s, o, &out);
 	if (status == CLI_GOOD)

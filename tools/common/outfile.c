@@ -47,13 +47,13 @@ static int check_target(const char *path)
 	return CLI_USAGE;
 }
 
-/* mkostemp() made it private; the result gets the permissions any new file would. */
-static int open_mode(int fd)
+/* The permissions any new file would get. */
+static mode_t default_mode(void)
 {
 	mode_t mask = umask(0);
 
 	umask(mask);
-	return fchmod(fd, 0666 & ~mask);
+	return 0666 & ~mask;
 }
 
 /* path is ours from here. */
@@ -64,12 +64,13 @@ static int open_at(struct outfile *o, char *path)
 	o->path = path;
 	o->temp = cli_asprintf("%.*s.vouch-XXXXXX", dir_len(o->path), o->path);
 	o->fd = -1;
+	o->mode = default_mode();
 	status = check_target(o->path);
 	if (status == CLI_GOOD) {
 		/* First, so that no signal finds a file nobody removes; until then no such name exists. */
 		cleanup_add(o->temp);
 		o->fd = mkostemp(o->temp, O_CLOEXEC);
-		if (o->fd < 0 || open_mode(o->fd) != 0) {
+		if (o->fd < 0) {
 			cli_error("%s: cannot create a file in its directory: %s", path, strerror(errno));
 			status = CLI_ENV;
 		}
@@ -153,7 +154,9 @@ static int rename_new(const char *from, const char *to)
 
 int outfile_commit(struct outfile *o, bool noreplace)
 {
-	bool ok = fsync(o->fd) == 0 && (noreplace ? rename_new(o->temp, o->path) : rename(o->temp, o->path)) == 0;
+	/* Permissions last: whoever opened the file before the caller chose them could read what came after. */
+	bool ok = fchmod(o->fd, o->mode) == 0 && fsync(o->fd) == 0 &&
+		  (noreplace ? rename_new(o->temp, o->path) : rename(o->temp, o->path)) == 0;
 	int status = CLI_GOOD;
 
 	if (ok) {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An output file that appears whole or not at all: written under a temporary name in its own directory, synced, then
- * renamed. Functions print what went wrong and return an enum cli_status.
+ * renamed. Until then nobody but its owner may read it. Functions print what went wrong and return an enum cli_status.
  */
 #ifndef VOUCH_TOOLS_OUTFILE_H
 #define VOUCH_TOOLS_OUTFILE_H
 
 #include <vouch/types.h>
 
+#include <sys/types.h>
+
 struct outfile {
 	char *path;                   /* where it goes, symbolic links followed */
 	char *temp;                   /* where it is meanwhile */
 	int fd;                       /* read and write */
+	mode_t mode;                  /* permissions it gets at the end; a new file's, unless the caller sets others */
 };
 
 /*
