@@ -99,9 +99,17 @@ static bool read_builtin(struct host *h)
 	return true;
 }
 
+/* What was misspelt may have been meant to restrict the boot. */
+static bool level_known(const struct host *h)
+{
+	if (h->options.integrity_bad)
+		log_verdict("boot refused: option integrity=%s: its values are " INTEGRITY_LEVELS, h->options.bad_level);
+	return !h->options.integrity_bad;
+}
+
 bool trust_init(struct host *h)
 {
-	int module = find_policy(h);
+	int module = level_known(h) ? find_policy(h) : -2;
 	struct policy *p;
 
 	if (module < -1 || (trust_builtin_len && !read_builtin(h)))

@@ -17,7 +17,7 @@ extern const size_t trust_builtin_len;
 /*
  * Reads the policy module, if there is one, into h->policy, which stays; else it says what the command line says. With
  * keys of Vouch's own h->builtin is theirs, else NULL; without a module h->policy is the same. False
- * after a "boot refused:" line: a module or policy that was not understood may be meant to restrict the boot.
+ * after a "boot refused:" line: a module, policy or level that was not understood may be meant to restrict the boot.
  */
 __must_check bool trust_init(struct host *h);
 

@@ -102,16 +102,20 @@ static bool read_list(struct word v, const char *prefix, const char *const *name
 }
 
 /*
- * Asked twice, the stronger level holds; asked for what we don't know, none but the default will do. False if the
- * operator should hear of it: the word says something else than what was said before, or nothing known.
+ * Asked twice, the stronger level holds; asked for what we don't know, which may be the strongest, only that will do.
+ * False if the operator should hear of it: the word says something else than what was said before, or nothing known.
  */
 static bool read_integrity(struct options *o, struct seen *seen, struct word v)
 {
 	int level = find_name(v, integrity_names, ARRAY_SIZE(integrity_names));
 	bool clear = level >= 0 && (!seen->integrity || level == (int)o->integrity);
 
-	if (level < 0)
-		level = INTEGRITY_CHECKSUM;
+	if (level < 0) {
+		level = INTEGRITY_SIGNED;
+		if (!o->integrity_bad)
+			log_escape(o->bad_level, sizeof(o->bad_level), v.s, v.len);
+		o->integrity_bad = true;
+	}
 	if (!seen->integrity || level > (int)o->integrity)
 		o->integrity = (enum integrity)level;
 	seen->integrity = true;
@@ -177,7 +181,7 @@ void options_parse(struct options *o, const char *cmdline)
 		struct word key = { w.s, eq ? (size_t)(eq - w.s) : w.len };
 		struct word value = { eq ? eq + 1 : w.s + w.len, eq ? w.len - key.len - 1 : 0 };
 
-		if (!eq || !read_option(o, &seen, key, value))
+		if (!read_option(o, &seen, key, value))
 			add_unknown(o, w);
 	}
 	settle_ports(o, &seen);

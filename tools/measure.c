@@ -241,6 +241,10 @@ static int set_policy(struct prediction *p, const char *path)
 	options_parse(&o, p->cmdline);
 	for (uint32_t i = 0; i < o.unknown_count && i < ARRAY_SIZE(o.unknown); i++)
 		cli_warn("unknown option or bad value: %s", o.unknown[i]);
+	if (o.integrity_bad) {
+		cli_error("refused: option integrity=%s: its values are " INTEGRITY_LEVELS, o.bad_level);
+		return CLI_REFUSED;
+	}
 	p->policy_path = path;
 	if (!path) {
 		policy_none(&p->policy, o.integrity);

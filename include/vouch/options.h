@@ -38,13 +38,16 @@ struct options {
 	uint32_t log;                 /* bits OPT_COM*: a channel that no guest writes; 0 = same as console */
 	enum log_level loglevel;      /* error|warn|info|debug, default info */
 	enum integrity integrity;     /* least accepted, default checksum */
+	bool integrity_bad;           /* a level was asked for that is none: no guest may run; integrity is signed then */
+	char bad_level[32];           /* the first such word, escaped */
 	enum end_action end;          /* default halt */
 	uint32_t features_off;        /* bits FEATURE_*, default 0 */
 	uint32_t unknown_count;       /* unknown or malformed words, the first few kept for the report */
 	char unknown[4][64];
 };
 /*
- * Never fails: a word it does not know, or a bad value, is counted and kept for the report and the default stays. A log=
+ * Never fails: a word it does not know, or a bad value, is counted and kept for the report and the default stays, but for
+ * integrity (see there), which a spelling must not weaken. A log=
  * port that is also a console= port is no channel of its own: reported, and dropped from log. Of a list
  * with a bad part, no part counts.
  */
@@ -59,5 +62,6 @@ struct module_options { enum module_kind kind; char word[64]; };  /* word: the o
 void module_parse(struct module_options *m, const char *string);
 
 const char *integrity_name(enum integrity i);
+#define INTEGRITY_LEVELS "none, checksum, sha256, signed"  /* for messages */
 
 #endif

@@ -30,6 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (o.integrity == INTEGRITY_NONE && !strstr(line, "integrity=none"))
 		abort();
+	if (o.integrity_bad && o.integrity != INTEGRITY_SIGNED)
+		abort();
+	if (strnlen(o.bad_level, sizeof(o.bad_level)) == sizeof(o.bad_level))
+		abort();
 	if (o.features_off && (o.features_off >= FEATURE_EPT_1G << 1 || !strstr(line, "features=-")))
 		abort();
 	for (size_t i = 0; i < ARRAY_SIZE(o.unknown) && i < o.unknown_count; i++)

@@ -210,6 +210,8 @@ class Measure(ToolTest):
         self.expect(self.vouch("measure", "v0.img"), REFUSED, "v0.img: refused: the image holds no hashes: v0; checksum")
         got, _ = self.measure("--cmdline=integrity=none", "v0.img")
         self.assertEqual(got["guests"][0]["verdict"], "allowed: none")
+        self.expect(self.vouch("measure", "-c", "integrity=nnoe", "v0.img"), REFUSED,
+                    "refused: option integrity=nnoe: its values are none, checksum, sha256, signed")
         # The command line can raise what a policy demands, and its default counts.
         self.compile('integrity = "none";')
         self.expect(self.vouch("measure", "-p", "p.dtb", "v0.img"), REFUSED, "checksum is demanded")

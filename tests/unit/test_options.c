@@ -145,15 +145,37 @@ static void integrity(void **state)
 	assert_int_equal(o.integrity, INTEGRITY_SIGNED);
 	parse("integrity=signed integrity=nonesuch", 1);
 	assert_int_equal(o.integrity, INTEGRITY_SIGNED);
-	parse("integrity=NONE", 1);
-	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
-	parse("integrity=nonesuch", 1);
-	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
 	assert_string_equal(integrity_name(INTEGRITY_NONE), "none");
 	assert_string_equal(integrity_name(INTEGRITY_CHECKSUM), "checksum");
 	assert_string_equal(integrity_name(INTEGRITY_SHA256), "sha256");
 	assert_string_equal(integrity_name(INTEGRITY_SIGNED), "signed");
 	assert_string_equal(integrity_name((enum integrity)7), "unknown");
+}
+
+/* A misspelt demand is not the default: nothing may run. */
+static void integrity_misspelt(void **state)
+{
+	static const struct { const char *line; uint32_t unknown; const char *word; } rows[] = {
+		{ "integrity=NONE", 1, "NONE" }, { "integrity=nonesuch", 1, "nonesuch" }, { "integrity=", 1, "" },
+		{ "integrity", 1, "" }, { "integrity=sha265 end=poweroff", 1, "sha265" },
+		{ "integrity=singed integrity=none", 2, "singed" }, { "integrity=none integrity=singed", 1, "singed" },
+		{ "integrity=signed integrity=Signed", 1, "Signed" }, { "integrity=a integrity=b", 2, "a" },
+		{ "integrity=signed,", 1, "signed," }, { "integrity=\x1b[2J", 1, "\\x1b[2J" },
+		{ "integrity=a23456789012345678901234567890123456789", 1, "a234567890123456789012345678..." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		parse(rows[i].line, rows[i].unknown);
+		assert_true(o.integrity_bad);
+		assert_string_equal(o.bad_level, rows[i].word);
+		assert_int_equal(o.integrity, INTEGRITY_SIGNED);
+	}
+	parse("integrity=none integrity=signed", 1);
+	assert_false(o.integrity_bad);
+	parse("integritty=signed", 1);
+	assert_false(o.integrity_bad);
+	assert_string_equal(INTEGRITY_LEVELS, "none, checksum, sha256, signed");
 }
 
 static void unknown(void **state)
@@ -258,7 +280,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(defaults), T(all), T(ports), T(features), T(log_shared), T(integrity), T(unknown), T(unknown_long), T(modules),
+		T(defaults), T(all), T(ports), T(features), T(log_shared), T(integrity),
+		T(integrity_misspelt), T(unknown), T(unknown_long), T(modules),
 		T(escape), T(escape_sizes),
 	};
 
