@@ -12,10 +12,12 @@
 #include "key.h"
 #include "write2.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
 	"Usage: vouch sign --key=KEY [OPTION]... IMG\n"
@@ -146,11 +148,18 @@ static int judge_result(const struct sign *s, const struct outfile *out)
 	return status;
 }
 
-/* In place, the file keeps who may read it. */
-static void keep_mode(const struct sign *s, const struct opened *o, struct outfile *out)
+/* In place, the file keeps whose it is and who may read it; what its group may do is not for another group. */
+static void keep_access(const struct sign *s, const struct opened *o, struct outfile *out)
 {
-	if (s->out_path == s->path)
-		out->mode = o->file.stat.st_mode & 0777;
+	const struct stat *was = &o->file.stat;
+
+	if (s->out_path != s->path)
+		return;
+	out->mode = was->st_mode & 0777;
+	if (fchown(out->fd, was->st_uid, was->st_gid) == 0)
+		return;
+	out->mode &= S_IRWXU;
+	cli_warn("%s: cannot keep its owner and group (%s): only its new owner may use it", s->path, strerror(errno));
 }
 
 static int write_signed(const struct sign *s, const struct opened *o)
@@ -160,7 +169,7 @@ static int write_signed(const struct sign *s, const struct opened *o)
 
 	if (status != CLI_GOOD)
 		return status;
-	keep_mode(s, o, &out);
+	keep_access(s, o, &out);
 	status = copy_covered(o, &out);
 	if (status == CLI_GOOD)
 		status = write_seal(s, o, &out);

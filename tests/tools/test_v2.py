@@ -430,6 +430,36 @@ class Sign(V2):
         self.assertEqual(stat.S_IMODE(os.stat(self.path("img")).st_mode), 0o640)
         self.no_leftovers("img", *(n + e for n in "abc" for e in (".pem", ".pub.pem")))
 
+    def signed_by(self, signer, owner, mode):
+        """Owner, group and permissions of an image of owner's that signer (both: user and group) signs in place."""
+        os.chmod(self.dir, 0o777)
+        shutil.copy(VOUCH, self.path("tool"))
+        os.chown(self.path("a.pem"), signer, signer)
+        self.put_image("img", [("a", b"abc")])
+        os.chown(self.path("img"), owner, owner)
+        os.chmod(self.path("img"), mode)
+
+        def become():
+            os.setgroups([])
+            os.setgid(signer)
+            os.setuid(signer)
+        done = self.expect(self.run_tool(self.path("tool"), "sign", "-k", "a.pem", "img", preexec_fn=become), GOOD)
+        os.unlink(self.path("tool"))
+        now = os.stat(self.path("img"))
+        return (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)), done.stderr
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can own for others")
+    def test_in_place_keeps_owner_and_group(self):
+        self.assertEqual(self.signed_by(0, 65534, 0o640), ((65534, 65534, 0o640), ""))
+        self.assertEqual(self.signed_by(65534, 65534, 0o664), ((65534, 65534, 0o664), ""))
+        self.assertEqual(self.signed_by(0, 0, 0o4755), ((0, 0, 0o755), ""))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can own for others")
+    def test_in_place_another_owner_s_file_is_private(self):
+        got, said = self.signed_by(65534, 65533, 0o664)
+        self.assertEqual(got, (65534, 65534, 0o600))
+        self.assertIn("warning: img: cannot keep its owner and group", said)
+
     def test_levels(self):
         signed = self.put_image("img", [("a", b"abc")], security=5)
         self.expect(self.vouch("sign", "-k", "a.pem", "img"), GOOD)
