@@ -41,16 +41,33 @@ static int find_policy(const struct host *h)
 	return found;
 }
 
+#define HEX_SIZE (2 * SHA256_LEN + 1)
+
+static const char *to_hex(char hex[HEX_SIZE], const uint8_t digest[SHA256_LEN])
+{
+	for (size_t i = 0; i < SHA256_LEN; i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	return hex;
+}
+
 static void report_policy(const struct policy *p, const void *blob, size_t size)
 {
 	uint8_t digest[SHA256_LEN];
-	char hex[2 * SHA256_LEN + 1];
+	char hex[HEX_SIZE];
 
 	sha256_of(blob, size, digest);
-	for (size_t i = 0; i < SHA256_LEN; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 	log_verdict("policy: %s demanded, %u keys, %u guests listed, on refusal %s; SHA-256 %s",
-		    integrity_name(p->integrity), p->key_count, p->guest_count, policy_refusal_name(p->on_refusal), hex);
+		    integrity_name(p->integrity), p->key_count, p->guest_count, policy_refusal_name(p->on_refusal),
+		    to_hex(hex, digest));
+}
+
+static void report_builtin(const struct policy *p)
+{
+	char hex[HEX_SIZE];
+
+	log_verdict("built-in keys: %u; each guest must be signed by one of them", p->key_count);
+	for (uint32_t i = 0; i < p->key_count; i++)
+		log_verdict("built-in key %s (%s)", to_hex(hex, p->key[i].key.id), p->key[i].name);
 }
 
 /* Copied first: libfdt reads a byte more than once. */
@@ -94,7 +111,7 @@ static bool read_builtin(struct host *h)
 		log_verdict("boot refused: built-in keys: %s", err.text);
 		return false;
 	}
-	log_verdict("built-in keys: %u; each guest must be signed by one of them", p->key_count);
+	report_builtin(p);
 	h->builtin = p;
 	return true;
 }
