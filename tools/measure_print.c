@@ -43,7 +43,8 @@ void measure_print_text(const struct prediction *p)
 	for (size_t i = 0; i < p->guest_count; i++) {
 		const struct measure_guest_facts *g = &p->guest[i];
 
-		printf("%s: guest %s, %s\n", g->path, g->name, g->verdict);
+		cli_print(stdout, g->path);
+		printf(": guest %s, %s\n", g->name, g->verdict);
 		printf("  image:  %s\n", hex(g->id.image).text);
 		printf("  kernel: %s\n", hex(g->id.kernel).text);
 		printf("  initrd: %s%s\n", hex(g->id.initrd).text, g->plan.initrd < 0 ? " (none)" : "");

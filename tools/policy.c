@@ -98,7 +98,8 @@ static int show(const char *path)
 	int status = policy_load(path, p, digest);
 
 	if (status == CLI_GOOD) {
-		printf("%s: policy, version %d\n", path, POLICY_VERSION);
+		cli_print(stdout, path);
+		printf(": policy, version %d\n", POLICY_VERSION);
 		show_hex("SHA-256: ", digest);
 		printf("integrity: %s\n", integrity_name(p->integrity));
 		printf("on refusal: %s\n", policy_refusal_name(p->on_refusal));

@@ -208,8 +208,10 @@ static int sign_image(struct sign *s)
 		status = make_signatures(s, &o->img);
 	if (status == CLI_GOOD)
 		status = write_signed(s, o);
-	for (uint32_t i = 0; i < s->count && status == CLI_GOOD; i++)
-		printf("%s: signed by %s\n", s->out_path, key_id_text(&s->pub[i], id));
+	for (uint32_t i = 0; i < s->count && status == CLI_GOOD; i++) {
+		cli_print(stdout, s->out_path);
+		printf(": signed by %s\n", key_id_text(&s->pub[i], id));
+	}
 	opened_close(o);
 	return cli_finish(status);
 }

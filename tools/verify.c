@@ -105,7 +105,8 @@ static void show_good(const char *path, const struct image *img, const struct ve
 
 	for (uint32_t i = 0; i < img->file_count; i++)
 		bytes += img->file[i].size;
-	printf("%s: good: v%u, %u file%s, %llu bytes, %s\n", path, img->version, img->file_count,
+	cli_print(stdout, path);
+	printf(": good: v%u, %u file%s, %llu bytes, %s\n", img->version, img->file_count,
 	       img->file_count == 1 ? "" : "s", bytes, level_text(img, v));
 }
 

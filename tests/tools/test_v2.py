@@ -430,6 +430,20 @@ class Sign(V2):
         self.assertEqual(stat.S_IMODE(os.stat(self.path("img")).st_mode), 0o640)
         self.no_leftovers("img", *(n + e for n in "abc" for e in (".pem", ".pub.pem")))
 
+    def test_names_do_not_drive_the_terminal(self):
+        bad, shown = "a\n\x1b[2Jb\xe9", "a\\x0a\\x1b[2Jb\xe9: "
+        self.put_image(bad, [("a", b"abc")])
+        for said, argv in (("signed by ", ["sign", "-k", "a.pem"]), ("good: v2", ["verify"])):
+            out = self.expect(self.vouch(*argv, bad), GOOD).stdout
+            self.assertTrue(out.startswith(shown + said), out)
+            self.assertEqual(out.count("\n"), 1)
+        out = self.expect(self.vouch("policy", "show", self.make_policy("\x1b\n")), GOOD).stdout
+        self.assertIn("/\\x1b\\x0a: policy, version 1\nSHA-256: ", out)
+        self.make_linux_image("\x1b\n", 2)
+        out = self.expect(self.vouch("measure", "./\x1b\n"), GOOD).stdout
+        self.assertTrue(out.startswith("./\\x1b\\x0a: guest demo, "), out)
+        self.assertNotIn("\x1b", out)
+
     def signed_by(self, signer, owner, mode):
         """Owner, group and permissions of an image of owner's that signer (both: user and group) signs in place."""
         os.chmod(self.dir, 0o777)

@@ -43,8 +43,8 @@ size_t cli_utf8_len(const char *p, size_t n)
 	return len;
 }
 
-/* Messages name files and quote configurations: neither may drive the terminal. */
-static void print_safe(const char *s)
+/* File names and quoted configurations may not drive the terminal, nor add lines. */
+void cli_print(FILE *to, const char *s)
 {
 	size_t left = strlen(s);
 
@@ -52,9 +52,9 @@ static void print_safe(const char *s)
 		size_t len = cli_utf8_len(s, left);
 
 		if (len > 0)
-			fwrite(s, 1, len, stderr);
+			fwrite(s, 1, len, to);
 		else
-			fprintf(stderr, "\\x%02x", (unsigned char)*s);
+			fprintf(to, "\\x%02x", (unsigned char)*s);
 		len += len == 0;
 		s += len;
 		left -= len;
@@ -72,7 +72,7 @@ static void message(const char *kind, const char *fmt, va_list args)
 		fputs("out of memory\n", stderr);
 		return;
 	}
-	print_safe(text);
+	cli_print(stderr, text);
 	fputc('\n', stderr);
 	free(text);
 }

@@ -5,6 +5,8 @@
 
 #include <vouch/types.h>
 
+#include <stdio.h>
+
 #define VOUCH_VERSION "0.1.0"
 
 /* What every program and subcommand returns. */
@@ -30,6 +32,9 @@ const char *cli_program(void);
 /* "PROGRAM: error: ..." and "PROGRAM: warning: ..."; one line, newline added, control characters shown as \xNN. */
 void cli_error(const char *fmt, ...) __printf(1, 2);
 void cli_warn(const char *fmt, ...) __printf(1, 2);
+
+/* Text from outside, such as a path, as messages show it: control characters and broken UTF-8 as \xNN. */
+void cli_print(FILE *to, const char *s);
 
 /* "try 'PROGRAM COMMAND --help'" after an error; command may be NULL. Returns CLI_USAGE. */
 int cli_usage(const char *command);
