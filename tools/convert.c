@@ -106,7 +106,7 @@ static int write_result(struct convert *c)
 		status = judge_result(c);
 	write2_free(&c->write2);
 	if (status == CLI_GOOD)
-		return outfile_commit(&c->out, false);
+		return outfile_commit(&c->out, NULL);
 	outfile_abort(&c->out);
 	return status;
 }

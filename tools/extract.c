@@ -155,7 +155,7 @@ static int extract_file(struct opened *o, uint32_t index, const struct extract *
 	if (status == CLI_GOOD) {
 		status = copy_out(o, index, &out);
 		if (status == CLI_GOOD)
-			status = outfile_commit(&out, !x->force);
+			status = outfile_commit(&out, x->force ? NULL : "remove it or use --force");
 		else
 			outfile_abort(&out);
 	}

@@ -36,13 +36,15 @@ static char *default_public(const char *path)
 	return cli_asprintf("%.*s.pub.pem", (int)(dot ? dot - path : (ptrdiff_t)strlen(path)), path);
 }
 
+static const char remedy[] = "keygen replaces nothing: name another file";
+
 static int check_new(const char *path)
 {
 	struct stat st;
 
 	if (lstat(path, &st) != 0)
 		return CLI_GOOD;
-	cli_error("%s: exists already; keygen replaces nothing: name another file", path);
+	cli_error("%s: exists already; %s", path, remedy);
 	return CLI_ENV;
 }
 
@@ -57,7 +59,7 @@ static int write_file(const char *path, const struct bytes *text, bool private)
 		out.mode = S_IRUSR | S_IWUSR;
 	status = outfile_write(&out, text->data, text->len);
 	if (status == CLI_GOOD)
-		return outfile_commit(&out, true);
+		return outfile_commit(&out, remedy);
 	outfile_abort(&out);
 	return status;
 }

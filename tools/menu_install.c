@@ -150,7 +150,7 @@ static int copy_opened(const struct file *f, const char *to, const struct stat *
 		return status;
 	status = copy_bytes(&out, f);
 	if (status == CLI_GOOD)
-		return outfile_commit(&out, false);
+		return outfile_commit(&out, NULL);
 	outfile_abort(&out);
 	return status;
 }
@@ -254,7 +254,7 @@ static int write_script(const struct menu *m, const char *dir)
 		status = outfile_write(&out, b.data, b.len);
 		bytes_free(&b);
 		if (status == CLI_GOOD)
-			return outfile_commit(&out, false);
+			return outfile_commit(&out, NULL);
 		outfile_abort(&out);
 	}
 	return status;

@@ -243,7 +243,7 @@ static int make(const struct mkiso *m, const char *hypervisor, const char *confi
 		status = CLI_ENV;
 	}
 	if (status == CLI_GOOD)
-		return outfile_commit(&out, false);
+		return outfile_commit(&out, NULL);
 	outfile_abort(&out);
 	return status;
 }

@@ -283,7 +283,7 @@ static int build(struct packer *p)
 	if (status == CLI_GOOD)
 		status = judge_result(p);
 	if (status == CLI_GOOD)
-		return outfile_commit(&p->out, false);
+		return outfile_commit(&p->out, NULL);
 	outfile_abort(&p->out);
 	return status;
 }

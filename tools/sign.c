@@ -176,7 +176,7 @@ static int write_signed(const struct sign *s, const struct opened *o)
 	if (status == CLI_GOOD)
 		status = judge_result(s, &out);
 	if (status == CLI_GOOD)
-		return outfile_commit(&out, false);
+		return outfile_commit(&out, NULL);
 	outfile_abort(&out);
 	return status;
 }

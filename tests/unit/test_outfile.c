@@ -64,7 +64,7 @@ static void make(const struct place *p, mode_t set, mode_t want)
 	assert_int_equal(outfile_write_at(&out, "S", 1, 0), CLI_GOOD);
 	assert_int_equal(mode_of(out.temp), 0600);
 	assert_int_equal(access(p->path, F_OK), -1);
-	assert_int_equal(outfile_commit(&out, true), CLI_GOOD);
+	assert_int_equal(outfile_commit(&out, "name another"), CLI_GOOD);
 	assert_int_equal(mode_of(p->path), want);
 	assert_int_equal(unlink(p->path), 0);
 }
@@ -100,7 +100,7 @@ static void old_file_stays(void **state)
 	outfile_abort(&out);
 	assert_int_equal(mode_of(p->path), 0600);
 	assert_int_equal(outfile_open(&out, p->path), CLI_GOOD);
-	assert_int_equal(outfile_commit(&out, true), CLI_ENV);
+	assert_int_equal(outfile_commit(&out, "name another"), CLI_ENV);
 	assert_int_equal(mode_of(p->path), 0600);
 }
 

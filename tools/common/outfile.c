@@ -152,7 +152,7 @@ static int rename_new(const char *from, const char *to)
 	return unlink(from);
 }
 
-int outfile_commit(struct outfile *o, bool noreplace)
+int outfile_commit(struct outfile *o, const char *noreplace)
 {
 	/* Permissions last: whoever opened the file before the caller chose them could read what came after. */
 	bool ok = fchmod(o->fd, o->mode) == 0 && fsync(o->fd) == 0 &&
@@ -165,7 +165,7 @@ int outfile_commit(struct outfile *o, bool noreplace)
 		return CLI_GOOD;
 	}
 	if (noreplace && errno == EEXIST) {
-		cli_error("%s: exists already; remove it or use --force", o->path);
+		cli_error("%s: exists already; %s", o->path, noreplace);
 		status = CLI_ENV;
 	} else {
 		status = write_failed(o);
@@ -200,7 +200,7 @@ int outfile_put(const char *path, const void *data, size_t len)
 		return status;
 	status = outfile_write(&out, data, len);
 	if (status == CLI_GOOD)
-		return outfile_commit(&out, false);
+		return outfile_commit(&out, NULL);
 	outfile_abort(&out);
 	return status;
 }

@@ -28,8 +28,11 @@ int outfile_open_plain(struct outfile *o, const char *path);
 int outfile_write(struct outfile *o, const void *data, size_t len);
 int outfile_write_at(struct outfile *o, const void *data, size_t len, uint64_t off);
 
-/* On failure too, nothing but the old file (if any) is left. noreplace: an existing file is an error. */
-int outfile_commit(struct outfile *o, bool noreplace);
+/*
+ * On failure too, nothing but the old file (if any) is left. noreplace: NULL, or an existing file is an error, and this
+ * is the remedy that the message names.
+ */
+int outfile_commit(struct outfile *o, const char *noreplace);
 void outfile_abort(struct outfile *o);
 
 /* Before anything is read: CLI_USAGE with a message if path is the file input, by whatever names. */
