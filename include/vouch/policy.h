@@ -118,9 +118,8 @@ const char *policy_refusal_name(enum policy_refusal refusal);
 /* The stable text of a code. */
 const char *policy_err_text(enum policy_err code);
 
-/* Every answer to an image. */
+/* Every answer to an image. Zero refuses: what was never decided is not allowed. */
 #define POLICY_VERDICTS(X) \
-	X(POLICY_ALLOWED, "allowed") \
 	X(POLICY_REFUSED_UNHASHED, "the image holds no hashes") \
 	X(POLICY_REFUSED_CHECKSUM, "the image holds checksums only") \
 	X(POLICY_REFUSED_UNSIGNED, "the image is not signed") \
@@ -129,7 +128,8 @@ const char *policy_err_text(enum policy_err code);
 	X(POLICY_REFUSED_NAME, "the key may not sign for this guest") \
 	X(POLICY_REFUSED_VERSION, "security version too low") \
 	X(POLICY_REFUSED_GUEST, "the policy does not list this guest") \
-	X(POLICY_REFUSED_DIGEST, "digest is none of those expected")
+	X(POLICY_REFUSED_DIGEST, "digest is none of those expected") \
+	X(POLICY_ALLOWED, "allowed")
 
 enum policy_verdict {
 #define X(value, text) value,

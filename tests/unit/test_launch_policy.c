@@ -876,7 +876,10 @@ static void listed(void **state)
 
 static void texts(void **state)
 {
+	const struct policy_decision zeroed = { 0 };
+
 	(void)state;
+	assert_int_not_equal(zeroed.verdict, POLICY_ALLOWED);
 	for (int i = 0; i < POLICY_ERR_COUNT; i++)
 		assert_non_null(policy_err_text((enum policy_err)i));
 	assert_string_equal(policy_err_text(POLICY_ERR_COUNT), "unknown error");
