@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# `make bench`: figures in instructions, written into docs/performance.md. No test, no limit; tests/bench/bench.py.
+# `make bench`: figures in instructions, written into docs/performance.md. `make bench-check`: what an exit costs, against
+# that page. tests/bench/bench.py does both.
 bench := $(B)/bench/count.so $(B)/bench/init $(B)/bench/bare.bzimage
 
 $(B)/bench/count.so: tests/bench/count.c tests/bench/bench.mk | have-build
@@ -10,6 +11,9 @@ $(B)/bench/init: tests/bench/init.S tests/bench/bench.mk | have-build
 	@mkdir -p $(@D)
 	$(call say,HOSTAS,$<)$(CC) -nostdlib -static -no-pie -Wl,-Ttext-segment=0x5a5a0000000,--build-id=none -o $@ $<
 
-.PHONY: bench
+.PHONY: bench bench-check
 bench: all guest-files guest-kernels $(bench) | have-test
 	$(quiet)$(PYTHON) tests/bench/bench.py --build $(B) --compiler '$(CC)'
+
+bench-check: all $(B)/tests/guest/exits.bzimage $(bench) | have-test
+	$(quiet)$(PYTHON) tests/bench/bench.py --build $(B) --check

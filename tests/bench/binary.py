@@ -3,6 +3,7 @@
 
 import re
 import struct
+import subprocess
 
 from qemu import BenchError
 
@@ -38,3 +39,12 @@ def text_sizes(link_map):
     if not own or not library:
         raise BenchError("%s: no sizes found" % link_map)
     return own, library
+
+
+def symbols(elf, *names):
+    """Addresses of symbols."""
+    text = subprocess.run(["nm", elf], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout.decode()
+    found = {name: int(at, 16) for at, name in re.findall(r"^([0-9a-f]+) \w (\S+)$", text, re.M)}
+    if not all(name in found for name in names):
+        raise BenchError("%s lacks a symbol of %s" % (elf, " ".join(names)))
+    return tuple(found[name] for name in names)

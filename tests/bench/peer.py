@@ -15,13 +15,15 @@ from qemu import BenchError
 KVM_INIT = """#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc none /proc; $B mount -t sysfs none /sys; $B mount -t devtmpfs none /dev; $B mount -t tmpfs none /tmp
-for m in irqbypass kvm kvm-amd; do $B insmod /lib/$m.ko; done
+for m in %(modules)s; do $B insmod /lib/$m.ko; done
 guest() {
 	/bin/qemu -L /rom -accel kvm -cpu host -global apic-common.vapic=off -nodefaults -vga none -display none \\
 		-no-reboot -serial stdio "$@" </dev/null
 }
-guest -m %(memory)d -kernel /guest/linux -initrd /guest/initrd -append "%(cmdline)s"
+[ ! -e /guest/linux ] || guest -m %(memory)d -kernel /guest/linux -initrd /guest/initrd -append "%(cmdline)s"
 guest -m 128 -kernel /guest/exits
+echo KVM-DONE
+$B sleep 1      # or the serial port would lose what it has not sent yet
 $B poweroff -f
 """
 
@@ -62,8 +64,8 @@ def kernel_release(vmlinuz):
     return data[at:].split(b" ", 1)[0].decode("ascii")
 
 
-def fetch_modules(vmlinuz, folder):
-    """Paths of the KVM modules of this very kernel: from its package, which is downloaded and unpacked only once."""
+def fetch_modules(vmlinuz, folder, names):
+    """{name: path} of KVM modules of this very kernel: from its package, which is downloaded and unpacked only once."""
     release = kernel_release(vmlinuz)
     tree = os.path.join(folder, "linux-" + release)
     if not os.path.isdir(tree):
@@ -81,7 +83,7 @@ def fetch_modules(vmlinuz, folder):
         os.unlink(debs[0])
         os.rename(work, tree)
     found = {}
-    for name in ("irqbypass", "kvm", "kvm-amd"):
+    for name in names:
         paths = glob.glob(os.path.join(tree, "**", name + ".ko"), recursive=True)
         if not paths:
             raise BenchError("linux-image-%s has no module %s" % (release, name))
@@ -95,17 +97,22 @@ def libraries(program):
     return [word for line in text.splitlines() for word in line.split() if word.startswith("/")]
 
 
-def kvm_initrd(vmlinuz, busybox, initrd, exits, cmdline, memory, folder):
-    """An uncompressed initrd: Linux with KVM that boots the same Linux, then the kernel that measures exits."""
+def kvm_initrd(vmlinuz, busybox, exits, folder, vendor="amd", linux=None):
+    """An uncompressed initrd: Linux with KVM that boots the kernel that measures exits; before it, if linux is its
+    (initrd, command line, memory in MiB), the same Linux again."""
     qemu = shutil.which("qemu-system-x86_64")
-    tree = {"init": (0o100755, (KVM_INIT % {"cmdline": cmdline, "memory": memory}).encode()),
+    modules = ("irqbypass", "kvm", "kvm-" + vendor)
+    initrd, cmdline, memory = linux or (b"", "", 0)
+    init = KVM_INIT % {"cmdline": cmdline, "memory": memory, "modules": " ".join(modules)}
+    tree = {"init": (0o100755, init.encode()),
             "bin/busybox": (0o100755, read(busybox)), "bin/qemu": (0o100755, read(qemu)),
-            "guest/linux": (0o100644, read(vmlinuz)), "guest/initrd": (0o100644, initrd),
             "guest/exits": (0o100644, read(exits)),
             "rom/bios-256k.bin": (0o100644, read("/usr/share/seabios/bios-256k.bin"))}
+    if linux:
+        tree["guest/linux"], tree["guest/initrd"] = (0o100644, read(vmlinuz)), (0o100644, initrd)
     for name in ("kvmvapic.bin", "linuxboot_dma.bin"):
         tree["rom/" + name] = (0o100644, read("/usr/share/qemu/" + name))
-    for name, path in fetch_modules(vmlinuz, folder).items():
+    for name, path in fetch_modules(vmlinuz, folder, modules).items():
         tree["lib/%s.ko" % name] = (0o100644, read(path))
     for path in libraries(qemu):
         tree[path.lstrip("/")] = (0o100755, read(path))

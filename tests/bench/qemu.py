@@ -43,3 +43,10 @@ class Run:
             raise BenchError("the marks were not reached: %s\n%s" % (self.marks, self.text[-3000:]))
         begin = hits[-1 if last else 0]
         return self.marks[stop][1] - begin[1], self.marks[stop][2] - begin[2]
+
+    def mean_between(self, start, end, last):
+        """Instructions executed from start to the end next to it, the mean of the last so many pairs."""
+        pairs = [e[1] + e[2] - s[1] - s[2] for s, e in zip(self.marks, self.marks[1:]) if (s[0], e[0]) == (start, end)]
+        if len(pairs) < last:
+            raise BenchError("only %d pairs of marks:\n%s" % (len(pairs), self.text[-3000:]))
+        return sum(pairs[-last:]) / last

@@ -16,7 +16,7 @@ from machine import Machine, MachineError
 
 CONFIG = """config_interface: textconfig
 display_library: term
-cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs={bad_msrs}
 memory: guest={memory}, host={memory}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -45,14 +45,14 @@ MESSAGE = "Bochs is exiting with the following message:\n"
 class Bochs(Machine):
     what = "Bochs"
 
-    def __init__(self, iso, cpu, cpus, memory, folder, cpu_errors=True):
+    def __init__(self, iso, cpu, cpus, memory, folder, cpu_errors=True, ips=IPS, bad_msrs=False):
         super().__init__(folder)
         self.log_path = os.path.join(folder, "bochs-log")
         self.screen_fd, self.was_reset, self.conn = None, False, None
         listener = socket.create_server(("127.0.0.1", 0))
         with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(cpu=cpu, cpus=cpus, ips=IPS, memory=memory, iso=iso, com2=self.com2_path,
-                                  port=listener.getsockname()[1], log=self.log_path,
+            f.write(CONFIG.format(cpu=cpu, cpus=cpus, ips=ips, bad_msrs=int(bad_msrs), memory=memory, iso=iso,
+                                  com2=self.com2_path, port=listener.getsockname()[1], log=self.log_path,
                                   cpu_errors="report" if cpu_errors else "ignore"))
         with open(os.path.join(folder, "bochs-rc"), "w", encoding="ascii") as f:
             f.write("c\n")

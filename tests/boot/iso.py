@@ -80,8 +80,9 @@ def grub_quote(text):
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def make(out, folder, elf_bytes, cmdline, modules):
-    """modules: (path, string) in order. Without elf_bytes the first module is a kernel that runs without Vouch."""
+def make(out, folder, elf_bytes, cmdline, modules, initrd=None):
+    """modules: (path, string) in order. Without elf_bytes the only module is a kernel that runs without Vouch, with an
+    initrd if one is given."""
     tree = os.path.join(folder, "tree")
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(os.path.join(tree, "boot", "grub"))
@@ -95,6 +96,9 @@ def make(out, folder, elf_bytes, cmdline, modules):
         place(path, os.path.join(tree, "boot", "m%02d.img" % n))
         lines.append("%s /boot/m%02d.img %s" % ("module2" if elf_bytes else "linux", n,
                                                 " ".join(grub_quote(w) for w in string.split())))
+    if initrd:
+        place(initrd, os.path.join(tree, "boot", "initrd"))
+        lines.append("initrd /boot/initrd")
     lines.append("boot")
     with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")

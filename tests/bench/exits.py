@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What one exit costs: the table of kinds and machines, its goals, and the comparison with the committed one."""
+
+import re
+
+from qemu import BenchError
+
+# name: what the bare loop (bare.c) must read there; otherwise the machine does not count as the goals suppose.
+BARE_LOOP = {"QEMU SVM": 61, "Bochs SVM": 62, "Bochs VMX": 77}
+BARE_SLACK = 2
+WORSE = 1.02
+HEAD = ("exit", "machine", "Vouch", "to the bare loop", "KVM", "to KVM", "goal")
+
+CPUID = (122, 77, 96)
+PLAIN = (150, 93, 115)
+X2APIC = (190, 155, 190)
+MMIO = (450, 310, 385)
+PORT = (175, 175, 165)
+# What tests/guest/exits.c prints: what it is called here, the goals on the machines in the order above.
+KINDS = {
+    "CPUID": ("CPUID", CPUID),
+    "hypercall": ("unknown hypercall", PLAIN),
+    "RDMSR-APIC_BASE": ("RDMSR of APIC_BASE", PLAIN),
+    "RDMSR-EFER": ("RDMSR of EFER", PLAIN),
+    "WRMSR-TSC_AUX": ("WRMSR of TSC_AUX", PLAIN),
+    "WRMSR-EFER": ("WRMSR of EFER", None),
+    "x2APIC-EOI": ("x2APIC EOI", X2APIC),
+    "self-IPI": ("x2APIC ICR, self-IPI", X2APIC),
+    "TSC-deadline": ("WRMSR of TSC_DEADLINE", X2APIC),
+    "x2APIC-TPR-read": ("x2APIC TPR read", None),
+    "x2APIC-TPR-write": ("x2APIC TPR write", None),
+    "self-IPI-taken": ("self-IPI, taken, its EOI", None),
+    "LAPIC-TPR-read": ("LAPIC TPR read", MMIO),
+    "LAPIC-TPR-write": ("LAPIC TPR write", MMIO),
+    "LAPIC-EOI": ("LAPIC EOI write", MMIO),
+    "IN-PIC": ("IN from the PIC", PORT),
+    "IN-UART": ("IN from the UART", PORT),
+    "IN-PM": ("IN from the PM timer", PORT),
+    "IN-unclaimed": ("IN from nobody", None),
+    "OUT-80": ("OUT to port 80h", None),
+    "WBINVD": ("WBINVD", None),
+    "MOV-CR8": ("MOV to CR8", None),
+    "MOV-CR0": ("MOV to CR0", None),
+    "MOV-CR3": ("MOV to CR3", None),
+    "wake-up": ("timer to wake-up, delay", None),
+    "wake-work": ("HLT to timer wake-up, work", None),
+}
+# From the deadline to the handler, by the guest's clock; and the instructions from HLT to the handler, which only
+# QEMU's plugin can count. Both depend on where the host's timer stands and are not for bench-check.
+WAKE_UP, WAKE_WORK = "wake-up", "wake-work"
+WAKE_UPS = 32           # as exits.c has it
+WAKE_SHARE = 0.25       # the goal is a part of KVM's
+NO_LOOP = (WAKE_UP, WAKE_WORK)
+
+
+def figures(run):
+    """{name: instructions}, a fraction where rounds differ."""
+    found = {name: int(n) / 100.0 for name, n in re.findall(r"^EXIT: (\S+) (\d+)$", run.text, re.M)}
+    if not found:
+        raise BenchError("no figures in:\n%s" % run.text[-3000:])
+    return found
+
+
+def bare_loop(machine, run):
+    cost, wanted = figures(run)["bare-loop"], BARE_LOOP[machine]
+    if abs(cost - wanted) > BARE_SLACK:
+        raise BenchError("%s: the bare loop takes %.2f instructions a round and not %d: all ratios are void"
+                         % (machine, cost, wanted))
+    return cost
+
+
+def kinds(machine):
+    return [name for name in KINDS if name != WAKE_WORK or machine == "QEMU SVM"]
+
+
+def check_complete(machine, found):
+    """What is missing was not measured and must not pass for unchanged."""
+    missing = [name for name in kinds(machine) if name not in found]
+    if missing:
+        raise BenchError("%s: no figure in Vouch for: %s" % (machine, " ".join(missing)))
+
+
+def goal(name, i, theirs):
+    if name == WAKE_WORK:
+        return "%.0f" % (theirs * WAKE_SHARE) if theirs else ""
+    return str(KINDS[name][1][i]) if KINDS[name][1] else ""
+
+
+def row(name, i, machine, bare, vouch, kvm):
+    cost, theirs = vouch[name], kvm.get(name)
+    # Waking up is no loop, and the bare loop no measure for it.
+    ratio = "" if name in NO_LOOP else "%.1f" % (cost / bare)
+    beside = ("%.0f" % theirs, "%.2f" % (cost / theirs)) if theirs else ("", "")
+    return (KINDS[name][0], machine, "%.0f" % cost, ratio, *beside, goal(name, i, theirs))
+
+
+def rows(bare, vouch, kvm):
+    """bare: {machine: instructions}; vouch and kvm: {machine: {name: instructions}}. What KVM did not get to is blank."""
+    for machine in BARE_LOOP:
+        check_complete(machine, vouch[machine])
+    return [row(name, i, machine, bare[machine], vouch[machine], kvm[machine])
+            for name in KINDS for i, machine in enumerate(BARE_LOOP) if name in kinds(machine)]
+
+
+def committed(path):
+    """{(label, machine): instructions} from the table in a page."""
+    with open(path, encoding="utf-8") as f:
+        cells = [[c.strip() for c in line.strip("|\n").split("|")] for line in f if line.startswith("|")]
+    found = {(c[0], c[1]): float(c[2]) for c in cells if len(c) == len(HEAD) and c[1] in BARE_LOOP}
+    if not found:
+        raise BenchError("%s has no table of exits" % path)
+    return found
+
+
+def compare(path, vouch):
+    """Lines on what is worse or much better than the committed table; and whether all is well."""
+    table, lines, worse = committed(path), [], 0
+    for machine in BARE_LOOP:
+        check_complete(machine, vouch[machine])
+        for name, (label, _) in KINDS.items():
+            if name in NO_LOOP:
+                continue
+            if (label, machine) not in table:
+                raise BenchError("%s has no row for %s on %s: run make bench" % (path, label, machine))
+            was, cost = table[label, machine], vouch[machine][name]
+            # The table is rounded to whole instructions.
+            if cost > was * WORSE + 0.5:
+                lines.append("WORSE: %s on %s: %.1f instructions, %.0f in %s" % (label, machine, cost, was, path))
+                worse += 1
+            elif cost * WORSE + 0.5 < was:
+                lines.append("better: %s on %s: %.1f instructions, %.0f in %s" % (label, machine, cost, was, path))
+    return lines, not worse

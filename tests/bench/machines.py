@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One run in Bochs, whose time-stamp counter counts instructions by itself: the clock follows nothing but them."""
+
+import os
+import re
+import sys
+import time
+
+from qemu import HANG, BenchError
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boot"))
+from bochs import Bochs  # noqa: E402
+
+# Instructions in a second of the machine: what a Linux that times out by it needs.
+IPS = 100000000
+
+
+class BochsRun:
+    """Runs until the machine is off, or until a line that begins with `last`; `hung` if that line did not come."""
+
+    def __init__(self, iso_path, model, memory, folder, last=None, bad_msrs=False):
+        os.makedirs(folder, exist_ok=True)
+        # Where MSRs may be unknown it complains of each, and of all that SVM does without need.
+        machine = Bochs(iso_path, model, "1", memory, folder, model != "ryzen" and not bad_msrs, IPS, bad_msrs)
+        limit = time.monotonic() + HANG
+        try:
+            if last:
+                machine.wait_text(lambda t: re.search("^" + last, t, re.M), limit)
+                why = "poweroff"
+            else:
+                why = machine.wait_end(limit)
+        finally:
+            machine.kill()
+        self.text = machine.text()
+        self.hung = last and not re.search("^" + last, self.text, re.M)
+        if why != "poweroff":
+            raise BenchError("Bochs failed (%s):\n%s\n%s" % (why, machine.complaints()[-2000:], self.text[-3000:]))
+
+    def find(self, regex):
+        match = re.search(regex, self.text, re.M)
+        if not match:
+            raise BenchError("no line like %s in:\n%s" % (regex, self.text[-3000:]))
+        return match
