@@ -158,6 +158,21 @@ static int resolve_keys(struct source *s)
 
 /* ------------------------------------------------------------------ all of it */
 
+/* The reader takes any 64 bytes for a point. One that is none of the curve's would refuse whatever it had signed. */
+static int check_points(const struct source *s, const struct policy *p)
+{
+	static const uint8_t zeros[P256_SIG_LEN];  /* never a signature; the point is judged before it */
+
+	for (uint32_t i = 0; i < p->key_count; i++) {
+		if (ecdsa_p256_verify(p->key[i].key.point, zeros, zeros) == -EBADMSG)
+			continue;
+		cli_error("%s: refused: /keys/%s:public-key: %s: its point is none of the curve", s->path, p->key[i].name,
+			  policy_err_text(POLICY_ERR_KEY));
+		return CLI_REFUSED;
+	}
+	return CLI_GOOD;
+}
+
 static int judge(struct source *s, struct policy *p)
 {
 	struct policy_error err;
@@ -170,7 +185,7 @@ static int judge(struct source *s, struct policy *p)
 	if (bad)
 		return library_failed(s, bad);
 	if (policy_read(p, s->fdt, fdt_totalsize(s->fdt), &err) == 0)
-		return CLI_GOOD;
+		return check_points(s, p);
 	cli_error("%s: refused: %s", s->path, err.text);
 	return CLI_REFUSED;
 }

@@ -150,6 +150,12 @@ class Policy(ToolTest):
         for value in ("<1>", '"a.pub.pem", "b.pub.pem"', '""'):
             self.compile(self.key_node().replace('"a.pub.pem"', value), REFUSED,
                          "p.dts: refused: /keys/a:key-file: one file name between quotes")
+        # The right form and id, but no point of the curve: Vouch's reader would take it.
+        der = bytearray(read(self.path("other.der")))
+        der[-1] ^= 1
+        self.compile('keys { a { guests = "*"; public-key = [%s]; key-id = [%s]; }; };' % (
+            der.hex(), hashlib.sha256(der).hexdigest()), REFUSED,
+                     "p.dts: refused: /keys/a:public-key: not a public key on P-256: its point is none of the curve")
         # Where no key belongs, key-file is a property like any unknown one.
         self.compile('integrity = "none"; key-file = "a.pub.pem";', REFUSED, "/:key-file: unknown property")
 
