@@ -2,7 +2,8 @@
 /*
  * From a boot module to a VM that is ready to be entered: copy the head, bound it, check who signed it, and only then
  * parse it; ask the policy; build memory; copy each file into memory that only this guest owns, hash it there. Each byte of
- * a module is read once a start. A refusal scrubs and returns everything.
+ * a module is read once a start; where a policy pins digests of images below version 2, their head is read a second time,
+ * from a private copy of the whole, and only that reading counts. A refusal scrubs and returns everything.
  */
 #include "core/launch.h"
 
@@ -135,7 +136,11 @@ static int read_head(struct launch *l, struct image_error *err)
 	return keep_whole(l, err) || image_read_any(&l->image, &l->src, l->xml, err) ? -1 : 0;
 }
 
-/* Where the policy asks for a digest or a signature, nothing that lacks it is looked into. */
+/*
+ * Where a level of sha256 or signed is asked for, an image without digests, or without a signature by any trusted key, is
+ * not looked into. What else a policy may refuse (a name, a security version, a pinned digest, version 0) is said when the
+ * XML has told the guest's name.
+ */
 static int check_origin(struct launch *l, struct trial *t, struct image_error *err)
 {
 	const struct policy *p = t->policy;
