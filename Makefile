@@ -26,6 +26,12 @@ FUZZ_CC := clang
 AFL_CC := afl-clang-fast
 PYTHON := python3
 IASL := iasl
+# Meant to name keys, as by a variable of a script that is not set: that must not build a Vouch without any.
+ifneq ($(origin TRUST),undefined)
+ifeq ($(strip $(TRUST)),)
+$(error TRUST is empty: name files with public keys, or leave it out to build none in)
+endif
+endif
 TRUST ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
@@ -169,6 +175,7 @@ $(B)/vouch.elf: $(hv-objs) $(B)/hv/symbols.o $(lds) tools/check-link.sh
 	$(quiet)NM=$(NM) tools/check-link.sh $@ $(B)/gen/symbols.c $(newlib)
 	@printf '  %s: text %s bytes, SHA-256 %s\n' $@ "$$(size -A $@ | awk '$$1 ~ /text/ { n += $$2 } END { print n }')" \
 		"$$(sha256sum <$@ | cut -d' ' -f1)"
+	@echo '  $@: public keys built in: $(words $(TRUST))$(if $(TRUST),, (no TRUST given))'
 
 .PHONY: hv-objects
 hv-objects: $(hv-objs)

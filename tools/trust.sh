@@ -6,6 +6,22 @@ set -eu
 vouch=$1
 shift
 
+# Before anything is copied: PEM that says PUBLIC KEY, or DER whose outer sequence starts with another, as that of a
+# public key does. In a private key's a version number comes first.
+for key; do
+	if grep -q -e 'PRIVATE KEY' -- "$key"; then
+		echo "$key: holds a private key; TRUST takes public keys only" >&2
+		exit 1
+	fi
+	case $(od -An -tx1 -N3 -- "$key") in
+	' 30 '??' 30') ;;
+	*)
+		grep -q -e '-----BEGIN PUBLIC KEY-----' -- "$key" && continue
+		echo "$key: holds no public key, PEM or DER" >&2
+		exit 1 ;;
+	esac
+done
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP

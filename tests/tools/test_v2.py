@@ -285,7 +285,7 @@ class Keys(V2):
         self.expect(self.vouch("keygen", "k.pem"), ENV, "exists already")
         self.expect(self.vouch("keygen", "same", "--public=same"), USAGE)
         # The file is there only once the first half is written.
-        done = self.expect(self.vouch("keygen", "same", "-p", "./same"), ENV, "same: exists already; keygen replaces nothing")
+        done = self.expect(self.vouch("keygen", "same", "-p", "./same"), ENV, "exists already; keygen replaces nothing")
         self.assertNotIn("--force", done.stderr)
         self.no_leftovers("k.pem")
 
