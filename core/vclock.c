@@ -65,6 +65,17 @@ uint64_t vclock_ns_to_tsc(const struct vclock *c, uint64_t ns)
 	return scale(ns, c->host_khz, NS_PER_MS, true);
 }
 
+uint64_t vclock_ns_to_host(const struct vclock *c, uint64_t ns)
+{
+	uint64_t tsc = vclock_ns_to_tsc(c, ns), start = 0 - c->tsc_offset;
+
+	if (ns == VTIMER_OFF || tsc == UINT64_MAX)
+		return UINT64_MAX;
+	if ((int64_t)c->tsc_offset > 0)         /* the guest's time began before this host's */
+		return tsc > c->tsc_offset ? tsc - c->tsc_offset : 0;
+	return tsc > UINT64_MAX - start ? UINT64_MAX : tsc + start;
+}
+
 void vtimers_init(struct vtimers *t, struct vclock *c)
 {
 	memset(t, 0, sizeof(*t));

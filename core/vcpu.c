@@ -50,13 +50,12 @@ static uint64_t next_event(const struct vcpu *v)
 /* The host timer stands on the earliest guest deadline; guest time is turned into host ticks only when that changes. */
 static void arm_host_timer(struct vcpu *v)
 {
-	const struct vclock *c = &v->vm->clock;
 	uint64_t next = next_event(v);
 
 	if (next == v->armed_ns)
 		return;
 	v->armed_ns = next;
-	v->armed_tsc = next == VTIMER_OFF ? UINT64_MAX : vclock_ns_to_tsc(c, next) - c->tsc_offset;
+	v->armed_tsc = vclock_ns_to_host(&v->vm->clock, next);
 	if (!v->own_timer)
 		host_timer_arm(v->armed_tsc);
 }

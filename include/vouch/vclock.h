@@ -28,6 +28,7 @@ uint64_t vclock_tsc(const struct vclock *c);                     /* guest TSC */
 uint64_t vclock_now(const struct vclock *c);                     /* guest ns */
 uint64_t vclock_tsc_to_ns(const struct vclock *c, uint64_t tsc); /* guest TSC to guest ns, saturating */
 uint64_t vclock_ns_to_tsc(const struct vclock *c, uint64_t ns);
+uint64_t vclock_ns_to_host(const struct vclock *c, uint64_t ns); /* host TSC of that moment; UINT64_MAX: never */
 
 struct vtimer {
 	uint64_t deadline;        /* guest ns, or VTIMER_OFF */

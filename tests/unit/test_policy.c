@@ -386,6 +386,12 @@ static void a_written_tsc_moves_deadlines_too(void **ctx)
 	assert_int_equal(apic_value, 0);
 	assert_int_equal(msr_write_of(v, MSR_TSC_DEADLINE, 4000), EXIT_NEXT);
 	assert_int_equal(apic_value, 1);                /* not zero, which would disarm */
+	/* Past in the guest's time, though not by subtraction; and farther than the clock counts. */
+	assert_int_equal(msr_write_of(v, MSR_TSC_DEADLINE, 5), EXIT_NEXT);
+	assert_int_equal(apic_value, 1);
+	assert_int_equal(msr_write_of(v, MSR_TSC, 0), EXIT_NEXT);
+	assert_int_equal(msr_write_of(v, MSR_TSC_DEADLINE, UINT64_MAX - 10), EXIT_NEXT);
+	assert_true(apic_value == UINT64_MAX);
 	assert_gp0(v, msr_write_of(v, 0x8ff, 0));
 }
 

@@ -68,6 +68,23 @@ static void start_after_the_host_tsc_jumped(void **state)
 	assert_int_equal(vclock_tsc(&c), KHZ + 12);
 }
 
+static void host_time_of_a_deadline_never_wraps(void **state)
+{
+	struct vclock c = { .host_khz = 1000000, .tsc_offset = 0 - 5000ull };  /* 1 ns a tick, begun at 5000 */
+
+	(void)state;
+	assert_int_equal(vclock_ns_to_host(&c, 0), 5000);
+	assert_int_equal(vclock_ns_to_host(&c, 70), 5070);
+	assert_true(vclock_ns_to_host(&c, UINT64_MAX - 5000) == UINT64_MAX);
+	assert_true(vclock_ns_to_host(&c, UINT64_MAX - 4999) == UINT64_MAX);
+	assert_true(vclock_ns_to_host(&c, UINT64_MAX - 1) == UINT64_MAX);
+	assert_true(vclock_ns_to_host(&c, VTIMER_OFF) == UINT64_MAX);
+	c.tsc_offset = 100;                     /* restored on a host that was started later */
+	assert_int_equal(vclock_ns_to_host(&c, 170), 70);
+	assert_int_equal(vclock_ns_to_host(&c, 50), 0);
+	assert_true(vclock_ns_to_host(&c, VTIMER_OFF) == UINT64_MAX);
+}
+
 static void conversion_saturates(void **state)
 {
 	struct vclock slow = { .host_khz = 1 }, fast = { .host_khz = UINT64_MAX }, ns = { .host_khz = 1000000 };
@@ -260,6 +277,7 @@ int main(void)
 		cmocka_unit_test(starts_at_zero),
 		cmocka_unit_test(stands_still_while_stopped),
 		cmocka_unit_test(start_after_the_host_tsc_jumped),
+		cmocka_unit_test(host_time_of_a_deadline_never_wraps),
 		cmocka_unit_test(conversion_saturates),
 		cmocka_unit_test(deadline_is_reached_at_its_tsc),
 		cmocka_unit_test(fires_in_deadline_order),

@@ -41,8 +41,8 @@
 #define FD1_EAX (BIT(0) | BIT(1) | BIT(2))
 /* Leaf 80000001: LAHF64 CR8LEGACY ABM SSE4A MISALIGNSSE PREFETCHW; the rest would need MSRs that guests don't have. */
 #define FE1_ECX (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
-/* The copies of leaf 1, SYSCALL NX MMXEXT FXSR_OPT PAGE1GB RDTSCP LM. */
-#define FE1_EDX (0x0183f3ffu | BIT(11) | BIT(20) | BIT(22) | BIT(25) | BIT(26) | BIT(27) | BIT(29))
+/* The copies of leaf 1, SYSCALL NX MMXEXT PAGE1GB RDTSCP LM. Not FXSR_OPT: its bit in EFER is not a guest's. */
+#define FE1_EDX (0x0183f3ffu | BIT(11) | BIT(20) | BIT(22) | BIT(26) | BIT(27) | BIT(29))
 #define FE1_EDX_NX     BIT(20)
 #define FE1_EDX_RDTSCP BIT(27)
 #define FE7_EDX_INVARIANT_TSC BIT(8)

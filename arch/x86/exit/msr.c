@@ -103,7 +103,6 @@ static int write_apic(struct vcpu *v, uint32_t msr, uint64_t val)
 	return !has_apic(v) || lapic_msr_write(v->lapic, msr, val) ? -1 : 0;
 }
 
-/* Zero means disarmed, so a deadline that the adjustment would turn into zero is moved by one tick. */
 static int read_deadline(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	if (!has_apic(v) || lapic_msr_read(v->lapic, msr, val))
@@ -113,13 +112,23 @@ static int read_deadline(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return 0;
 }
 
+/* Zero stays zero, which disarms. What is past fires at once, and what lies beyond the clock's end never does. */
+static uint64_t deadline_by_clock(const struct vcpu *v, uint64_t val)
+{
+	uint64_t clock = vclock_tsc(&v->vm->clock), now = clock + v->tsc_adjust;
+
+	if (!val)
+		return 0;
+	if (val <= now)
+		return 1;
+	return clock + min_u64(val - now, UINT64_MAX - clock);
+}
+
 static int write_deadline(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	uint64_t clock_tsc = val - v->tsc_adjust;
-
 	if (!has_apic(v))
 		return -1;
-	return lapic_msr_write(v->lapic, msr, val && !clock_tsc ? 1 : val ? clock_tsc : 0) ? -1 : 0;
+	return lapic_msr_write(v->lapic, msr, deadline_by_clock(v, val)) ? -1 : 0;
 }
 
 static int read_efer(struct vcpu *v, uint32_t msr, uint64_t *val)

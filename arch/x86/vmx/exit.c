@@ -96,8 +96,8 @@ static enum exit_action do_ept_violation(struct vcpu *v)
 		return EXIT_STOP;
 	}
 	/*
-	 * Without a linear address it was MOV to CR3 after its PDPTEs: where no memory is the CPU would have read ones, whose
-	 * reserved bits it refuses. There is no memory operand to emulate.
+	 * Without a linear address it was MOV to CR3 or CR4 after the PDPTEs: where no memory is the CPU would have read
+	 * ones, whose reserved bits it refuses. There is no memory operand to emulate.
 	 */
 	if (!(r->info1 & EPT_GLA_VALID))
 		return vcpu_gp0(v);

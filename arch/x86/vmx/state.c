@@ -152,7 +152,8 @@ static bool pdptes_read(const struct vcpu *v, uint64_t pdpte[4])
 
 /*
  * With EPT the CPU takes the PDPTEs of a guest with PAE paging from the VMCS, and loads them itself only at the guest's
- * own MOV to CR3. Bad ones were refused before it came to this; should they have changed meanwhile, none is present.
+ * own MOV to CR3 or CR4. Bad ones were refused before it came to this; should they have changed meanwhile, none is
+ * present.
  */
 static void pdptes_load(const struct vcpu *v)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Inside the VMX room: its per-CPU and per-vCPU parts and the files' calls to each other. In the run loop the CPU is at
- * IF=0: host events are taken only in vmx_host_window() and vmx_host_idle(). After a VM exit segments, FS and GS bases,
+ * IF=0: host interrupts are taken only in vmx_host_window() and vmx_host_idle(). After a VM exit segments, FS and GS bases,
  * TR, CR0, CR3, CR4, EFER, PAT and SYSENTER are the host's again; CR2, DR0-DR3, DR6, XCR0, the FPU, and the MSRs in
  * vmx_live_msrs[] are the guest's all the while.
  */
