@@ -137,9 +137,9 @@ static int read_head(struct launch *l, struct image_error *err)
 }
 
 /*
- * Where a level of sha256 or signed is asked for, an image without digests, or without a signature by any trusted key, is
- * not looked into. What else a policy may refuse (a name, a security version, a pinned digest, version 0) is said when the
- * XML has told the guest's name.
+ * What can be refused without the guest's name is not looked into: no digests, or no signature by a trusted key, where
+ * the level asks for them; a security version too low for each key that signed; a digest that no guest may have. The rest,
+ * and version 0 above none, follows when the XML has told the name.
  */
 static int check_origin(struct launch *l, struct trial *t, struct image_error *err)
 {
@@ -153,9 +153,16 @@ static int check_origin(struct launch *l, struct trial *t, struct image_error *e
 	ret = policy_gather(&t->facts, p, &l->image, err);
 	crypto_memory_end();
 	lib_exit();
-	if (ret || p->integrity < INTEGRITY_SIGNED || t->facts.verified_count)
+	if (ret)
 		return ret;
-	return refuse_text(err, l->image.signature_count ? IMG_ERR_SIG_UNKNOWN : IMG_ERR_SIG_NONE, "signed is demanded");
+	if (p->integrity >= INTEGRITY_SIGNED && !t->facts.verified_count)
+		return refuse_text(err, l->image.signature_count ? IMG_ERR_SIG_UNKNOWN : IMG_ERR_SIG_NONE,
+				   "signed is demanded");
+	if (l->whole) {
+		t->facts.has_digest = true;
+		memcpy(t->facts.digest, l->whole_digest, SHA256_LEN);
+	}
+	return policy_may_allow(p, &t->facts, &t->decision) ? 0 : refuse_text(err, IMG_ERR_POLICY, t->decision.text);
 }
 
 /* The XML: its files married to the table, then the configuration. */
@@ -177,10 +184,6 @@ static int read_config(struct launch *l, struct image_error *err)
 static int decide(struct launch *l, struct trial *t, struct image_error *err)
 {
 	t->facts.name = l->plan.name;
-	if (l->whole) {
-		t->facts.has_digest = true;
-		memcpy(t->facts.digest, l->whole_digest, SHA256_LEN);
-	}
 	if (policy_decide(t->policy, &t->facts, &t->decision) == POLICY_ALLOWED)
 		return 0;
 	return refuse_text(err, IMG_ERR_POLICY, t->decision.text);

@@ -149,6 +149,45 @@ static bool guest_good(const struct policy *p, const struct policy_facts *f, str
 	return refuse(d, POLICY_REFUSED_GUEST, "%s", shown_name(f, safe));
 }
 
+/* Of the keys that did sign: is the version high enough for one? That none signed is not judged here. */
+static bool version_possible(const struct policy *p, const struct policy_facts *f, struct policy_decision *d)
+{
+	const struct policy_key *old = NULL;
+
+	for (uint32_t i = 0; i < p->key_count && p->integrity >= INTEGRITY_SIGNED; i++) {
+		const struct policy_key *key = &p->key[i];
+
+		if (!has_verified(f, key->key.id))
+			continue;
+		if (f->security_version >= key->least_version)
+			return true;
+		old = old ? old : key;
+	}
+	if (!old)
+		return true;
+	d->key = (int)(old - p->key);
+	return refuse(d, POLICY_REFUSED_VERSION, "%" PRIu64 ", key %s demands %" PRIu64, f->security_version, old->name,
+		      old->least_version);
+}
+
+static bool digest_possible(const struct policy *p, const struct policy_facts *f, struct policy_decision *d)
+{
+	struct policy_decision one;
+
+	for (uint32_t i = 0; i < p->guest_count; i++) {
+		if (digest_good(&p->guest[i], f, &one))
+			return true;
+	}
+	return !p->guests_listed || refuse(d, POLICY_REFUSED_DIGEST, "of any guest listed");
+}
+
+bool policy_may_allow(const struct policy *p, const struct policy_facts *f, struct policy_decision *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->key = -1;
+	return version_possible(p, f, d) && digest_possible(p, f, d);
+}
+
 enum policy_verdict policy_decide(const struct policy *p, const struct policy_facts *f, struct policy_decision *d)
 {
 	memset(d, 0, sizeof(*d));

@@ -166,6 +166,12 @@ struct policy_decision {
 __must_check int policy_gather(struct policy_facts *f, const struct policy *p, const struct image *img,
 			       struct image_error *err);
 
+/*
+ * The part of the decision that needs no name, for before the XML is looked into: false, and *d the reason, where the
+ * image would be refused under every name, for its security version or its digest. True allows nothing.
+ */
+bool policy_may_allow(const struct policy *p, const struct policy_facts *f, struct policy_decision *d);
+
 /* Pure; the same facts always get the same answer. Returns d->verdict. */
 enum policy_verdict policy_decide(const struct policy *p, const struct policy_facts *f, struct policy_decision *d);
 

@@ -53,10 +53,11 @@ static void check_policy(const struct policy *p)
 static void check_decisions(const struct policy *p)
 {
 	struct policy_facts facts = { .level = INTEGRITY_SHA256, .name = p->guest_count ? p->guest[0].name : "web" };
-	struct policy_decision d;
+	struct policy_decision d, early;
+	bool may = policy_may_allow(p, &facts, &early);
 
 	if (policy_decide(p, &facts, &d) == POLICY_ALLOWED)
-		check(p->integrity < INTEGRITY_SIGNED);
+		check(p->integrity < INTEGRITY_SIGNED && may);
 	check_printable(d.text, sizeof(d.text));
 	facts.level = INTEGRITY_NONE;
 	if (policy_decide(p, &facts, &d) == POLICY_ALLOWED)

@@ -872,6 +872,42 @@ static void listed(void **state)
 	decided(POLICY_ALLOWED, 0, "allowed: signed by key build");
 }
 
+static void possible(bool want, const char *text)
+{
+	facts.name = NULL;                    /* not known yet: must not be looked at */
+	memset(&decision, 0xff, sizeof(decision));
+	assert_int_equal(policy_may_allow(&p, &facts, &decision), want);
+	assert_string_equal(decision.text, text);
+	assert_int_not_equal(decision.verdict, POLICY_ALLOWED);
+}
+
+/* What no name can mend. */
+static void nameless(void **state)
+{
+	(void)state;
+	policy_none(&p, INTEGRITY_SIGNED);
+	set_key(0, "first", NULL, 6);
+	set_key(1, "second", NULL, 7);
+	set_facts(2);
+	possible(false, "security version too low: 5, key first demands 6");
+	p.key[1].least_version = 5;
+	possible(true, "");
+	facts.verified_count = 1;             /* the one that demands more */
+	possible(false, "security version too low: 5, key first demands 6");
+	p.integrity = INTEGRITY_SHA256;
+	possible(true, "");
+	p.guests_listed = true;
+	p.guest_count = 2;
+	p.guest[0].digest_count = p.guest[1].digest_count = 1;
+	possible(false, "digest is none of those expected: of any guest listed");
+	memset(p.guest[1].digest[0], 0xd1, SHA256_LEN);
+	possible(true, "");
+	facts.has_digest = false;
+	possible(false, "digest is none of those expected: of any guest listed");
+	p.guest[0].digest_count = 0;
+	possible(true, "");
+}
+
 /* ------------------------------------------------------------------ texts */
 
 static void texts(void **state)
@@ -924,7 +960,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(smallest), T(largest), T(not_a_tree), T(flipped_bits), T(header_fields), T(structure), T(order), T(head),
 		T(root), T(branches), T(keys), T(many_keys), T(key_guests), T(guests), T(levels), T(raising), T(signatures), T(names),
-		T(versions), T(two_keys), T(listed), T(texts), T(document),
+		T(versions), T(two_keys), T(listed), T(nameless), T(texts), T(document),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
