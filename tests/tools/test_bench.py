@@ -10,6 +10,10 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 import exits  # noqa: E402
 from qemu import BenchError  # noqa: E402
 
+# tests/boot has a qemu.py of its own, for other tests in this process.
+sys.path.pop()
+del sys.modules["qemu"]
+
 
 class FakeRun:
     def __init__(self, text):
