@@ -203,8 +203,8 @@ static int read_manifest(struct launch *l, struct image_error *err)
 {
 	if (read_head(l, err) || all_trials(l, check_origin, err) || read_config(l, err) || choose_name(l, err))
 		return -1;
-	if (l->host->policy->integrity > INTEGRITY_NONE && l->image.version == 0)
-		return image_check_hashed(&l->image, err);
+	if (l->host->policy->integrity > INTEGRITY_NONE && image_check_hashed(&l->image, err))
+		return -1;
 	if (all_trials(l, decide, err))
 		return -1;
 	return image_check_gaps(&l->image, &l->src, err);
