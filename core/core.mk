@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: BSD-2-Clause
 hv-srcs += core/console.c core/lock.c core/log.c core/main.c core/memory.c core/newlib.c core/page.c core/screen.c
+hv-srcs += core/cpu_call.c core/cpu_loop.c

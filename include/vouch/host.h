@@ -7,6 +7,7 @@
 #include <vouch/console.h>
 #include <vouch/options.h>
 #include <vouch/page.h>
+#include <vouch/pcpu.h>
 #include <vouch/platform.h>
 #include <vouch/timing.h>
 
@@ -14,12 +15,16 @@ struct hvm_ops;
 struct policy;
 struct vm;
 
+/* What has no lock of its own and names none is written by the boot CPU before another CPU runs a guest, and const after. */
 struct host {
 	struct boot_info boot;
 	struct options options;
-	struct page_alloc pages;
-	struct console console;
+	struct page_alloc pages;      /* its own lock */
+	struct console console;       /* its own lock */
 	struct platform platform;
+	struct pcpu *cpu[CPUS_MAX];   /* the CPUs that are up, by id */
+	unsigned int cpus;
+	uint32_t stopping;            /* atomic: id + 1 of the CPU that stops all others, or 0 */
 	struct timing timing;         /* of the guest that starts or runs */
 	const struct hvm_ops *hvm;
 	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */

@@ -11,8 +11,11 @@
 
 #define CPU_AREA_SIZE  0x10000ul     /* 64 KiB: data below CPU_DATA_MAX, guard page, stack */
 #define CPU_DATA_MAX   0x7000ul
+#define CPUS_MAX       128u
 
+struct cpu_work;
 struct host;
+struct sched_cpu;
 struct vcpu;
 struct pcpu_arch;             /* GDT, TSS, IDT: arch/x86/cpu */
 
@@ -27,6 +30,9 @@ struct pcpu {
 	bool lib_owner;               /* between lib_enter() and lib_exit() */
 	void *lib_arena;              /* lib_arena_slot(): memory of the library call under way */
 	bool host_event;              /* set by interrupt handlers: something to look at */
+	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
+	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's at one moment; 0: in step */
+	struct sched_cpu *sched;      /* the scheduler's per-CPU part */
 	uint32_t locks_held;          /* debug: bit per rank */
 };
 

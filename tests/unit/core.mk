@@ -7,6 +7,10 @@ unit += lock
 unit-lock-srcs := core/lock.c tests/unit/support/cpu_area.c tests/unit/support/panic_catch.c
 unit-lock-libs := -lpthread
 
+unit += cpu_call
+unit-cpu_call-srcs := core/cpu_call.c tests/unit/support/cpu_threads.c tests/unit/support/panic.c
+unit-cpu_call-libs := -lpthread
+
 unit += log
 unit-log-srcs := core/log.c core/console.c core/lock.c core/screen.c tests/unit/support/cpu_area.c \
 	tests/unit/support/panic.c

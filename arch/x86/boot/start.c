@@ -60,6 +60,8 @@ void boot_start(uint32_t magic, uint32_t info, uint64_t load_base)
 	p->self = p;
 	p->host = h;
 	p->arch = &boot_arch;
+	h->cpu[0] = p;
+	h->cpus = 1;
 	lock_init(&h->console.lock, LOCK_CONSOLE, "console");
 	h->console.console_ports = OPT_COM1 | OPT_SCREEN;
 	h->console.level = LOG_INFO;

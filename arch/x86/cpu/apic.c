@@ -5,6 +5,7 @@
 #include <vouch/assert.h>
 #include <vouch/host.h>
 #include <vouch/pcpu.h>
+#include <vouch/smp.h>
 #include <vouch/x86.h>
 
 #include "arch/x86/mm/paging.h"
@@ -19,6 +20,8 @@
 #define APIC_LDR     0x0d0u
 #define APIC_DFR     0x0e0u
 #define APIC_SVR     0x0f0u
+#define APIC_ICR     0x300u
+#define APIC_ICR_HIGH    0x310u
 #define APIC_LVT_TIMER   0x320u
 #define APIC_LVT_THERMAL 0x330u
 #define APIC_LVT_PERF    0x340u
@@ -29,6 +32,8 @@
 #define APIC_TIMER_NOW   0x390u
 #define APIC_TIMER_DIV   0x3e0u
 
+#define ICR_PENDING  0x1000u
+#define ICR_SPINS    1000000u           /* an IPI is on its way in less than a microsecond */
 #define SVR_ENABLE   0x100u
 #define LVT_MASKED   0x10000u
 #define LVT_NMI      0x400u
@@ -57,6 +62,33 @@ static void lapic_write(unsigned int reg, uint32_t v)
 void host_lapic_eoi(void)
 {
 	lapic_write(APIC_EOI, 0);
+}
+
+void host_ipi(uint32_t apic_id, uint32_t icr)
+{
+	volatile uint32_t *regs = this_cpu()->arch->lapic;
+
+	if (!regs) {
+		/* SDM 3A "WRMSR to x2APIC registers" (10.12.3): it does not wait for earlier stores as MMIO does. */
+		__asm__ volatile("mfence; lfence" : : : "memory");
+		msr_write(MSR_X2APIC_FIRST + APIC_ICR / 16, (uint64_t)apic_id << 32 | icr);
+		return;
+	}
+	for (unsigned int i = 0; i < ICR_SPINS && regs[APIC_ICR / 4] & ICR_PENDING; i++)
+		cpu_relax();
+	regs[APIC_ICR_HIGH / 4] = apic_id << 24;
+	regs[APIC_ICR / 4] = icr;
+}
+
+void cpu_kick(unsigned int cpu)
+{
+	struct pcpu *p = this_cpu();
+	const struct pcpu *to = p->host->cpu[cpu];
+
+	if (to == p)
+		p->host_event = true;
+	else
+		host_ipi(to->apic_id, VEC_KICK);
 }
 
 /* Both PICs: vectors moved off the exceptions (spurious ones cannot be masked), then every line masked. */

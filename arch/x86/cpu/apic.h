@@ -11,6 +11,12 @@ struct host;
  * and platform.tsc_khz; fills lapic_khz or tsc_deadline. */
 void lapic_init(struct host *h);
 void host_lapic_eoi(void);
+
+/* Sends an interprocessor interrupt by the low half of the ICR; waits, bounded, until the one before is on its way. */
+#define ICR_NMI      0x00400u
+#define ICR_INIT     0x04500u         /* assert */
+#define ICR_STARTUP  0x04600u         /* with the number of the page to start in */
+void host_ipi(uint32_t apic_id, uint32_t icr);
 /* Masks everything on all IOAPICs, then routes the receive interrupts of the console's ports to this CPU. */
 void ioapic_init(struct host *h);
 

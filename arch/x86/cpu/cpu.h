@@ -15,6 +15,7 @@
 #define VEC_COM1     0xe0u
 #define VEC_COM2     0xe1u
 #define VEC_TIMER    0xf0u
+#define VEC_KICK     0xf1u
 #define VEC_SPURIOUS 0xffu
 
 /* Offsets in a CPU's area (pcpu.h): struct pcpu's page, a guard page, the IST stacks, a guard page, the stack. All

@@ -3,6 +3,7 @@
 #include "cpu.h"
 
 #include <vouch/host.h>
+#include <vouch/smp.h>
 #include <vouch/x86.h>
 
 #include "apic.h"
@@ -83,6 +84,12 @@ static bool fault_expected(struct cpu_regs *r)
 	return true;
 }
 
+void cpu_sleep(void)
+{
+	cpu_idle();
+	__asm__ volatile("cli" : : : "memory");
+}
+
 /* The vectors that come back to where they came from. */
 static void isr_dispatch(struct cpu_regs *r)
 {
@@ -95,6 +102,11 @@ static void isr_dispatch(struct cpu_regs *r)
 	case VEC_TIMER:
 		p->host_event = true;
 		host_lapic_eoi();
+		return;
+	case VEC_KICK:
+		p->host_event = true;
+		host_lapic_eoi();
+		cpu_serve();
 		return;
 	case VEC_COM1:
 	case VEC_COM2:

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Calls from one CPU to another. Each CPU has a list that any may push to and that it takes as a whole: no lock, no limit. */
+#include <vouch/smp.h>
+
+#include <vouch/assert.h>
+#include <vouch/host.h>
+
+void cpu_post(unsigned int cpu, struct cpu_work *w)
+{
+	const struct host *h = this_cpu()->host;
+	struct cpu_work *first;
+	struct pcpu *to;
+
+	ASSERT(cpu < h->cpus);
+	to = h->cpu[cpu];
+	w->done = 0;
+	first = __atomic_load_n(&to->calls, __ATOMIC_RELAXED);
+	do {
+		w->next = first;
+	} while (!__atomic_compare_exchange_n(&to->calls, &first, w, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	cpu_kick(cpu);
+}
+
+/* Latest first becomes earliest first. */
+static struct cpu_work *turn(struct cpu_work *w)
+{
+	struct cpu_work *turned = NULL;
+
+	while (w) {
+		struct cpu_work *next = w->next;
+
+		w->next = turned;
+		turned = w;
+		w = next;
+	}
+	return turned;
+}
+
+void cpu_serve(void)
+{
+	struct pcpu *p = this_cpu();
+	struct cpu_work *w = turn(__atomic_exchange_n(&p->calls, NULL, __ATOMIC_ACQUIRE));
+
+	while (w) {
+		struct cpu_work *next = w->next;  /* once it is done, *w is its maker's again */
+
+		w->fn(w->arg);
+		__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
+		w = next;
+	}
+}
+
+void cpu_call(unsigned int cpu, void (*fn)(void *arg), void *arg)
+{
+	struct cpu_work w = { .fn = fn, .arg = arg };
+	const struct pcpu *p = this_cpu();
+
+	if (cpu == p->id) {
+		fn(arg);
+		return;
+	}
+	/* Whoever holds a lock that the other CPU waits for, with its interrupts off, would wait for ever. */
+	ASSERT_SLOW(!p->locks_held);
+	cpu_post(cpu, &w);
+	while (!cpu_work_done(&w)) {
+		cpu_serve();
+		__builtin_ia32_pause();
+	}
+}
