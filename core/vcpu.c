@@ -47,7 +47,10 @@ static uint64_t next_event(const struct vcpu *v)
 	return max_u64(next, 1);
 }
 
-/* The host timer stands on the earliest guest deadline; guest time is turned into host ticks only when that changes. */
+/*
+ * The host timer stands on the earliest guest deadline, or on the end of the vCPU's run; guest time is turned into host
+ * ticks only when that changes.
+ */
 static void arm_host_timer(struct vcpu *v)
 {
 	uint64_t next = next_event(v);
@@ -55,27 +58,41 @@ static void arm_host_timer(struct vcpu *v)
 	if (next == v->armed_ns)
 		return;
 	v->armed_ns = next;
-	v->armed_tsc = vclock_ns_to_host(&v->vm->clock, next);
+	v->armed_tsc = min_u64(vclock_ns_to_host(&v->vm->clock, next), this_cpu()->run_until);
 	if (!v->own_timer)
 		host_timer_arm(v->armed_tsc);
 }
 
-void vcpu_service(struct vcpu *v)
+/* Somebody set p->host_event. */
+static void take_host_event(struct vcpu *v, struct pcpu *p)
+{
+	p->host_event = false;
+	v->armed_ns = 0;                        /* a one-shot timer that has fired must be armed again */
+	poll_console(v);
+	feed_console(v->vm);
+}
+
+enum run_end vcpu_service(struct vcpu *v)
 {
 	struct pcpu *p = this_cpu();
+	bool leave = false;
+	uint64_t now;
 
 	if (p->host_event) {
-		p->host_event = false;
-		v->armed_ns = 0;                /* a one-shot timer that has fired must be armed again */
-		poll_console(v);
-		feed_console(v->vm);
+		take_host_event(v, p);
+		leave = p->leave;
 	} else if (v->vm->input_len) {
 		feed_console(v->vm);
 	}
 	arm_host_timer(v);
-	if (host_tsc() >= v->armed_tsc) {
+	now = host_tsc();
+	if (now >= v->armed_tsc) {
 		vtimers_run(&v->vm->timers, vclock_now(&v->vm->clock));
 		v->armed_ns = 0;
 		arm_host_timer(v);
+		leave |= now >= p->run_until;
 	}
+	if (v->vm->stop.kind != STOP_NONE)
+		return RUN_STOPPED;
+	return leave ? RUN_PREEMPTED : RUN_ON;
 }

@@ -10,6 +10,7 @@
 #include <vouch/gpa.h>
 #include <vouch/host.h>
 #include <vouch/log.h>
+#include <vouch/pcpu.h>
 #include <vouch/vcpu.h>
 
 #include "arch/x86/cpu/fpu.h"
@@ -187,7 +188,10 @@ void vm_run(struct vm *vm, const struct vcpu_start *start)
 	fpu_reset();
 	v->xcr0 = 1;
 	vm->entered = true;
-	vm->host->hvm->vcpu_run(v);
+	this_cpu()->run_until = UINT64_MAX;
+	this_cpu()->sole = true;
+	while (vm->host->hvm->vcpu_run(v) != RUN_STOPPED)
+		;
 	host_timer_arm(UINT64_MAX);
 	vclock_stop(&vm->clock);
 }

@@ -4,10 +4,9 @@
 #define VOUCH_HVM_H
 
 #include <vouch/types.h>
+#include <vouch/vcpu.h>
 #include <vouch/x86.h>
 
-struct exit_record;
-struct vcpu;
 struct pcpu;
 struct nested_format;
 
@@ -29,7 +28,11 @@ struct hvm_ops {
 	int (*vcpu_create)(struct vcpu *v);
 	void (*vcpu_destroy)(struct vcpu *v);
 	void (*vcpu_reset)(struct vcpu *v, const struct vcpu_start *s);
-	void (*vcpu_run)(struct vcpu *v);                   /* returns when v->vm->stop.kind != STOP_NONE */
+	/*
+	 * Runs the vCPU on this CPU until it stops, halts or has to make room; never RUN_ON. When it returns, all of its state
+	 * but the FPU's is in v, and the host's own is in the CPU. While p->sole is set a halted vCPU does not return.
+	 */
+	enum run_end (*vcpu_run)(struct vcpu *v);
 	void (*vcpu_dump)(const struct vcpu *v);            /* what the neutral report lacks, in a few lines of the log */
 	/* An exit by name with what it was about, in words or briefly (16 characters or so). Always terminates dst. */
 	void (*exit_text)(const struct exit_record *r, bool brief, char *dst, size_t size);

@@ -30,6 +30,9 @@ struct pcpu {
 	bool lib_owner;               /* between lib_enter() and lib_exit() */
 	void *lib_arena;              /* lib_arena_slot(): memory of the library call under way */
 	bool host_event;              /* set by interrupt handlers: something to look at */
+	bool leave;                   /* with host_event: the vCPU in this CPU must make room */
+	bool sole;                    /* no other vCPU can want this CPU: the one in it may halt here */
+	uint64_t run_until;           /* host TSC at which the vCPU in this CPU must make room; UINT64_MAX: never */
 	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
 	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's at one moment; 0: in step */
 	struct sched_cpu *sched;      /* the scheduler's per-CPU part */

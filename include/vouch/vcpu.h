@@ -20,6 +20,14 @@ enum exit_action {
 	EXIT_STOP,            /* v->vm->stop says why; leave the run loop */
 };
 
+/* Why a vCPU leaves its CPU. RUN_ON: it does not. */
+enum run_end {
+	RUN_ON,
+	RUN_STOPPED,          /* v->vm->stop says why */
+	RUN_HALTED,           /* nothing to do up to v->armed_tsc, or until something happens to it */
+	RUN_PREEMPTED,        /* its CPU was asked for something else: pcpu.h's run_until or leave */
+};
+
 #define EXIT_RING 32
 #define EXIT_KINDS 176
 
@@ -52,7 +60,8 @@ struct vcpu {
 		uint8_t len, bytes[15];
 	} insn;
 	uint64_t poll_ns;             /* guest time of the next look at a console that is polled */
-	uint64_t armed_ns, armed_tsc; /* deadline the host timer stands on, in guest ns and as host TSC */
+	uint64_t armed_ns;            /* its earliest deadline, in guest ns; 0: unknown */
+	uint64_t armed_tsc;           /* host TSC of that, or this CPU's run_until if that is earlier: the timer stands here */
 	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */
 	uint64_t exits;               /* all exits so far */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */
@@ -61,8 +70,9 @@ struct vcpu {
 
 /*
  * What the run loop does before each entry: due timers, console input, the host timer. Host events are off. Bounded.
+ * RUN_ON: enter it. Never RUN_HALTED: whether a halted vCPU has something to do is known to the run loop.
  */
-void vcpu_service(struct vcpu *v);
+__must_check enum run_end vcpu_service(struct vcpu *v);
 
 static inline enum exit_action vcpu_fault(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vouch/assert.h>
 #include <vouch/gpa.h>
 #include <vouch/pcpu.h>
 
@@ -197,7 +198,8 @@ void rig_pass_time(void)
 	if (how & 0x40 && rig.typed_len < sizeof(rig.typed))
 		rig.typed[rig.typed_len++] = (uint8_t)rig_take(1);
 	this_cpu()->host_event |= how & 0x80;
-	vcpu_service(&rig.vcpu);
+	if (vcpu_service(&rig.vcpu) == RUN_PREEMPTED)
+		panic("a vCPU that nobody else waits for was preempted");
 }
 
 static void raise_pic_line(unsigned int irq)

@@ -44,14 +44,21 @@ static bool enter_once(struct vcpu *v, struct svm_cpu *s)
 	return true;
 }
 
-/* What VMRUN and VMLOAD do not switch, and the guest before this one may have left. */
-static void clear_unswitched(void)
+/* What VMRUN and VMLOAD do not switch. Whatever the guest before left in the CPU is overwritten here. */
+static void load_unswitched(const struct vcpu_hw *hw)
 {
-	const uint64_t zero = 0;
-
-	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" : : "r"(zero));
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
+			 : : "r"(hw->dr[0]), "r"(hw->dr[1]), "r"(hw->dr[2]), "r"(hw->dr[3]));
 	if (policy_has_tsc_aux())
-		msr_write(MSR_TSC_AUX, 0);
+		msr_write(MSR_TSC_AUX, hw->tsc_aux);
+}
+
+static void save_unswitched(struct vcpu_hw *hw)
+{
+	__asm__ volatile("mov %%dr0, %0; mov %%dr1, %1; mov %%dr2, %2; mov %%dr3, %3"
+			 : "=r"(hw->dr[0]), "=r"(hw->dr[1]), "=r"(hw->dr[2]), "=r"(hw->dr[3]));
+	if (policy_has_tsc_aux())
+		hw->tsc_aux = msr_read(MSR_TSC_AUX);
 }
 
 /* The guest's hidden state goes into the CPU, and no interrupt may use the guest's TSS: no IST from here on. */
@@ -63,50 +70,53 @@ static void load_guest(struct vcpu *v)
 	if (cr4_read() & CR4_OSXSAVE)
 		xcr0_write(v->xcr0);
 	__asm__ volatile("vmload %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
-	clear_unswitched();
+	load_unswitched(v->hw);
 }
 
 static void unload_guest(struct vcpu *v)
 {
 	__asm__ volatile("vmsave %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
+	save_unswitched(v->hw);
 	this_cpu()->vcpu = NULL;
 	cpu_host_tr_load();
 	__asm__ volatile("cli; stgi" : : : "memory");
 	cpu_ist_arm(true);
 }
 
-/* False once nothing can ever wake this vCPU: interrupts off, and it is the only one. */
-static bool wait_for_event(struct vcpu *v)
+/* RUN_ON: something may have happened meanwhile. */
+static enum run_end wait_for_event(struct vcpu *v)
 {
 	if (svm_event_wakes(v)) {
 		v->halted = false;
-		return true;
+		return RUN_ON;
 	}
+	/* Nothing can ever wake it: it is its VM's only vCPU. */
 	if (!(v->hw->vmcb->rflags & RFLAGS_IF)) {
 		vm_stop(v->vm, STOP_POWEROFF, "halted with interrupts off");
-		return false;
+		return RUN_STOPPED;
 	}
+	if (!this_cpu()->sole)
+		return RUN_HALTED;
 	svm_host_idle();
 	this_cpu()->host_event = true;
-	return true;
+	return RUN_ON;
 }
 
-void svm_vcpu_run(struct vcpu *v)
+enum run_end svm_vcpu_run(struct vcpu *v)
 {
 	struct svm_cpu *s = this_cpu()->hvm;
+	enum run_end end;
 
 	load_guest(v);
-	for (;;) {
-		vcpu_service(v);
-		if (v->vm->stop.kind != STOP_NONE)
+	do {
+		end = vcpu_service(v);
+		if (end != RUN_ON)
 			break;
-		if (v->halted) {
-			if (!wait_for_event(v))
-				break;
-			continue;
-		}
-		if (enter_once(v, s))
+		if (v->halted)
+			end = wait_for_event(v);
+		else if (enter_once(v, s))
 			svm_handle_exit(v);
-	}
+	} while (end == RUN_ON);
 	unload_guest(v);
+	return end;
 }

@@ -233,6 +233,8 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	hw->unchecked = true;
 	hw->event.valid = false;
 	hw->nmi_masked = hw->iret_next = hw->stepping = false;
+	memset(hw->dr, 0, sizeof(hw->dr));
+	hw->tsc_aux = 0;
 }
 
 const struct hvm_ops svm_ops = {

@@ -47,6 +47,7 @@ struct vcpu_hw {
 	uint64_t step_rip, step_dr6;  /* as they were before it */
 	bool step_ended;              /* the exit at hand ended such an entry: any exception may have exited */
 	bool step_only;               /* and it is a #DB of which the guest must not know */
+	uint64_t dr[4], tsc_aux;      /* while this vCPU is not live in the CPU; else they are in the registers */
 	unsigned int misfits;         /* exits in a row, at one RIP, whose instruction bytes did not fit the exit */
 	uint64_t misfit_rip;
 };
@@ -96,6 +97,6 @@ void svm_kind_text(unsigned int kind, char *dst, size_t size);
 void svm_handle_exit(struct vcpu *v);
 
 /* run.c */
-void svm_vcpu_run(struct vcpu *v);
+enum run_end svm_vcpu_run(struct vcpu *v);
 
 #endif

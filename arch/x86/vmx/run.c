@@ -135,39 +135,42 @@ static void unload_guest(struct vcpu *v)
 			hw->live_msr[i] = msr_read(vmx_live_msrs[i]);
 }
 
-/* False once nothing can ever wake this vCPU: interrupts off, and it is the only one. */
-static bool wait_for_event(struct vcpu *v)
+/* RUN_ON: something may have happened meanwhile. */
+static enum run_end wait_for_event(struct vcpu *v)
 {
 	if (vmx_event_wakes(v)) {
 		v->halted = false;
-		return true;
+		return RUN_ON;
 	}
+	/* Nothing can ever wake it: it is its VM's only vCPU. */
 	if (!(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
 		vm_stop(v->vm, STOP_POWEROFF, "halted with interrupts off");
-		return false;
+		return RUN_STOPPED;
 	}
+	if (!this_cpu()->sole)
+		return RUN_HALTED;
 	if (v->own_timer)
 		host_timer_arm(v->armed_tsc);
 	vmx_host_idle();
 	this_cpu()->host_event = true;
-	return true;
+	return RUN_ON;
 }
 
-void vmx_vcpu_run(struct vcpu *v)
+enum run_end vmx_vcpu_run(struct vcpu *v)
 {
 	struct vmx_cpu *c = this_cpu()->hvm;
+	enum run_end end;
 
 	load_guest(v);
-	for (;;) {
-		vcpu_service(v);
-		if (v->vm->stop.kind != STOP_NONE)
+	do {
+		end = vcpu_service(v);
+		if (end != RUN_ON)
 			break;
-		if (v->halted) {
-			if (!wait_for_event(v))
-				break;
-			continue;
-		}
-		enter_once(v, c);
-	}
+		if (v->halted)
+			end = wait_for_event(v);
+		else
+			enter_once(v, c);
+	} while (end == RUN_ON);
 	unload_guest(v);
+	return end;
 }

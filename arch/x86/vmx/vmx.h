@@ -178,6 +178,6 @@ void vmx_handle_exit(struct vcpu *v);
 void vmx_handle_failure(struct vcpu *v);             /* vmx_enter() was false */
 
 /* run.c */
-void vmx_vcpu_run(struct vcpu *v);
+enum run_end vmx_vcpu_run(struct vcpu *v);
 
 #endif
