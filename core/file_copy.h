@@ -18,11 +18,16 @@ struct file_copy {
 	struct v1_hash v1;            /* versions 0 and 1 */
 	struct sha256 chunk;          /* version 2: of the chunk under way */
 	uint8_t (*list)[SHA256_LEN];  /* its chunks' digests, proven; Vouch's own memory */
+	struct sha256 whole;          /* of all bytes, if digest asks for it and no chunk's digest is the same */
+	uint8_t *digest;
 };
 
-/* Begins with file number f. 0, or -1 with *err; after 0 file_copy_end() must follow. */
+/*
+ * Begins with file number f. digest, if not NULL, gets the SHA-256 of all its bytes at the end. 0, or -1 with *err; after
+ * 0 file_copy_end() must follow.
+ */
 __must_check int file_copy_begin(struct file_copy *c, struct host *h, const struct image *image,
-				 const struct image_source *src, uint32_t f, struct image_error *err);
+				 const struct image_source *src, uint32_t f, uint8_t *digest, struct image_error *err);
 
 /* The next n bytes to dst. ctx: the struct file_copy. 0, or -1: a bad chunk, see refused. For gpa_build(). */
 int file_copy_piece(void *ctx, void *dst, size_t n);

@@ -9,6 +9,7 @@
 
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/exit/report.h"
+#include "core/identity.h"
 #include "core/launch.h"
 #include "core/trust.h"
 #include "core/vm.h"
@@ -143,7 +144,7 @@ static void run_modules(struct host *h)
 
 void guests_run(struct host *h)
 {
-	if (!trust_init(h))
+	if (!trust_init(h) || !identity_init(h))
 		return;
 	report_pages(h);
 	run_modules(h);

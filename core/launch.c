@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From a boot module to a VM that is ready to be entered: copy the head, bound it, check who signed it, and only then
- * parse it; ask the policy; build memory; copy each file into memory that only this guest owns, hash it there. Each byte of
- * a module is read once a start; where a policy pins digests of images below version 2, their head is read a second time,
- * from a private copy of the whole, and only that reading counts. A refusal scrubs and returns everything.
+ * parse it; ask the policy; build memory; copy each file into memory that only this guest owns, hash it there; name the
+ * guest by these hashes. Each byte of a module is read once a start; the head of an image below version 2 is read a second
+ * time, from a private copy of the whole, and only that reading counts. A refusal scrubs and returns everything.
  */
 #include "core/launch.h"
 
@@ -23,6 +23,7 @@
 #include "core/block.h"
 #include "core/file_copy.h"
 #include "core/gpa_build.h"
+#include "core/identity.h"
 #include "core/ram.h"
 #include "core/vm.h"
 #include "loader/crypto_memory.h"
@@ -42,8 +43,8 @@ struct launch {
 	unsigned int module;
 	struct launch_names *names;
 	struct image_source src;
-	void *whole;                  /* a private copy of the module, where its digest is asked for; else NULL */
-	uint8_t whole_digest[SHA256_LEN];
+	void *whole;                  /* below version 2 a private copy of the module, else NULL */
+	struct tao_guest id;
 	struct image image;
 	struct trial trial[2];        /* what is demanded, by whom: each must be met */
 	unsigned int trials;
@@ -105,24 +106,21 @@ static int refuse_text(struct image_error *err, enum image_err code, const char 
 
 /* ------------------------------------------------------------------ the head, and who vouches for it */
 
-static bool digests_listed(const struct policy *p)
-{
-	for (uint32_t i = 0; i < p->guest_count; i++) {
-		if (p->guest[i].digest_count)
-			return true;
-	}
-	return false;
-}
-
 /* What digest an image of an older version has is said of all its bytes, so all of them must be out of reach first. */
 static int keep_whole(struct launch *l, struct image_error *err)
 {
+	struct timing *t = &l->host->timing;
+	uint64_t begin = host_tsc(), copied;
+
 	l->whole = block_get(&l->host->pages, l->src.size);
 	if (!l->whole)
-		return refuse_text(err, IMG_ERR_HOST_MEMORY, "to take the image's digest, which the policy asks for");
+		return refuse_text(err, IMG_ERR_HOST_MEMORY, "to take the digest of an image below version 2");
 	l->src.copy(l->src.ctx, 0, l->whole, l->src.size);
 	l->src.ctx = l->whole;
-	sha256_of(l->whole, l->src.size, l->whole_digest);
+	copied = host_tsc();
+	sha256_of(l->whole, l->src.size, l->id.image);
+	t->copy += copied - begin;
+	t->hash += host_tsc() - copied;
 	return 0;
 }
 
@@ -131,9 +129,10 @@ static int read_head(struct launch *l, struct image_error *err)
 {
 	if (image_read_any(&l->image, &l->src, l->xml, err))
 		return -1;
-	if (l->image.version >= 2 || !digests_listed(l->host->policy))
-		return 0;
-	return keep_whole(l, err) || image_read_any(&l->image, &l->src, l->xml, err) ? -1 : 0;
+	if (l->image.version < 2)
+		return keep_whole(l, err) || image_read_any(&l->image, &l->src, l->xml, err) ? -1 : 0;
+	memcpy(l->id.image, l->image.digest, SHA256_LEN);
+	return 0;
 }
 
 /*
@@ -158,10 +157,8 @@ static int check_origin(struct launch *l, struct trial *t, struct image_error *e
 	if (p->integrity >= INTEGRITY_SIGNED && !t->facts.verified_count)
 		return refuse_text(err, l->image.signature_count ? IMG_ERR_SIG_UNKNOWN : IMG_ERR_SIG_NONE,
 				   "signed is demanded");
-	if (l->whole) {
-		t->facts.has_digest = true;
-		memcpy(t->facts.digest, l->whole_digest, SHA256_LEN);
-	}
+	t->facts.has_digest = true;
+	memcpy(t->facts.digest, l->id.image, SHA256_LEN);
 	return policy_may_allow(p, &t->facts, &t->decision) ? 0 : refuse_text(err, IMG_ERR_POLICY, t->decision.text);
 }
 
@@ -220,9 +217,12 @@ static int refuse_small(struct image_error *err, const struct launch *l, uint32_
 	return -1;
 }
 
+/* The guest's name takes the whole kernel and the whole initrd, before any boot protocol touches them. */
 static int begin(struct file_copy *c, struct launch *l, uint32_t f, struct image_error *err)
 {
-	return file_copy_begin(c, l->host, &l->image, &l->src, f, err);
+	uint8_t *digest = (int64_t)f == l->plan.kernel ? l->id.kernel : (int64_t)f == l->plan.initrd ? l->id.initrd : NULL;
+
+	return file_copy_begin(c, l->host, &l->image, &l->src, f, digest, err);
 }
 
 /* Puts file number f at a in the guest's memory and checks what arrived. */
@@ -297,6 +297,7 @@ static int load_files(struct launch *l, struct vm *vm, struct image_error *err)
 {
 	if (load_kernel(l, vm, err))
 		return -1;
+	sha256_of("", 0, l->id.initrd);
 	for (uint32_t f = 0; f < l->image.file_count; f++) {
 		int ret = 0;
 
@@ -354,6 +355,7 @@ static struct vm *build(struct launch *l, struct vcpu_start *start, struct image
 	if (load_files(l, vm, err))
 		goto refuse;
 	report_verified(l);
+	identity_name(vm, &l->id);
 	memcpy(l->names->name[l->module], l->name, sizeof(l->name));
 	if (vm_equip(vm, err))
 		goto refuse;

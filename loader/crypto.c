@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The one door to mbedTLS for Vouch and for what the host tools share with it: SHA-256, and checking ECDSA signatures.
- * No private key comes near here (tools/key.c has them).
+ * No private key comes near here (host_key.c and tools/key.c have them).
  */
 #include <vouch/crypto.h>
 

@@ -26,13 +26,21 @@ static size_t finish(const struct writer *w)
 	return w->at <= w->size ? w->at : 0;
 }
 
-void tao_set_number(struct tao_guest *g, const struct tao_guest *earlier, size_t count)
+static bool taken(uint64_t number, const struct tao_guest *g, const struct tao_guest *other, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (other[i].number == number && digest_equal(other[i].kernel, g->kernel) &&
+		    digest_equal(other[i].initrd, g->initrd))
+			return true;
+	}
+	return false;
+}
+
+void tao_set_number(struct tao_guest *g, const struct tao_guest *other, size_t count)
 {
 	g->number = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (digest_equal(earlier[i].kernel, g->kernel) && digest_equal(earlier[i].initrd, g->initrd))
-			g->number++;
-	}
+	while (taken(g->number, g, other, count))
+		g->number++;
 }
 
 /* ------------------------------------------------------------------ text */
@@ -145,4 +153,11 @@ size_t tao_binary(uint8_t *bytes, size_t size, const uint8_t *host, const struct
 		put_bytes(&w, g->image);
 	}
 	return finish(&w);
+}
+
+void tao_make_name(struct tao_name *n, const uint8_t *host, const struct tao_guest *g)
+{
+	*n = (struct tao_name){ .has_host = host };
+	n->text_len = (uint32_t)tao_text(n->text, sizeof(n->text), host, g, TAO_IMAGE);
+	n->binary_len = (uint32_t)tao_binary(n->binary, sizeof(n->binary), host, g, TAO_IMAGE);
 }

@@ -58,4 +58,16 @@ bool ecdsa_p256_canonical(const uint8_t sig[P256_SIG_LEN]);
 __must_check int ecdsa_p256_verify(const uint8_t point[P256_POINT_LEN], const uint8_t digest[SHA256_LEN],
 				   const uint8_t sig[P256_SIG_LEN]);
 
+/* A key that this machine signs with. Wipe it when it is of no more use. */
+struct private_key {
+	uint8_t secret[SHA256_LEN];           /* 1..n-1 */
+	struct public_key pub;
+};
+
+/*
+ * A new one (loader/host_key.c) from 32 bytes that nobody can guess; the same bytes give the same key. 0, or -ENOMEM: the
+ * library got no memory, or -EINVAL: it found its own key bad. In Vouch the caller holds lib_enter().
+ */
+__must_check int private_key_make(struct private_key *k, const uint8_t seed[SHA256_LEN]);
+
 #endif

@@ -12,6 +12,7 @@
 #include <vouch/timing.h>
 
 struct hvm_ops;
+struct identity;
 struct policy;
 struct vm;
 
@@ -29,6 +30,7 @@ struct host {
 	const struct hvm_ops *hvm;
 	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */
 	const struct policy *policy, *builtin;
+	struct identity *identity;    /* this boot's key, and the names of its guests: core/identity.h */
 };
 
 #endif

@@ -26,8 +26,19 @@ enum tao_extent {
 #define TAO_TEXT_MAX   320
 #define TAO_BINARY_MAX 192
 
-/* Sets g->number: how many of the count earlier guests of this boot have its kernel and initrd. */
-void tao_set_number(struct tao_guest *g, const struct tao_guest *earlier, size_t count);
+/* A name in both its forms. */
+struct tao_name {
+	char text[TAO_TEXT_MAX];
+	uint8_t binary[TAO_BINARY_MAX];
+	uint32_t text_len, binary_len;
+	bool has_host;                /* it begins with the host's key */
+};
+
+/*
+ * Sets g->number: the least that none of the count other guests of this boot with its kernel and initrd has. Where these
+ * were numbered in their order, that is how many they are.
+ */
+void tao_set_number(struct tao_guest *g, const struct tao_guest *other, size_t count);
 
 /*
  * The name below its host, or, with the SHA-256 of the host's public key, in full. Returns the length of what was
@@ -35,5 +46,8 @@ void tao_set_number(struct tao_guest *g, const struct tao_guest *earlier, size_t
  */
 size_t tao_text(char *text, size_t size, const uint8_t *host, const struct tao_guest *g, enum tao_extent extent);
 size_t tao_binary(uint8_t *bytes, size_t size, const uint8_t *host, const struct tao_guest *g, enum tao_extent extent);
+
+/* Both, with both extensions: a name's bounds are such that they always fit. */
+void tao_make_name(struct tao_name *n, const uint8_t *host, const struct tao_guest *g);
 
 #endif

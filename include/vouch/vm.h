@@ -7,6 +7,7 @@
 #include <vouch/chardev.h>
 #include <vouch/plan.h>
 #include <vouch/stop.h>
+#include <vouch/tao.h>
 #include <vouch/types.h>
 #include <vouch/vclock.h>
 
@@ -29,6 +30,7 @@ struct ram_list;
 
 struct vm {
 	char name[32];
+	struct tao_name tao;          /* who it is to others: core/identity.c; set before it is entered */
 	unsigned int module;          /* index of the module it came from */
 	struct host *host;
 	struct vm_plan plan;

@@ -46,6 +46,7 @@ def masked(line):
     """What may differ from one machine to the next reads as '#'."""
     line = re.sub(r"CPU: .*,", "CPU: #,", line)
     line = re.sub(r"GRUB [^,]*", "GRUB #", line)
+    line = re.sub(r"\[[0-9a-f]{64}\]", "[#]", line)
     return re.sub(r"0x[0-9a-f]+|\d[\d.]*(-\d+)?", "#", line).rstrip()
 
 

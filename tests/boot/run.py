@@ -9,6 +9,7 @@ import argparse
 import concurrent.futures
 import configparser
 import fnmatch
+import json
 import os
 import re
 import shlex
@@ -267,6 +268,21 @@ class Test:
                 out.append((image, string.strip()))
         return out
 
+    def script(self):
+        """The script; {tao:N} in it is what `vouch measure` calls the guest at place N, its kernel, initrd and image."""
+        text = self.cfg.get("script", "")
+        if "{tao:" not in text:
+            return text
+        modules = self.modules()
+        argv = [os.path.join(self.build, "vouch"), "measure", "--json", "--cmdline", self.cfg.get("cmdline", "")]
+        argv += [word for path, string in modules if string == "policy" for word in ("--policy", path)]
+        done = subprocess.run(argv + [path for path, string in modules if string != "policy"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, timeout=300)
+        if done.returncode:
+            raise Failure("vouch measure: exit status %d" % done.returncode)
+        guests = json.loads(done.stdout)["guests"]
+        return re.sub(r"\{tao:(\d+)\}", lambda m: re.escape(guests[int(m.group(1))]["tao_image"]), text)
+
     def hypervisor(self):
         """The bytes of vouch.elf, with the load tweaks of this test."""
         with open(self.cfg.get("hypervisor", os.path.join(self.build, "vouch.elf")), "rb") as f:
@@ -328,7 +344,7 @@ class Test:
 
     def judge(self, machine, limit):
         forbidden = lines(self.cfg.get("forbid", "")) + lines(self.cfg.get("also-forbid", ""))
-        run_script(machine, self.cfg.get("script", ""), forbidden, limit, self.cfg.get("screen", ""))
+        run_script(machine, self.script(), forbidden, limit, self.cfg.get("screen", ""))
         self.judge_end(machine, forbidden, limit)
         text = machine.text()
         check_forbidden(text, forbidden)

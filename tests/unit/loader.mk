@@ -36,7 +36,7 @@ loader-key-srcs := loader/crypto.c tools/key.c $(addprefix tools/common/,bytes.c
 	tests/unit/support/panic.c
 
 unit += crypto
-unit-crypto-srcs := $(loader-key-srcs) loader/sha256_ni.c
+unit-crypto-srcs := $(loader-key-srcs) loader/sha256_ni.c loader/host_key.c
 unit-crypto-libs := -lmbedcrypto
 unit-crypto-cflags := -D_GNU_SOURCE
 

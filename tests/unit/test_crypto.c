@@ -359,13 +359,51 @@ static void files(void **state)
 	bytes_free(&public);
 }
 
+/* One seed, one key, on the curve, with the id that openssl would give it; it signs, and its signature is good. */
+static void made_from_a_seed(void **state)
+{
+	uint8_t seed[SHA256_LEN] = { 1 }, sig[P256_SIG_LEN], digest[SHA256_LEN];
+	char path[] = "/tmp/vouch-test-key-XXXXXX";
+	uint8_t der[] = { 0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20, [39] = 0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+			  0x3d, 0x03, 0x01, 0x07 };
+	struct private_key a, b;
+	struct public_key pub;
+	struct key *k;
+	int fd = mkstemp(path), status;
+
+	(void)state;
+	assert_int_equal(private_key_make(&a, seed), 0);
+	assert_int_equal(private_key_make(&b, seed), 0);
+	assert_memory_equal(&a, &b, sizeof(a));
+	for (size_t bit = 0; bit < 256; bit += 51) {
+		seed[bit / 8] = (uint8_t)(seed[bit / 8] ^ 1u << bit % 8);
+		assert_int_equal(private_key_make(&b, seed), 0);
+		assert_memory_not_equal(a.secret, b.secret, sizeof(a.secret));
+		assert_memory_not_equal(a.pub.point, b.pub.point, sizeof(a.pub.point));
+		seed[bit / 8] = (uint8_t)(seed[bit / 8] ^ 1u << bit % 8);
+	}
+	memcpy(der + 7, a.secret, 32);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, der, sizeof(der)), sizeof(der));
+	close(fd);
+	k = key_load(path, &status);
+	assert_non_null(k);
+	unlink(path);
+	key_public(k, &pub);
+	assert_memory_equal(&pub, &a.pub, sizeof(pub));
+	sha256_of("text", 4, digest);
+	assert_int_equal(key_sign(k, digest, sig), CLI_GOOD);
+	assert_int_equal(ecdsa_p256_verify(a.pub.point, digest, sig), 0);
+	key_free(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha_examples), cmocka_unit_test(sha_pieces), cmocka_unit_test(sha_extensions),
 		cmocka_unit_test(sha_long), cmocka_unit_test(equal),
 		cmocka_unit_test(signing), cmocka_unit_test(flips), cmocka_unit_test(canonical), cmocka_unit_test(key_ids),
-		cmocka_unit_test(files),
+		cmocka_unit_test(files), cmocka_unit_test(made_from_a_seed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ static struct test_layout at;
 static struct image img;
 static struct image_error err;
 static char xml[IMAGE_MAX_XML + 1];
+static uint8_t digest[SHA256_LEN];    /* of the file that was copied last */
 static bool hostile;                  /* what was read is changed at once, before anything is done with it */
 
 static int copy(void *ctx, uint64_t off, void *dst, size_t len)
@@ -80,7 +81,7 @@ static int copy_file(uint32_t f, uint8_t *dst, size_t piece)
 {
 	struct image_source src = source();
 	struct file_copy c;
-	int ret = file_copy_begin(&c, &host, &img, &src, f, &err);
+	int ret = file_copy_begin(&c, &host, &img, &src, f, digest, &err);
 
 	if (ret)
 		return ret;
@@ -88,6 +89,14 @@ static int copy_file(uint32_t f, uint8_t *dst, size_t piece)
 		ret = file_copy_piece(&c, dst + c.done, (size_t)min_u64(piece, img.file[f].size - c.done));
 	assert_int_equal(ret != 0, c.refused);
 	return file_copy_end(&c);
+}
+
+static void expect_digest(const void *data, size_t len)
+{
+	uint8_t want[SHA256_LEN];
+
+	sha256_of(data, len, want);
+	assert_memory_equal(digest, want, SHA256_LEN);
 }
 
 static void what_was_hashed_is_what_is_there(void **state)
@@ -101,6 +110,7 @@ static void what_was_hashed_is_what_is_there(void **state)
 		hostile = true;
 		assert_int_equal(copy_file(0, dst, pieces[i]), 0);
 		assert_memory_equal(dst, content, BIG);
+		expect_digest(content, BIG);
 		/* And the module no longer is. */
 		assert_memory_not_equal(made.bytes + at.file[0], content, BIG);
 		free(dst);
@@ -154,6 +164,7 @@ static void empty(void **state)
 
 	(void)state;
 	assert_int_equal(copy_file(1, &nothing, 1), 0);
+	expect_digest("", 0);
 	img.file[1].digest[5] ^= 1;
 	assert_int_equal(copy_file(1, &nothing, 1), -1);
 	assert_int_equal(err.code, IMG_ERR_CHUNK_LIST);
@@ -190,6 +201,7 @@ static void version_1(void **state)
 	hostile = true;
 	assert_int_equal(copy_file(0, dst, 3), 0);
 	assert_string_equal((char *)dst, "some bytes");
+	expect_digest("some bytes", 10);
 	hostile = false;
 	assert_int_equal(copy_file(0, dst, 3), -1);
 	assert_int_equal(err.code, IMG_ERR_HASH);

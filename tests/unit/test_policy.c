@@ -139,7 +139,8 @@ static void assert_round_trip(uint32_t msr, uint64_t val)
 
 static void unknown_leaves_are_zero(void **ctx)
 {
-	static const uint32_t leaves[] = { 2, 4, 5, 0xa, 0xc, 0xe, 0x14, 0x3fffffff, 0x40000002, 0x400000ff, 0x40000102,
+	static const uint32_t leaves[] = { 2, 4, 5, 0xa, 0xc, 0xe, 0x14, 0x3fffffff, 0x40000002,
+					   0x40000003, 0x40000004, 0x400000ff, 0x40000102,
 					   0x80000009, 0x8000000a, 0x8000001d, 0x8000001f, 0xc0000000, 0xffffffff };
 
 	(void)ctx;
@@ -171,7 +172,7 @@ static void cpuid_shows_a_hypervisor_and_no_virtualization(void **ctx)
 	memcpy(text + 4, &sig.ecx, 4);
 	memcpy(text + 8, &sig.edx, 4);
 	assert_string_equal(text, "VouchVouchVM");
-	assert_int_equal(sig.eax, 0x40000001);
+	assert_int_equal(sig.eax, 0x40000003);
 	assert_int_equal(kvm.eax, 0x40000101);
 	assert_memory_equal(&kvm.ebx, "KVMK", 4);
 	assert_int_equal(policy_cpuid(0x40000101, 0, 0, 0).eax, 1u << 1 | 1u << 3 | 1u << 24);
@@ -240,9 +241,65 @@ static void cpuid_exit_fills_four_clean_registers(void **ctx)
 	memset(v->gpr, 0xff, sizeof(v->gpr));
 	v->gpr[REG_RAX] = 0xffffffff40000000ull;
 	assert_int_equal(exit_cpuid(v), EXIT_NEXT);
-	assert_int_equal(v->gpr[REG_RAX], 0x40000001);
+	assert_int_equal(v->gpr[REG_RAX], 0x40000003);
 	assert_int_equal(v->gpr[REG_RBX] >> 32 | v->gpr[REG_RCX] >> 32 | v->gpr[REG_RDX] >> 32, 0);
 	assert_int_equal(v->gpr[REG_RSI], UINT64_MAX);
+}
+
+static void name_ask(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	memset(v->gpr, 0xff, sizeof(v->gpr));
+	v->gpr[REG_RAX] = leaf;
+	v->gpr[REG_RCX] = sub;
+	assert_int_equal(exit_cpuid(v), EXIT_NEXT);
+	out[0] = (uint32_t)v->gpr[REG_RAX];
+	out[1] = (uint32_t)v->gpr[REG_RBX];
+	out[2] = (uint32_t)v->gpr[REG_RCX];
+	out[3] = (uint32_t)v->gpr[REG_RDX];
+	assert_int_equal((v->gpr[REG_RAX] | v->gpr[REG_RBX] | v->gpr[REG_RCX] | v->gpr[REG_RDX]) >> 32, 0);
+}
+
+/* Each byte of the name, none behind it, and nothing anywhere else. */
+static void a_guest_reads_its_name(void **ctx)
+{
+	static const uint32_t zero[4];
+	struct vcpu *v = fresh();
+	struct tao_name *n = &v->vm->tao;
+	uint32_t out[4];
+
+	(void)ctx;
+	memset(n, 0xaa, sizeof(*n));
+	for (n->text_len = 0; n->text_len < TAO_TEXT_MAX; n->text_len++) {
+		for (uint32_t sub = 1; sub < 25; sub++) {
+			uint32_t begin = 16 * (sub - 1), have = n->text_len > begin ? n->text_len - begin : 0;
+
+			have = have < 16 ? have : 16;
+			name_ask(v, 0x40000003, sub, out);
+			assert_memory_equal(out, n->text, have);
+			assert_memory_equal((uint8_t *)out + have, zero, 16 - have);
+		}
+		n->has_host = n->text_len & 1;
+		name_ask(v, 0x40000003, 0, out);
+		assert_int_equal(out[0], n->text_len);
+		assert_int_equal(out[1], n->has_host);
+		assert_int_equal(out[2] | out[3], 0);
+	}
+	for (size_t i = 0; i < sizeof(n->binary); i++)
+		n->binary[i] = (uint8_t)i;
+	n->binary_len = 20;
+	name_ask(v, 0x40000002, 0, out);
+	assert_int_equal(out[0], 20);
+	name_ask(v, 0x40000002, 1, out);
+	assert_memory_equal(out, n->binary, 16);
+	name_ask(v, 0x40000002, 2, out);
+	assert_memory_equal(out, n->binary + 16, 4);
+	assert_int_equal(out[1] | out[2] | out[3], 0);
+	for (uint32_t sub = 3; sub; sub = sub > UINT32_MAX / 2 ? (sub == UINT32_MAX ? 0 : UINT32_MAX) : sub * 2) {
+		name_ask(v, 0x40000002, sub, out);
+		assert_memory_equal(out, zero, sizeof(out));
+	}
+	name_ask(v, 0x40000004, 1, out);
+	assert_memory_equal(out, zero, sizeof(out));
 }
 
 /* Every MSR number that a guest could find by trying: denied unless it is in this list. */
@@ -542,6 +599,7 @@ int main(void)
 		cmocka_unit_test(xsave_sizes_go_with_its_features),
 		cmocka_unit_test(addresses_are_no_wider_than_guests_walk),
 		cmocka_unit_test(cpuid_exit_fills_four_clean_registers),
+		cmocka_unit_test(a_guest_reads_its_name),
 		cmocka_unit_test(unknown_msrs_fault),
 		cmocka_unit_test(tsc_aux_goes_with_its_readers),
 		cmocka_unit_test(a_maker_has_only_its_own_msrs),

@@ -120,12 +120,37 @@ static void numbers(void **state)
 	assert_int_equal(g[2].number, 0);
 	assert_int_equal(g[3].number, 1);
 	assert_int_equal(g[4].number, 2);
+	/* One that comes anew gets no number that another has. */
+	g[3].kernel[0] ^= 1;
+	g[1] = guest(99);
+	tao_set_number(&g[1], (const struct tao_guest[]){ g[0], g[2], g[3], g[4] }, 4);
+	assert_int_equal(g[1].number, 1);
+}
+
+static void both_forms(void **state)
+{
+	struct tao_guest g = guest(UINT64_MAX);
+	struct tao_name n;
+
+	(void)state;
+	memset(&n, 0xff, sizeof(n));
+	tao_make_name(&n, host(), &g);
+	assert_true(n.has_host);
+	assert_int_equal(n.text_len, strlen(n.text));
+	assert_true(n.text_len > 300);
+	assert_int_equal(n.binary_len, 39 + 81 + 11 + 47);
+	assert_int_equal(n.binary[0], 1);
+	tao_make_name(&n, NULL, &g);
+	assert_false(n.has_host);
+	assert_int_equal(n.binary_len, 81 + 11 + 47);
+	assert_int_equal(n.text[0], '.');
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text), cmocka_unit_test(binary), cmocka_unit_test(full_name), cmocka_unit_test(numbers),
+		cmocka_unit_test(both_forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,8 @@
 #define LINEAR_BITS  48u        /* without LA57, which no guest sees, whatever the host has */
 
 #define LEAF_VOUCH   0x40000000u
+#define LEAF_NAME    (LEAF_VOUCH + 2)   /* the guest's Tao name, binary; the next leaf has its text */
+#define LEAF_VOUCH_LAST (LEAF_VOUCH + 3)
 #define LEAF_KVM     0x40000100u
 #define KVM_FEATURE_NOP_IO_DELAY  BIT(1)
 #define KVM_FEATURE_CLOCKSOURCE2  BIT(3)
@@ -145,7 +147,7 @@ static void adjust(struct cpuid_view *r, uint32_t leaf, uint32_t sub, uint64_t c
 			r->ecx = xsave_max(r->eax);
 		return;
 	case LEAF_VOUCH:
-		signature(r, LEAF_VOUCH + 1, "VouchVouchVM");
+		signature(r, LEAF_VOUCH_LAST, "VouchVouchVM");
 		return;
 	case LEAF_VOUCH + 1:
 		r->eax = 1;                     /* version of Vouch's guest interface */
@@ -249,13 +251,30 @@ static void hide_apic(struct cpuid_view *r, uint32_t leaf)
 	}
 }
 
+/* Subleaf 0 has the length, those after it 16 bytes each, zeros behind the end. docs/guest-interface.md. */
+static struct cpuid_view name_piece(const struct tao_name *name, uint32_t leaf, uint32_t sub)
+{
+	const uint8_t *bytes = leaf == LEAF_NAME ? name->binary : (const uint8_t *)name->text;
+	uint32_t len = leaf == LEAF_NAME ? name->binary_len : name->text_len;
+	uint64_t off = ((uint64_t)sub - 1) * sizeof(struct cpuid_view);
+	struct cpuid_view r = { 0 };
+
+	if (!sub)
+		return (struct cpuid_view){ .eax = len, .ebx = name->has_host };
+	if (off < len)
+		memcpy(&r, bytes + off, min_u64(sizeof(r), len - off));
+	return r;
+}
+
 enum exit_action exit_cpuid(struct vcpu *v)
 {
-	struct cpuid_view r = policy_cpuid((uint32_t)v->gpr[REG_RAX], (uint32_t)v->gpr[REG_RCX], vcpu_reg(v, HVM_CR4),
-					   v->id);
+	uint32_t leaf = (uint32_t)v->gpr[REG_RAX];
+	struct cpuid_view r = policy_cpuid(leaf, (uint32_t)v->gpr[REG_RCX], vcpu_reg(v, HVM_CR4), v->id);
 
 	if (!(v->vm->plan.devices & 1u << PLAN_LAPIC))
-		hide_apic(&r, (uint32_t)v->gpr[REG_RAX]);
+		hide_apic(&r, leaf);
+	if (leaf == LEAF_NAME || leaf == LEAF_NAME + 1)
+		r = name_piece(&v->vm->tao, leaf, (uint32_t)v->gpr[REG_RCX]);
 	v->gpr[REG_RAX] = r.eax;
 	v->gpr[REG_RBX] = r.ebx;
 	v->gpr[REG_RCX] = r.ecx;
