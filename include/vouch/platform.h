@@ -29,6 +29,8 @@ struct platform {
 	bool has_s5; uint8_t s5_a, s5_b;  /* SLP_TYP values of _S5 */
 	uint8_t sleep_space; uint64_t sleep_addr;  /* SLEEP_CONTROL_REG of a hardware-reduced machine; address 0: none */
 	uint8_t reset_space, reset_val; uint64_t reset_addr; bool has_reset;
+	/* ACPI's table TPM2: how a TPM 2.0 is talked to, and where. has_tcpa: there is a TPM 1.2. */
+	bool has_tpm2, has_tcpa; uint32_t tpm_method; uint64_t tpm_control;
 	unsigned int pci_functions, pci_quieted, usb_handoffs;
 	uint64_t mmio_used;           /* bytes of the MMIO window handed out (arch/x86/mm/paging.c) */
 };

@@ -16,3 +16,8 @@ unit-pci-srcs := arch/x86/cpu/pci.c arch/x86/cpu/usb.c tests/unit/support/ports.
 unit += power
 unit-power-srcs := arch/x86/cpu/power.c arch/x86/cpu/apic.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
 	tests/unit/support/panic.c
+
+unit += tpm tpm_regs
+unit-tpm-srcs := loader/tpm.c loader/eventlog.c loader/crypto.c tests/unit/support/panic.c
+unit-tpm-libs := -lmbedcrypto
+unit-tpm_regs-srcs := arch/x86/cpu/tpm_regs.c arch/x86/cpu/tpm_tis.c arch/x86/cpu/tpm_crb.c

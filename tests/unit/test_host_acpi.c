@@ -194,6 +194,47 @@ static void reduced_hardware_powers_off_by_its_sleep_register(void **ctx)
 	assert_false(plat.has_s5);
 }
 
+/* In the place of the MADT. */
+static void tpm2_set(uint32_t len, uint64_t control, uint32_t method)
+{
+	header(MADT_AT, "TPM2", len);
+	put32(mem + MADT_AT + 36, 0);
+	memcpy(mem + MADT_AT + 40, &control, 8);
+	put32(mem + MADT_AT + 48, method);
+	seal(MADT_AT);
+}
+
+static void tpm2_says_where_and_how(void **ctx)
+{
+	(void)ctx;
+	tpm2_set(76, 0x1fed40040, 7);
+	assert_true(parse_with(rsdp, 36));
+	assert_true(plat.has_tpm2);
+	assert_false(plat.has_tcpa);
+	assert_true(plat.tpm_control == 0x1fed40040);
+	assert_int_equal(plat.tpm_method, 7);
+	/* What stands behind may be missing, what is needed not. */
+	tpm2_set(52, 0, 6);
+	assert_true(parse_with(rsdp, 36));
+	assert_true(plat.has_tpm2);
+	assert_int_equal(plat.tpm_method, 6);
+	for (uint32_t len = 36; len < 52; len++) {
+		tpm2_set(len, 0, 6);
+		assert_true(parse_with(rsdp, 36));
+		assert_false(plat.has_tpm2);
+		assert_non_null(strstr(log_text(), "ACPI TPM2 is too short"));
+	}
+	tpm2_set(52, 0, 6);
+	mem[MADT_AT + 9]++;
+	assert_true(parse_with(rsdp, 36));
+	assert_false(plat.has_tpm2);
+	memcpy(mem + MADT_AT, "TCPA", 4);
+	seal(MADT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_true(plat.has_tcpa);
+	assert_false(plat.has_tpm2);
+}
+
 static void reads_what_vouch_needs(void **ctx)
 {
 	(void)ctx;
@@ -501,6 +542,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(reads_what_vouch_needs, fresh),
+		cmocka_unit_test_setup(tpm2_says_where_and_how, fresh),
 		cmocka_unit_test_setup(reduced_hardware_powers_off_by_its_sleep_register, fresh),
 		cmocka_unit_test_setup(uses_the_rsdt_of_old_firmware, fresh),
 		cmocka_unit_test_setup(falls_back_when_the_xsdt_is_bad, fresh),

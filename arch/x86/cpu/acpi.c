@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ACPI tables: RSDP, RSDT or XSDT, MADT, FADT. References: ACPI specification "ACPI Software Programming Model". Every
- * length is checked against what holds it; a bad table is left out with a message, never half used.
+ * ACPI tables: RSDP, RSDT or XSDT, MADT, FADT, TPM2. References: ACPI specification "ACPI Software Programming Model".
+ * Every length is checked against what holds it; a bad table is left out with a message, never half used.
  */
 #include "acpi.h"
 
@@ -219,6 +219,20 @@ static uint64_t fadt_parse(struct platform *p, struct table t)
 	return dsdt;
 }
 
+/* ------------------------------------------------------------------------------------------------- TPM2 */
+
+/* TCG ACPI Specification "TPM2 Static Table": class, then where and by which method. What stands behind is not needed. */
+static void tpm2_parse(struct platform *p, struct table t)
+{
+	if (t.len < 52) {
+		log_warn("ACPI TPM2 is too short: %u bytes", t.len);
+		return;
+	}
+	p->has_tpm2 = true;
+	p->tpm_control = get64(t.at + 40);
+	p->tpm_method = get32(t.at + 48);
+}
+
 /* -------------------------------------------------------------------------------------------------- _S5 */
 
 /* One small integer constant at *off; moves behind it. */
@@ -378,6 +392,10 @@ bool acpi_parse(struct platform *p, const struct acpi_memory *m, const uint8_t *
 			s5_look(p, table_get(m, fadt_parse(p, t)));
 		} else if (table_is(t, "SSDT")) {
 			s5_look(p, t);
+		} else if (table_is(t, "TPM2") && !p->has_tpm2) {
+			tpm2_parse(p, t);
+		} else if (table_is(t, "TCPA")) {
+			p->has_tcpa = true;
 		}
 	}
 	p->has_acpi = have_fadt;
