@@ -27,7 +27,6 @@
 #define GPA_CODE  0x8000u
 #define GPA_GDT   0x9000u
 #define STEPS_MAX 400u
-#define VTPR      0x80
 
 #define CR4_OPEN (CR4_PSE | CR4_PGE | CR4_TSD | CR4_DE)
 
@@ -35,7 +34,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct vcpu_hw hw;
 static bool legacy;                     /* the guest starts in 32-bit protected mode without paging */
-static uint8_t virtual_apic[PAGE_SIZE];
 static uint64_t shown_cr4, shown_efer;  /* the policy's: it asks the CPU each time, which is slow in a virtual machine */
 
 void vmx_host_window(void)
@@ -104,7 +102,6 @@ static void set_room(void)
 	set(VMCS_PIN_CTRL, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI);
 	set(VMCS_CPU_CTRL, 0x04006172 | CPU_HLT | CPU_TPR_SHADOW | CPU_MSR_BITMAPS | CPU_SECONDARY | CPU_UNCOND_IO);
 	set(VMCS_VIRTUAL_APIC, 0x8000);         /* for the checks only: the CPU's part is in guest_ran() */
-	hw.virtual_apic = virtual_apic;
 	set(VMCS_CPU_CTRL2, CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED);
 	set(VMCS_EXIT_CTRL, 0x36dfb | EXIT_HOST_64 | EXIT_LOAD_EFER | EXIT_LOAD_PAT);
 	set(VMCS_VPID, 1);
@@ -157,7 +154,7 @@ static void check_entry(void)
 			.misc = 0x600401e0, .ept_vpid = 0xf0106334141,
 		},
 		.phys_bits = 40, .linear_bits = 48, .efer = shown_efer | EFER_LMA, .vmcs = { 0x7000 },
-		.vtpr = virtual_apic[VTPR],
+		.vtpr = (uint8_t)rig.vcpu.lapic->page[LAPIC_TPR].val,
 	};
 	struct vmcs_state s;
 	struct refusals r;
@@ -257,8 +254,7 @@ static bool moved_to_cr8(void)
 	uint8_t cr8 = (uint8_t)rig_take(1) & 15;
 	bool exits = cr8 < get(VMCS_TPR_THRESHOLD);
 
-	virtual_apic[VTPR] = (uint8_t)(cr8 << 4);
-	lapic_set_tpr(rig.vcpu.lapic, virtual_apic[VTPR]);
+	rig.vcpu.lapic->page[LAPIC_TPR].val = (uint32_t)cr8 << 4;
 	rig_expect(exits ? lapic_pending(rig.vcpu.lapic) >= 0 :
 		   lapic_pending(rig.vcpu.lapic) < 0 || (hw.ctl.cpu & CPU_INTR_WINDOW));
 	return exits;
@@ -451,7 +447,7 @@ static void step(void)
 		return;
 	}
 	vmx_event_prepare(&rig.vcpu);
-	vmx_tpr_prepare(&rig.vcpu);
+	vmx_apic_prepare(&rig.vcpu);
 	check_entry();
 	entered();
 	tpr = guest_ran();

@@ -15,4 +15,4 @@ fuzz-svm-srcs := $(fuzz-guest-srcs) arch/x86/exit/refusal.c \
 
 fuzz += vmx
 fuzz-vmx-srcs := $(fuzz-guest-srcs) arch/x86/exit/refusal.c tests/unit/support/vmcs.c \
-	$(addprefix arch/x86/vmx/,check.c check_guest.c check_report.c event.c exit.c names.c state.c task.c tpr.c)
+	$(addprefix arch/x86/vmx/,apic.c check.c check_guest.c check_report.c event.c exit.c names.c state.c task.c)

@@ -1005,13 +1005,13 @@ static void test_random(void **state)
 		default:
 			lapic_inject(&rig.l, (uint8_t)(x >> 30), x >> 29 & 1);
 		}
-		assert_int_equal(rig.l.reg[LAPIC_IRR] & 0xffff, 0);
-		assert_int_equal(rig.l.reg[LAPIC_ISR] & 0xffff, 0);
+		assert_int_equal(rig.l.page[LAPIC_IRR].val & 0xffff, 0);
+		assert_int_equal(rig.l.page[LAPIC_ISR].val & 0xffff, 0);
 		vector = lapic_pending(&rig.l);
 		if (vector < 0)
 			continue;
 		assert_true(vector >> 4 > lapic_ppr(&rig.l) >> 4);
-		assert_true(rig.l.reg[LAPIC_IRR + vector / 32] >> vector % 32 & 1);
+		assert_true(rig.l.page[LAPIC_IRR + vector / 32].val >> vector % 32 & 1);
 		lapic_ack(&rig.l, (uint8_t)vector);
 		assert_int_equal(lapic_ppr(&rig.l) >> 4, vector >> 4);
 		taken++;

@@ -45,7 +45,7 @@ static void prepare(uint32_t devices)
 	r.cpu.vm = &r.vm;
 	r.vcpus[0] = &r.cpu;
 	r.vm.vcpu[0] = &r.cpu;
-	r.vm.machine = aligned_alloc(64, (machine_size() + 63) / 64 * 64);
+	r.vm.machine = aligned_alloc(PAGE_SIZE, align_up(machine_size(), PAGE_SIZE));
 	assert_non_null(r.vm.machine);
 	memset(r.vm.machine, 0, machine_size());
 }
@@ -561,6 +561,7 @@ static void reset_is_power_on(void **state)
 	assert_memory_equal(&r.vm.machine->pic.chip, &fresh.pic.chip, sizeof(fresh.pic.chip));
 	assert_memory_equal(&r.vm.machine->ioapic, &fresh.ioapic, sizeof(fresh.ioapic));
 	assert_memory_equal(r.vm.machine->lapic[0].reg, fresh.lapic[0].reg, sizeof(fresh.lapic[0].reg));
+	assert_memory_equal(r.vm.machine->lapic[0].page, fresh.lapic[0].page, sizeof(fresh.lapic[0].page));
 }
 
 static void rom_matches_the_plan(void **state)

@@ -38,11 +38,8 @@ static struct {
 	const char *name;
 	unsigned int calls;
 	uint64_t arg[4];
-	uint8_t tpr;
 	enum exit_action answer;
 } last;
-
-static uint8_t tpr;                     /* the local APIC's */
 
 static enum exit_action called(const char *name, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -52,7 +49,6 @@ static enum exit_action called(const char *name, uint64_t a, uint64_t b, uint64_
 	last.arg[1] = b;
 	last.arg[2] = c;
 	last.arg[3] = d;
-	last.tpr = tpr;
 	return last.answer;
 }
 
@@ -94,24 +90,6 @@ uint8_t lapic_cr8(const struct lapic *l)
 {
 	(void)l;
 	return 7;
-}
-
-uint8_t lapic_tpr(const struct lapic *l)
-{
-	(void)l;
-	return tpr;
-}
-
-void lapic_set_tpr(struct lapic *l, uint8_t val)
-{
-	(void)l;
-	tpr = val;
-}
-
-uint8_t lapic_tpr_threshold(const struct lapic *l)
-{
-	(void)l;
-	return 0;
 }
 
 unsigned int nested_path(const struct nested *n, gpa_t g, uint64_t e[4])
@@ -541,21 +519,6 @@ static void some_have_no_effect(void **ctx)
 	}
 }
 
-/* What the guest has left in the TPR shadow is the local APIC's TPR by the time that a handler may ask for it. */
-static void the_tpr_is_read_back_first(void **ctx)
-{
-	static uint8_t page[PAGE_SIZE];
-
-	(void)ctx;
-	fresh();
-	hw.virtual_apic = page;
-	page[0x80] = 0x40;
-	tpr = 0x70;
-	leave(VMX_EXIT_CPUID, 0);
-	assert_called("cpuid");
-	assert_int_equal(last.tpr, 0x40);
-}
-
 /* SDM 3C "Saving Non-Register State": the exit comes behind MOV to CR8, and before its #DB. */
 static void a_step_over_mov_to_cr8_traps(void **ctx)
 {
@@ -689,7 +652,6 @@ static void run_all(void *failed)
 		cmocka_unit_test(an_iret_that_faulted_blocks_nmis_again),
 		cmocka_unit_test(what_guests_do_not_have_is_undefined),
 		cmocka_unit_test(some_have_no_effect),
-		cmocka_unit_test(the_tpr_is_read_back_first),
 		cmocka_unit_test(a_step_over_mov_to_cr8_traps),
 		cmocka_unit_test(a_triple_fault_ends_the_guest),
 		cmocka_unit_test(the_unknown_stops_the_guest),

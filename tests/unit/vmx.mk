@@ -12,9 +12,9 @@ unit-vmx_task-srcs := $(unit-vmx-srcs) arch/x86/vmx/task.c arch/x86/mm/gwalk.c t
 unit += vmx_names
 unit-vmx_names-srcs := arch/x86/vmx/names.c
 
-unit += vmx_tpr
-unit-vmx_tpr-srcs := arch/x86/vmx/tpr.c $(addprefix arch/x86/dev/,lapic.c lapic_regs.c lapic_timer.c) \
+unit += vmx_apic
+unit-vmx_apic-srcs := arch/x86/vmx/apic.c $(addprefix arch/x86/dev/,lapic.c lapic_regs.c lapic_timer.c) \
 	$(addprefix tests/unit/support/,clock.c vmcs.c)
 
 unit += vmx_exit
-unit-vmx_exit-srcs := $(unit-vmx-srcs) $(addprefix arch/x86/vmx/,exit.c names.c tpr.c) tests/unit/support/panic_catch.c
+unit-vmx_exit-srcs := $(unit-vmx-srcs) $(addprefix arch/x86/vmx/,exit.c names.c) tests/unit/support/panic_catch.c

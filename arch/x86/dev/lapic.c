@@ -15,31 +15,33 @@
 #define DFR_FLAT    0xfu
 #define DFR_CLUSTER 0x0u
 
-static bool software_enabled(const struct lapic *l)
+bool lapic_delivers(const struct lapic *l)
 {
 	return lapic_enabled(l) && (l->reg[LAPIC_SVR] & SVR_ENABLE);
 }
 
 static void vector_set(struct lapic *l, unsigned int map, uint8_t vector)
 {
-	l->reg[map + vector / 32] |= 1u << vector % 32;
+	l->page[map + vector / 32].val |= 1u << vector % 32;
+	l->changed = true;
 }
 
 static void vector_clear(struct lapic *l, unsigned int map, uint8_t vector)
 {
-	l->reg[map + vector / 32] &= ~(1u << vector % 32);
+	l->page[map + vector / 32].val &= ~(1u << vector % 32);
+	l->changed = true;
 }
 
 static bool vector_test(const struct lapic *l, unsigned int map, uint8_t vector)
 {
-	return l->reg[map + vector / 32] >> vector % 32 & 1;
+	return l->page[map + vector / 32].val >> vector % 32 & 1;
 }
 
 /* The highest vector in a map of eight registers, or -1. */
 static int vector_highest(const struct lapic *l, unsigned int map)
 {
 	for (int i = 7; i >= 0; i--) {
-		uint32_t word = l->reg[map + (unsigned int)i];
+		uint32_t word = l->page[map + (unsigned int)i].val;
 
 		if (word)
 			return i * 32 + 31 - __builtin_clz(word);
@@ -50,7 +52,7 @@ static int vector_highest(const struct lapic *l, unsigned int map)
 /* SDM 3A "Task and Processor Priorities" (11.8.3.1). Equal classes may show TPR's low bits or 0: we show them. */
 uint8_t lapic_ppr(const struct lapic *l)
 {
-	uint32_t tpr = l->reg[LAPIC_TPR];
+	uint32_t tpr = l->page[LAPIC_TPR].val;
 	int isrv = vector_highest(l, LAPIC_ISR);
 
 	if (isrv < 0 || PRIORITY_CLASS(tpr) >= PRIORITY_CLASS((uint32_t)isrv))
@@ -62,7 +64,7 @@ int lapic_pending(const struct lapic *l)
 {
 	int vector = vector_highest(l, LAPIC_IRR);
 
-	if (vector < 0 || !software_enabled(l))
+	if (vector < 0 || !lapic_delivers(l))
 		return -1;
 	return PRIORITY_CLASS((uint32_t)vector) > PRIORITY_CLASS(lapic_ppr(l)) ? vector : -1;
 }
@@ -75,7 +77,7 @@ void lapic_ack(struct lapic *l, uint8_t vector)
 
 void lapic_inject(struct lapic *l, uint8_t vector, bool level_trig)
 {
-	if (!software_enabled(l))
+	if (!lapic_delivers(l))
 		return;
 	if (vector < VECTOR_MIN) {
 		lapic_error(l, ESR_RECV_VECTOR);
@@ -131,12 +133,12 @@ static bool lint_is_level(uint32_t lvt)
 /* Takes an asserted level-triggered pin, unless it waits for its EOI. */
 void lapic_lint_service(struct lapic *l, unsigned int pin)
 {
-	uint32_t *lvt = &l->reg[LAPIC_LVT_LINT0 + pin];
+	uint32_t lvt = l->reg[LAPIC_LVT_LINT0 + pin];
 
-	if (!l->lint[pin] || !lint_is_level(*lvt) || (*lvt & (LVT_MASK | LVT_REMOTE_IRR)))
+	if (!l->lint[pin] || !lint_is_level(lvt) || (lvt & (LVT_MASK | LVT_REMOTE_IRR)))
 		return;
-	*lvt |= LVT_REMOTE_IRR;
-	lapic_inject(l, (uint8_t)*lvt, true);
+	lapic_set(l, LAPIC_LVT_LINT0 + pin, lvt | LVT_REMOTE_IRR);
+	lapic_inject(l, (uint8_t)lvt, true);
 }
 
 void lapic_lint(struct lapic *l, unsigned int pin, bool level)
@@ -163,23 +165,16 @@ void lapic_lint(struct lapic *l, unsigned int pin, bool level)
 
 static void lint_eoi(struct lapic *l, unsigned int pin, uint8_t vector)
 {
-	uint32_t *lvt = &l->reg[LAPIC_LVT_LINT0 + pin];
+	uint32_t lvt = l->reg[LAPIC_LVT_LINT0 + pin];
 
-	if (!(*lvt & LVT_REMOTE_IRR) || (uint8_t)*lvt != vector)
+	if (!(lvt & LVT_REMOTE_IRR) || (uint8_t)lvt != vector)
 		return;
-	*lvt &= ~LVT_REMOTE_IRR;
+	lapic_set(l, LAPIC_LVT_LINT0 + pin, lvt & ~LVT_REMOTE_IRR);
 	lapic_lint_service(l, pin);
 }
 
-/* In service first, so that what the wire sends again at once is a new request. */
-void lapic_eoi(struct lapic *l)
+void lapic_eoi_done(struct lapic *l, uint8_t vector)
 {
-	int isrv = vector_highest(l, LAPIC_ISR);
-	uint8_t vector = (uint8_t)isrv;
-
-	if (isrv < 0)
-		return;
-	vector_clear(l, LAPIC_ISR, vector);
 	if (!vector_test(l, LAPIC_TMR, vector))
 		return;
 	lint_eoi(l, 0, vector);
@@ -187,35 +182,60 @@ void lapic_eoi(struct lapic *l)
 	l->wires.eoi(l->wires.ctx, vector);
 }
 
+/* In service first, so that what the wire sends again at once is a new request. */
+void lapic_eoi(struct lapic *l)
+{
+	int isrv = vector_highest(l, LAPIC_ISR);
+
+	if (isrv < 0)
+		return;
+	vector_clear(l, LAPIC_ISR, (uint8_t)isrv);
+	lapic_eoi_done(l, (uint8_t)isrv);
+}
+
+uint8_t lapic_highest_irr(const struct lapic *l)
+{
+	int vector = vector_highest(l, LAPIC_IRR);
+
+	return vector < 0 || !lapic_delivers(l) ? 0 : (uint8_t)vector;
+}
+
+uint8_t lapic_highest_isr(const struct lapic *l)
+{
+	int vector = vector_highest(l, LAPIC_ISR);
+
+	return vector < 0 ? 0 : (uint8_t)vector;
+}
+
+uint64_t lapic_levels(const struct lapic *l, unsigned int i)
+{
+	return l->page[LAPIC_TMR + 2 * i].val | (uint64_t)l->page[LAPIC_TMR + 2 * i + 1].val << 32;
+}
+
 uint8_t lapic_cr8(const struct lapic *l)
 {
-	return (uint8_t)(l->reg[LAPIC_TPR] >> 4);
+	return (uint8_t)(l->page[LAPIC_TPR].val >> 4 & 0xfu);
 }
 
 void lapic_set_cr8(struct lapic *l, uint8_t cr8)
 {
-	l->reg[LAPIC_TPR] = (cr8 & 0xfu) << 4;
-}
-
-uint8_t lapic_tpr(const struct lapic *l)
-{
-	return (uint8_t)l->reg[LAPIC_TPR];
-}
-
-void lapic_set_tpr(struct lapic *l, uint8_t tpr)
-{
-	l->reg[LAPIC_TPR] = tpr;
+	l->page[LAPIC_TPR].val = (cr8 & 0xfu) << 4;
 }
 
 uint8_t lapic_tpr_threshold(const struct lapic *l)
 {
-	uint32_t tpr = PRIORITY_CLASS(l->reg[LAPIC_TPR]);
+	uint32_t tpr = PRIORITY_CLASS(l->page[LAPIC_TPR].val);
 	int vector = vector_highest(l, LAPIC_IRR), isrv = vector_highest(l, LAPIC_ISR);
 	uint32_t wants = PRIORITY_CLASS((uint32_t)vector);
 
-	if (vector < 0 || wants > tpr || !software_enabled(l))
+	if (vector < 0 || wants > tpr || !lapic_delivers(l))
 		return 0;
 	return isrv >= 0 && wants <= PRIORITY_CLASS((uint32_t)isrv) ? 0 : (uint8_t)(wants >> 4);
+}
+
+bool lapic_x2apic_enabled(const struct lapic *l)
+{
+	return lapic_enabled(l) && lapic_x2apic(l);
 }
 
 bool lapic_xapic_enabled(const struct lapic *l)
@@ -310,10 +330,10 @@ void lapic_deliver(struct lapic *l, const struct apic_msg *m)
 static void set_ids(struct lapic *l)
 {
 	if (lapic_x2apic(l)) {
-		l->reg[LAPIC_ID] = l->id;
-		l->reg[LAPIC_LDR] = l->id >> 4 << 16 | 1u << (l->id & 15u);
+		lapic_set(l, LAPIC_ID, l->id);
+		lapic_set(l, LAPIC_LDR, l->id >> 4 << 16 | 1u << (l->id & 15u));
 	} else {
-		l->reg[LAPIC_ID] = l->id << 24;
+		lapic_set(l, LAPIC_ID, l->id << 24);
 	}
 }
 
@@ -321,14 +341,16 @@ static void set_ids(struct lapic *l)
 void lapic_reset_registers(struct lapic *l)
 {
 	lapic_timer_stop(l);
+	memset(l->page, 0, sizeof(l->page));
 	memset(l->reg, 0, sizeof(l->reg));
+	l->changed = true;
 	l->esr_pending = 0;
 	l->extint = false;
-	l->reg[LAPIC_VER] = LAPIC_VERSION;
-	l->reg[LAPIC_DFR] = UINT32_MAX;
-	l->reg[LAPIC_SVR] = 0xff;
+	lapic_set(l, LAPIC_VER, LAPIC_VERSION);
+	lapic_set(l, LAPIC_DFR, UINT32_MAX);
+	lapic_set(l, LAPIC_SVR, 0xff);
 	for (unsigned int i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
-		l->reg[i] = LVT_MASK;
+		lapic_set(l, i, LVT_MASK);
 	set_ids(l);
 }
 
@@ -336,12 +358,13 @@ void lapic_reset_registers(struct lapic *l)
 void lapic_enter_mode(struct lapic *l, uint64_t new_mode)
 {
 	l->base = APIC_DEFAULT_BASE | (l->bsp ? APIC_BASE_BSP : 0) | new_mode;
+	l->changed = true;
 	if (!(new_mode & APIC_BASE_ENABLE)) {
 		lapic_reset_registers(l);
 		return;
 	}
 	set_ids(l);
-	l->reg[LAPIC_ICR2] = 0;
+	l->page[LAPIC_ICR2].val = 0;
 }
 
 void lapic_init_reset(struct lapic *l)
@@ -357,9 +380,10 @@ void lapic_reset(struct lapic *l)
 
 void lapic_virtual_wire(struct lapic *l)
 {
-	l->reg[LAPIC_SVR] |= SVR_ENABLE;
-	l->reg[LAPIC_LVT_LINT0] = APIC_MODE_EXTINT << 8;
-	l->reg[LAPIC_LVT_LINT1] = APIC_MODE_NMI << 8;
+	lapic_set(l, LAPIC_SVR, l->reg[LAPIC_SVR] | SVR_ENABLE);
+	lapic_set(l, LAPIC_LVT_LINT0, APIC_MODE_EXTINT << 8);
+	lapic_set(l, LAPIC_LVT_LINT1, APIC_MODE_NMI << 8);
+	l->changed = true;
 }
 
 void lapic_create(struct lapic *l, uint32_t id, bool bsp, struct vclock *clock, struct vtimers *timers,

@@ -6,11 +6,14 @@
  * What guests see: version 0x14, six LVT entries (no CMCI), no EOI-broadcast suppression, read-only APIC ID, base fixed
  * at APIC_DEFAULT_BASE. The timer counts 1 tick per guest nanosecond at divide 1 (a 1 GHz bus, as under KVM).
  *
- * State: reg[] is the register page, one word per 16 bytes, as Xen's LAPIC_REGS record and in the order of the x2APIC
- * MSRs. PPR and the timer's current count are computed when read, and must be filled in by whoever saves. base,
- * tsc_deadline and esr_pending fill the rest of Xen's LAPIC record (its divisor follows from reg[], its disabled word
- * from base and reg[]); timer_end follows from the current count or from tsc_deadline; lint and extint from the
- * PIC's output. Callers hold the VM.
+ * State: page[] is the register page as SDM 3A lays it out, and Xen's LAPIC_REGS record is its beginning. PPR and the
+ * timer's current count are computed when read, and must be filled in by whoever saves. base, tsc_deadline and
+ * esr_pending fill the rest of Xen's LAPIC record (its divisor follows from the page, its disabled word from base and the
+ * page); timer_end follows from the current count or from tsc_deadline; lint and extint from the PIC's output. Callers
+ * hold the VM.
+ *
+ * A CPU that virtualizes the APIC works on page[] by itself while the guest runs: TPR, ISR, IRR and the ICR's upper half
+ * have no other copy. Of all other registers reg[] is what counts, and the page shows the same.
  */
 #ifndef X86_DEV_LAPIC_H
 #define X86_DEV_LAPIC_H
@@ -28,6 +31,36 @@
 /* Periods below this are stretched, so that a guest cannot make Vouch do nothing but fire its timer. */
 #define LAPIC_TIMER_MIN_PERIOD_NS 20000u
 
+/* Registers: MMIO offset / 16, and x2APIC MSR - 0x800. SDM 3A "Local APIC Register Address Map" (11-1). */
+enum {
+	LAPIC_ID = 0x02,
+	LAPIC_VER = 0x03,
+	LAPIC_TPR = 0x08,
+	LAPIC_APR = 0x09,
+	LAPIC_PPR = 0x0a,
+	LAPIC_EOI = 0x0b,
+	LAPIC_RRD = 0x0c,
+	LAPIC_LDR = 0x0d,
+	LAPIC_DFR = 0x0e,
+	LAPIC_SVR = 0x0f,
+	LAPIC_ISR = 0x10,         /* 8 words each */
+	LAPIC_TMR = 0x18,
+	LAPIC_IRR = 0x20,
+	LAPIC_ESR = 0x28,
+	LAPIC_ICR = 0x30,
+	LAPIC_ICR2 = 0x31,
+	LAPIC_LVT_TIMER = 0x32,
+	LAPIC_LVT_THERMAL = 0x33,
+	LAPIC_LVT_PERF = 0x34,
+	LAPIC_LVT_LINT0 = 0x35,
+	LAPIC_LVT_LINT1 = 0x36,
+	LAPIC_LVT_ERROR = 0x37,
+	LAPIC_TMICT = 0x38,
+	LAPIC_TMCCT = 0x39,
+	LAPIC_TDCR = 0x3e,
+	LAPIC_SELF_IPI = 0x3f,
+};
+
 struct lapic;
 
 /* All three are set. They may be called from any function below that takes a struct lapic that is not const. */
@@ -38,8 +71,15 @@ struct lapic_wires {
 	void *ctx;
 };
 
+/* One register of the page. */
+struct lapic_reg {
+	uint32_t val, unused[3];
+};
+
 struct lapic {
+	struct lapic_reg page[LAPIC_MMIO_SIZE / 16] __attribute__((aligned(LAPIC_MMIO_SIZE)));
 	uint32_t reg[LAPIC_REGS];
+	bool changed;             /* ISR, IRR, TMR, the mode or SVR by us: for the vendor, who clears it */
 	uint64_t base;            /* IA32_APIC_BASE */
 	uint64_t tsc_deadline;    /* IA32_TSC_DEADLINE: guest TSC, 0 = not armed */
 	uint64_t timer_end;       /* guest ns at which the count reaches 0, or VTIMER_OFF */
@@ -82,9 +122,6 @@ uint64_t lapic_base(const struct lapic *l);        /* GPA of the page */
 uint8_t lapic_cr8(const struct lapic *l);
 void lapic_set_cr8(struct lapic *l, uint8_t cr8);  /* bits 3-0 count; a value above 15 is the caller's #GP */
 
-/* The whole TPR, for CPUs that keep it themselves while a guest runs: SDM 3A "Task Priority Register". */
-uint8_t lapic_tpr(const struct lapic *l);
-void lapic_set_tpr(struct lapic *l, uint8_t tpr);
 /*
  * The TPR alone holds an interrupt back, which could be delivered once its bits 7:4 are below this: 1 to 15, at most the
  * TPR's own. 0 if there is none.
@@ -94,6 +131,18 @@ uint8_t lapic_tpr_threshold(const struct lapic *l);
 int lapic_pending(const struct lapic *l);          /* the vector that may be delivered now, or -1 */
 void lapic_ack(struct lapic *l, uint8_t vector);   /* the CPU takes it: from IRR to ISR */
 uint8_t lapic_ppr(const struct lapic *l);
+
+/* For CPUs that work on the page by themselves (SDM 3C "APIC Virtualization and Virtual Interrupts"). */
+bool lapic_x2apic_enabled(const struct lapic *l);
+bool lapic_delivers(const struct lapic *l);        /* enabled, by software too: what is in the IRR may be delivered */
+uint8_t lapic_highest_irr(const struct lapic *l);  /* the highest vector that may be delivered some time, or 0 */
+uint8_t lapic_highest_isr(const struct lapic *l);  /* or 0 */
+uint64_t lapic_levels(const struct lapic *l, unsigned int i);   /* TMR, vectors 64 * i on: whose EOI has to be known */
+void lapic_eoi_done(struct lapic *l, uint8_t vector);  /* the CPU took it out of the ISR: what else an EOI does */
+/* The CPU has written to the page at this offset, at the guest's will: to be undone, or made a proper write. */
+void lapic_page_written(struct lapic *l, unsigned int off);
+/* In x2APIC mode register n is as the page has it. PPR is not among them: the CPU knows better while it delivers. */
+bool lapic_page_shows(unsigned int n);
 
 /* May the CPU take an interrupt from the PIC? LINT0 or LINT1 says ExtINT, a message asked, or the APIC is off (BSP). */
 bool lapic_accepts_extint(const struct lapic *l);

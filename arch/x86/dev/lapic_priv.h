@@ -5,36 +5,6 @@
 
 #include "lapic.h"
 
-/* Indices into reg[]: MMIO offset / 16, and x2APIC MSR - 0x800. SDM 3A "Local APIC Register Address Map" (11-1). */
-enum {
-	LAPIC_ID = 0x02,
-	LAPIC_VER = 0x03,
-	LAPIC_TPR = 0x08,
-	LAPIC_APR = 0x09,
-	LAPIC_PPR = 0x0a,
-	LAPIC_EOI = 0x0b,
-	LAPIC_RRD = 0x0c,
-	LAPIC_LDR = 0x0d,
-	LAPIC_DFR = 0x0e,
-	LAPIC_SVR = 0x0f,
-	LAPIC_ISR = 0x10,         /* 8 words each */
-	LAPIC_TMR = 0x18,
-	LAPIC_IRR = 0x20,
-	LAPIC_ESR = 0x28,
-	LAPIC_ICR = 0x30,
-	LAPIC_ICR2 = 0x31,
-	LAPIC_LVT_TIMER = 0x32,
-	LAPIC_LVT_THERMAL = 0x33,
-	LAPIC_LVT_PERF = 0x34,
-	LAPIC_LVT_LINT0 = 0x35,
-	LAPIC_LVT_LINT1 = 0x36,
-	LAPIC_LVT_ERROR = 0x37,
-	LAPIC_TMICT = 0x38,
-	LAPIC_TMCCT = 0x39,
-	LAPIC_TDCR = 0x3e,
-	LAPIC_SELF_IPI = 0x3f,
-};
-
 #define SVR_ENABLE (1u << 8)
 
 #define LVT_MODE(lvt)   ((lvt) >> 8 & 7u)
@@ -58,6 +28,12 @@ static inline bool lapic_enabled(const struct lapic *l)
 static inline bool lapic_x2apic(const struct lapic *l)
 {
 	return l->base & APIC_BASE_X2APIC;
+}
+
+/* A register of which Vouch's copy counts: all but those that a CPU changes by itself. */
+static inline void lapic_set(struct lapic *l, unsigned int n, uint32_t val)
+{
+	l->reg[n] = l->page[n].val = val;
 }
 
 /* lapic.c */

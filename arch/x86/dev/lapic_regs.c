@@ -22,6 +22,11 @@
 #define X2APIC_READ   READ_BOTH
 #define X2APIC_WRITE  (WRITE_BOTH | R(LAPIC_SELF_IPI))
 
+/* Computed when read; and the ICR is two words of the page but one MSR. */
+#define NOT_IN_PAGE   (R(LAPIC_PPR) | R(LAPIC_TMCCT) | R(LAPIC_ICR))
+/* Nowhere but in the page. */
+#define ONLY_IN_PAGE  (R(LAPIC_TPR) | RANGE(LAPIC_ISR, LAPIC_ESR - 1) | R(LAPIC_ICR2))
+
 #define ICR_RW        0x000ccfffu
 #define ICR_LEVEL     (1u << 15)  /* trigger mode */
 #define ICR_ASSERT    (1u << 14)
@@ -80,7 +85,7 @@ static uint32_t read_reg(struct lapic *l, unsigned int n)
 	case LAPIC_TMCCT:
 		return lapic_timer_count(l);
 	default: /* what cannot be read, and APR and remote read, which newer CPUs do not have, stay 0 */
-		return l->reg[n];
+		return l->page[n].val;
 	}
 }
 
@@ -119,12 +124,13 @@ static void send(struct lapic *l, uint32_t icr, uint32_t dest)
 
 static void write_svr(struct lapic *l, uint32_t val)
 {
-	l->reg[LAPIC_SVR] = val;
+	lapic_set(l, LAPIC_SVR, val);
+	l->changed = true;
 	if (val & SVR_ENABLE)
 		return;
 	/* SDM 3A "Local APIC State After It Has Been Software Disabled" (11.4.7.2): the masks stay when enabled again. */
 	for (unsigned int i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
-		l->reg[i] |= LVT_MASK;
+		lapic_set(l, i, l->reg[i] | LVT_MASK);
 }
 
 static void write_lvt(struct lapic *l, unsigned int n, uint32_t val)
@@ -138,7 +144,7 @@ static void write_lvt(struct lapic *l, unsigned int n, uint32_t val)
 	/* Remote IRR only lives as long as the pin is a level-triggered fixed interrupt. */
 	if (LVT_MODE(val) == APIC_MODE_FIXED && (val & LVT_LEVEL))
 		val |= l->reg[n] & LVT_REMOTE_IRR;
-	l->reg[n] = val;
+	lapic_set(l, n, val);
 	if (n == LAPIC_LVT_LINT0 || n == LAPIC_LVT_LINT1)
 		lapic_lint_service(l, n - LAPIC_LVT_LINT0);
 }
@@ -151,18 +157,18 @@ static void write_reg(struct lapic *l, unsigned int n, uint32_t val)
 		lapic_eoi(l);
 		break;
 	case LAPIC_DFR:
-		l->reg[n] = val | 0x0fffffff;
+		lapic_set(l, n, val | 0x0fffffff);
 		break;
 	case LAPIC_SVR:
 		write_svr(l, val);
 		break;
 	case LAPIC_ESR: /* a write shows what has come together since the last one */
-		l->reg[n] = l->esr_pending;
+		lapic_set(l, n, l->esr_pending);
 		l->esr_pending = 0;
 		break;
 	case LAPIC_ICR:
-		l->reg[n] = val;
-		send(l, val, lapic_x2apic(l) ? l->reg[LAPIC_ICR2] : l->reg[LAPIC_ICR2] >> 24);
+		lapic_set(l, n, val);
+		send(l, val, lapic_x2apic(l) ? l->page[LAPIC_ICR2].val : l->page[LAPIC_ICR2].val >> 24);
 		break;
 	case LAPIC_LVT_TIMER ... LAPIC_LVT_ERROR:
 		write_lvt(l, n, val);
@@ -177,7 +183,7 @@ static void write_reg(struct lapic *l, unsigned int n, uint32_t val)
 		send(l, val | APIC_DEST_SELF << 18, 0);
 		break;
 	default: /* TPR, LDR, ICR2 */
-		l->reg[n] = val;
+		lapic_set(l, n, val);
 		break;
 	}
 }
@@ -236,7 +242,7 @@ static int x2apic_read(struct lapic *l, unsigned int n, uint64_t *val)
 	lapic_timer_sync(l);
 	*val = read_reg(l, n);
 	if (n == LAPIC_ICR)
-		*val |= (uint64_t)l->reg[LAPIC_ICR2] << 32;
+		*val |= (uint64_t)l->page[LAPIC_ICR2].val << 32;
 	return 0;
 }
 
@@ -251,9 +257,30 @@ static int x2apic_write(struct lapic *l, unsigned int n, uint64_t val)
 		return -EINVAL;
 	lapic_timer_sync(l);
 	if (n == LAPIC_ICR)
-		l->reg[LAPIC_ICR2] = (uint32_t)(val >> 32);
+		l->page[LAPIC_ICR2].val = (uint32_t)(val >> 32);
 	write_reg(l, n, low & writable_bits(n));
 	return 0;
+}
+
+bool lapic_page_shows(unsigned int n)
+{
+	return n < LAPIC_REGS && (X2APIC_READ & ~NOT_IN_PAGE) >> n & 1;
+}
+
+/* The write has not been checked: what counts is put back before it is. Faults cannot be raised any more. */
+void lapic_page_written(struct lapic *l, unsigned int off)
+{
+	unsigned int n = off >> 4;
+	uint32_t val;
+
+	if (n >= LAPIC_REGS || (ONLY_IN_PAGE >> n & 1))
+		return;
+	val = l->page[n].val;
+	l->page[n].val = l->reg[n];
+	if (!lapic_x2apic(l))
+		lapic_mmio_write(l, off, 4, val);
+	else if (x2apic_write(l, n, val))
+		l->refused++;
 }
 
 /*

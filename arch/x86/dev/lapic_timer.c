@@ -99,18 +99,18 @@ void lapic_timer_write_lvt(struct lapic *l, uint32_t lvt)
 {
 	unsigned int was = mode(l);
 
-	l->reg[LAPIC_LVT_TIMER] = lvt;
+	lapic_set(l, LAPIC_LVT_TIMER, lvt);
 	if (mode(l) == was || (counts(l) && was <= TIMER_PERIODIC))
 		return;
 	lapic_timer_stop(l);
-	l->reg[LAPIC_TMICT] = 0;
+	lapic_set(l, LAPIC_TMICT, 0);
 }
 
 void lapic_timer_write_initial(struct lapic *l, uint32_t count)
 {
 	if (!counts(l))
 		return;
-	l->reg[LAPIC_TMICT] = count;
+	lapic_set(l, LAPIC_TMICT, count);
 	if (count)
 		arm(l, vclock_now(l->clock) + length(l));
 	else
@@ -122,7 +122,7 @@ void lapic_timer_write_divide(struct lapic *l, uint32_t tdcr)
 {
 	uint32_t count = lapic_timer_count(l);
 
-	l->reg[LAPIC_TDCR] = tdcr;
+	lapic_set(l, LAPIC_TDCR, tdcr);
 	if (count)
 		arm(l, vclock_now(l->clock) + count * divide(l));
 }

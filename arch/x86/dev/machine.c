@@ -364,21 +364,31 @@ static bool pic_interrupts(const struct machine *m, const struct lapic *l)
 	return has(m, PLAN_PIC) && pic_pending(&m->pic) && lapic_accepts_extint(l);
 }
 
+bool machine_extint_pending(struct vcpu *v)
+{
+	return pic_interrupts(v->vm->machine, v->lapic);
+}
+
+int machine_extint_ack(struct vcpu *v)
+{
+	if (!machine_extint_pending(v))
+		return -1;
+	lapic_ack_extint(v->lapic);
+	return pic_ack(&v->vm->machine->pic);
+}
+
 bool machine_irq_pending(struct vcpu *v)
 {
-	return pic_interrupts(v->vm->machine, v->lapic) || lapic_pending(v->lapic) >= 0;
+	return machine_extint_pending(v) || lapic_pending(v->lapic) >= 0;
 }
 
 int machine_irq_ack(struct vcpu *v)
 {
-	struct machine *m = v->vm->machine;
-	int vector;
-
 	/* SDM 3A "Local APIC": ExtINT bypasses the priority logic, so it comes first. */
-	if (pic_interrupts(m, v->lapic)) {
-		lapic_ack_extint(v->lapic);
-		return pic_ack(&m->pic);
-	}
+	int vector = machine_extint_ack(v);
+
+	if (vector >= 0)
+		return vector;
 	vector = lapic_pending(v->lapic);
 	if (vector >= 0)
 		lapic_ack(v->lapic, (uint8_t)vector);

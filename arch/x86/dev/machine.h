@@ -70,7 +70,7 @@ struct machine_row {
 extern const struct machine_row machine_table[];
 extern const unsigned int machine_table_rows;
 
-/* Bytes the caller must provide, zeroed and aligned to 64, as vm->machine before machine_create(). */
+/* Bytes the caller must provide, zeroed and page aligned, as vm->machine before machine_create(). */
 size_t machine_size(void);
 
 /*
@@ -103,6 +103,9 @@ size_t machine_console_input(struct vm *vm, const uint8_t *bytes, size_t n);
 bool machine_irq_pending(struct vcpu *v);
 /* Takes it: the vector, or -1 if there is none any more. */
 int machine_irq_ack(struct vcpu *v);
+/* The same without the local APIC's own: where the CPU delivers those by itself, the PIC's are left. */
+bool machine_extint_pending(struct vcpu *v);
+int machine_extint_ack(struct vcpu *v);
 
 void machine_power_button(struct vm *vm);
 

@@ -294,7 +294,6 @@ void vmx_handle_exit(struct vcpu *v)
 		return;
 	}
 	vmx_event_collect(v);
-	vmx_tpr_collect(v);
 	switch (dispatch(v)) {
 	case EXIT_NEXT:
 		step_over(v);

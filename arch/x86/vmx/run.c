@@ -83,7 +83,7 @@ static void enter_once(struct vcpu *v, struct vmx_cpu *c)
 	struct vcpu_hw *hw = v->hw;
 
 	vmx_event_prepare(v);
-	vmx_tpr_prepare(v);
+	vmx_apic_prepare(v);
 	prepare_tlb(v, c);
 	if (v->own_timer)
 		arm_timer(v, c);

@@ -184,16 +184,9 @@ int vmx_vcpu_create(struct vcpu *v)
 		goto no_vmcs;
 	if (!page_get(pages, PAGE_ORDER_4K, &v->hw->msr_bitmap))
 		goto no_bitmap;
-	if (c->ctl.cpu & CPU_TPR_SHADOW) {
-		if (!page_get_zeroed(pages, PAGE_ORDER_4K, &page))
-			goto no_virtual_apic;
-		v->hw->virtual_apic = hpa_to_ptr(page);
-	}
 	*(uint32_t *)hpa_to_ptr(v->hw->vmcs) = c->caps.revision;
 	msr_bitmap_build(hpa_to_ptr(v->hw->msr_bitmap));
 	return 0;
-no_virtual_apic:
-	page_put(pages, v->hw->msr_bitmap, PAGE_ORDER_4K);
 no_bitmap:
 	page_put(pages, v->hw->vmcs, PAGE_ORDER_4K);
 no_vmcs:
@@ -221,10 +214,6 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	if (!hw)
 		return;
 	forget(v);
-	if (hw->virtual_apic) {
-		page_scrub(ptr_to_hpa(hw->virtual_apic), PAGE_ORDER_4K);
-		page_put(pages, ptr_to_hpa(hw->virtual_apic), PAGE_ORDER_4K);
-	}
 	page_put(pages, hw->msr_bitmap, PAGE_ORDER_4K);
 	page_scrub(hw->vmcs, PAGE_ORDER_4K);
 	page_put(pages, hw->vmcs, PAGE_ORDER_4K);
@@ -345,11 +334,11 @@ void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	struct vcpu_hw *hw = v->hw;
 
 	forget(v);
-	*hw = (struct vcpu_hw){ .vmcs = old.vmcs, .msr_bitmap = old.msr_bitmap, .virtual_apic = old.virtual_apic,
-				.dr6 = 0xffff0ff0, .eptp = v->vm->nested->root.v | c->eptp_bits };
+	*hw = (struct vcpu_hw){ .vmcs = old.vmcs, .msr_bitmap = old.msr_bitmap, .dr6 = 0xffff0ff0,
+				.eptp = v->vm->nested->root.v | c->eptp_bits };
 	vmx_make_current(v);
 	write_controls(v, c);
-	vmx_tpr_reset(v);
+	vmx_apic_reset(v);
 	write_host();
 	write_guest_rest();
 	write_start(v, s);

@@ -60,7 +60,6 @@ struct vmx_event {
 
 struct vcpu_hw {
 	hpa_t vmcs, msr_bitmap;
-	uint8_t *virtual_apic;        /* page of the TPR shadow; NULL: MOV to and from CR8 exit */
 	uint8_t tpr_threshold;        /* what the VMCS holds */
 	uint64_t eptp;
 	uint64_t host_rsp, guest_rsp; /* what the VMCS holds */
@@ -157,10 +156,9 @@ void vmx_event_trap(struct vcpu *v);                 /* an instruction was compl
 void vmx_event_debug(struct vcpu *v, uint32_t info, uint64_t dr6);   /* a #DB of the guest's own exited: hand it on */
 void vmx_event_nmi_block(void);                      /* the exit undid the IRET that had unblocked NMIs */
 
-/* tpr.c: none of them does anything without a virtual_apic. */
-void vmx_tpr_reset(struct vcpu *v);                  /* into a VMCS that is fresh and current */
-void vmx_tpr_prepare(struct vcpu *v);                /* before an entry, behind vmx_event_prepare() */
-void vmx_tpr_collect(struct vcpu *v);                /* after an exit, before anybody asks the local APIC */
+/* apic.c: neither does anything without the TPR shadow. */
+void vmx_apic_reset(struct vcpu *v);                 /* into a VMCS that is fresh and current */
+void vmx_apic_prepare(struct vcpu *v);               /* before an entry, behind vmx_event_prepare() */
 
 /* names.c */
 unsigned int vmx_exit_kind(uint32_t reason);         /* below EXIT_KINDS */
