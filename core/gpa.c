@@ -99,6 +99,15 @@ int gpa_cmpxchg(struct vm *vm, gpa_t a, unsigned int size, uint64_t old, uint64_
 	return done ? 0 : -EAGAIN;
 }
 
+const void *gpa_peek(struct vm *vm, gpa_t a, size_t len)
+{
+	struct nested_hit hit;
+
+	if (!span_ok(a.v & (PAGE_SIZE - 1), len, PAGE_SIZE) || !nested_lookup(vm->nested, a, &hit))
+		return NULL;
+	return hpa_to_ptr(hit.hpa);
+}
+
 bool gpa_is_ram(struct vm *vm, gpa_t a)
 {
 	struct nested_hit hit;

@@ -12,14 +12,19 @@
 
 #define NS_PER_MS 1000000ull
 
-/* a * mul / div, rounded down or up, saturating. div is not 0. */
+/*
+ * a * mul / div, rounded down or up, saturating. div is not 0. The compiler would call its library for the division,
+ * because it cannot know that the quotient fits.
+ */
 static uint64_t scale(uint64_t a, uint64_t mul, uint64_t div, bool up)
 {
 	unsigned __int128 p = (unsigned __int128)a * mul + (up ? div - 1 : 0);
+	uint64_t high = (uint64_t)(p >> 64), low = (uint64_t)p;
 
-	if ((uint64_t)(p >> 64) >= div)
+	if (high >= div)
 		return UINT64_MAX;
-	return (uint64_t)(p / div);
+	__asm__("divq %2" : "+a"(low), "+d"(high) : "rm"(div) : "cc");
+	return low;
 }
 
 void vclock_init(struct vclock *c, uint64_t host_khz)

@@ -17,6 +17,7 @@
 #include "arch/x86/dev/lapic.h"
 #include "arch/x86/dev/machine.h"
 #include "arch/x86/exit/exit.h"
+#include "arch/x86/exit/fast.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
 #include "core/block.h"
@@ -184,6 +185,7 @@ void vm_run(struct vm *vm, const struct vcpu_start *start)
 
 	vm->host->hvm->vcpu_reset(v, start);
 	msr_reset(v);
+	fast_reset(v);
 	lapic_virtual_wire(v->lapic);
 	fpu_reset();
 	v->xcr0 = 1;

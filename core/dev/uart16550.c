@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
+enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR = UART_LSR, REG_MSR, REG_SCR };
 
 #define IER_RDA  0x01u
 #define IER_THRE 0x02u
@@ -150,9 +150,20 @@ static uint8_t read_iir(struct uart_state *s)
 	return (uint8_t)(src | (s->fcr & FCR_ENABLE ? IIR_FIFO : 0));
 }
 
+static uint8_t line_status(const struct uart_state *s)
+{
+	return (uint8_t)(s->lsr | LSR_THRE | LSR_TEMT | (s->rx_count ? LSR_DR : 0));
+}
+
+bool uart_fast_status(const struct uart *u, uint8_t *val)
+{
+	*val = line_status(&u->s);
+	return !u->s.lsr;
+}
+
 static uint8_t read_lsr(struct uart_state *s)
 {
-	uint8_t val = (uint8_t)(s->lsr | LSR_THRE | LSR_TEMT | (s->rx_count ? LSR_DR : 0));
+	uint8_t val = line_status(s);
 
 	s->lsr = 0;
 	return val;

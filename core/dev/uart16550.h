@@ -12,6 +12,7 @@
 #include <vouch/types.h>
 
 #define UART_PORTS 8u
+#define UART_LSR   5u         /* line status, among them */
 #define UART_FIFO  16u
 #define UART_RING  256u       /* characters that wait outside the chip for room in its FIFO; power of two */
 
@@ -39,6 +40,9 @@ extern const struct vdev_ops uart_ops;  /* UART_PORTS long, byte accesses */
 void uart_create(struct uart *u, const struct irq_line *irq, const struct chardev *out);
 /* Power-on state; drops received characters. */
 void uart_reset(struct uart *u);
+
+/* The line status, if to read it changes nothing: as for the fast path. False: uart_ops must. */
+bool uart_fast_status(const struct uart *u, uint8_t *val);
 
 /*
  * Characters from the world. Takes as many of n as fit and returns how many; the caller keeps the rest and tries again

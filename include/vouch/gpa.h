@@ -21,6 +21,13 @@ __must_check int gpa_write(struct vm *vm, gpa_t a, const void *buf, size_t len);
  * -EFAULT if not writable RAM. size is 4 or 8. */
 __must_check int gpa_cmpxchg(struct vm *vm, gpa_t a, unsigned int size, uint64_t old, uint64_t new_val);
 
+/*
+ * Where [a, a + len) is in host memory, within one page, or NULL if it is not RAM or ROM. The one exception to the rule
+ * above, for exit/fast.c alone: it only reads there, compares what it has read, and forgets the pointer before the page
+ * can become another's.
+ */
+const void *gpa_peek(struct vm *vm, gpa_t a, size_t len);
+
 /* True if a lies in RAM or ROM. */
 bool gpa_is_ram(struct vm *vm, gpa_t a);
 

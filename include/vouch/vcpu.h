@@ -3,6 +3,7 @@
 #ifndef VOUCH_VCPU_H
 #define VOUCH_VCPU_H
 
+#include <vouch/fast.h>
 #include <vouch/types.h>
 #include <vouch/unhandled.h>
 #include <vouch/x86.h>
@@ -63,9 +64,10 @@ struct vcpu {
 	uint64_t armed_ns;            /* its earliest deadline, in guest ns; 0: unknown */
 	uint64_t armed_tsc;           /* host TSC of that, or this CPU's run_until if that is earlier: the timer stands here */
 	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */
-	uint64_t exits;               /* all exits so far */
+	uint64_t exits;               /* exits of the general path so far: those in the ring */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */
-	uint64_t exit_count[EXIT_KINDS];     /* by the vendor's own numbering: hvm_ops.kind_text() */
+	uint64_t exit_count[EXIT_KINDS];     /* all exits, by the vendor's own numbering: hvm_ops.kind_text() */
+	struct vcpu_fast fast;
 };
 
 /*

@@ -163,6 +163,9 @@ static inline enum x86_mode x86_env_mode(const struct x86_env *e)
 #define MSR_MTRR_DEF_TYPE  0x2ffu
 #define MSR_TSC_DEADLINE   0x6e0u
 #define MSR_X2APIC_FIRST   0x800u
+#define MSR_X2APIC_EOI     0x80bu
+#define MSR_X2APIC_ICR     0x830u
+#define MSR_X2APIC_SELF_IPI 0x83fu
 #define MSR_X2APIC_LAST    0x8ffu
 #define MSR_XSS            0xda0u
 #define MSR_EFER           0xc0000080u

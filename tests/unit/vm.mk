@@ -12,6 +12,7 @@ unit-mtrr-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
 
 unit += policy
 unit-policy-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c arch/x86/exit/kvmclock.c \
+	arch/x86/exit/fast_table.c \
 	tests/unit/support/seam.c tests/unit/support/xcr0.c
 
 unit += svm_event

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-hv-srcs += arch/x86/dev/pic.c arch/x86/dev/ioapic.c arch/x86/dev/lapic.c arch/x86/dev/lapic_regs.c arch/x86/dev/lapic_timer.c
+hv-srcs += $(addprefix arch/x86/dev/,pic.c ioapic.c lapic.c lapic_fast.c lapic_regs.c lapic_timer.c)

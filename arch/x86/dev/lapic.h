@@ -18,6 +18,7 @@
 #ifndef X86_DEV_LAPIC_H
 #define X86_DEV_LAPIC_H
 
+#include <vouch/fast.h>
 #include <vouch/types.h>
 #include <vouch/vclock.h>
 #include <vouch/x86.h>
@@ -157,5 +158,18 @@ void lapic_lint(struct lapic *l, unsigned int pin, bool level);
 bool lapic_matches(const struct lapic *l, uint32_t dest, bool logical);
 /* A message arrived that is for l: fixed, lowest, NMI, ExtINT. SMI, INIT and SIPI are the machine's: ignored. */
 void lapic_deliver(struct lapic *l, const struct apic_msg *m);
+
+/*
+ * The fast path's (lapic_fast.c): what the functions above would do, where that is simple; FAST_NO if it is not, or if the
+ * APIC is not in that mode (x2: x2APIC mode). FAST_NEXT: neither the interrupts that wait nor the TPR have changed.
+ */
+enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2);
+enum fast_answer lapic_fast_icr(struct lapic *l, bool x2, uint64_t icr);
+enum fast_answer lapic_fast_self_ipi(struct lapic *l, uint64_t vector);
+/* armed_ns: when the host's timer is to go off, guest ns, 0 if it must be armed anyhow. FAST_NEXT: it can stay so. */
+enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t armed_ns);
+/* Four bytes at offset off of the page, below its size. A read that is done changes nothing but *val. */
+bool lapic_fast_read(const struct lapic *l, unsigned int off, uint32_t *val);
+enum fast_answer lapic_fast_write(struct lapic *l, unsigned int off, uint32_t val);
 
 #endif

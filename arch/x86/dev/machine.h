@@ -99,6 +99,12 @@ void machine_rom(struct vm *vm, uint8_t *rom, size_t size);
 /* Characters for COM1. Returns how many were taken; the caller keeps the rest. Without COM1 all are taken, and lost. */
 size_t machine_console_input(struct vm *vm, const uint8_t *bytes, size_t n);
 
+/*
+ * IN from one of the ports that guests read all the time, if that changes nothing: for the fast path. False: the bus
+ * must. size is 1, 2 or 4.
+ */
+bool machine_fast_in(const struct vm *vm, uint16_t port, unsigned int size, uint32_t *val);
+
 /* An external interrupt could be injected into v now, from its local APIC or from the PIC. */
 bool machine_irq_pending(struct vcpu *v);
 /* Takes it: the vector, or -1 if there is none any more. */

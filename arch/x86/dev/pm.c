@@ -31,6 +31,11 @@ static uint64_t tmr_now(const struct pm *p)
 	return ticks_at(vclock_now(p->clock), PM_TMR_HZ);
 }
 
+uint32_t pm_timer(const struct pm *p)
+{
+	return (uint32_t)tmr_now(p);
+}
+
 static uint16_t status(const struct pm *p)
 {
 	return (uint16_t)(p->s.sts | (p->s.tmr_sts ? PM1_TMR : 0));
@@ -65,7 +70,7 @@ static uint64_t pm_read(void *dev, uint64_t off, unsigned int size)
 	uint32_t tmr;
 
 	if (off == PM_TMR_OFF && size == 4)     /* the hot one */
-		return (uint32_t)tmr_now(p);
+		return pm_timer(p);
 	pm_update(p);
 	sts = status(p);
 	tmr = (uint32_t)p->s.tmr_seen;

@@ -42,6 +42,9 @@ void pm_create(struct pm *p, const struct irq_line *sci, const struct vm_control
 	       struct vtimers *timers);
 void pm_reset(struct pm *p);
 
+/* PM_TMR_OFF as the guest reads it now, 4 bytes. */
+uint32_t pm_timer(const struct pm *p);
+
 /* The button is pressed and let go; what comes of it is the guest's decision. */
 void pm_power_button(struct pm *p);
 

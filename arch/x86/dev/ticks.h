@@ -11,7 +11,12 @@
 /* Ticks that are over at ns. hz is at most NS_PER_S. */
 static inline uint64_t ticks_at(uint64_t ns, uint64_t hz)
 {
-	return mul_div(ns, hz, NS_PER_S);
+	uint64_t low, high;
+
+	__asm__("mulq %3" : "=a"(low), "=d"(high) : "a"(ns), "rm"(hz) : "cc");
+	/* As hz is no more than the divisor, the quotient fits: one instruction, where the compiler would call its library. */
+	__asm__("divq %2" : "+a"(low), "+d"(high) : "rm"(NS_PER_S) : "cc");
+	return low;
 }
 
 /* The first ns at which that many ticks are over; VTIMER_OFF if the clock never gets there. */

@@ -13,6 +13,7 @@
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/exit/exit.h"
+#include "arch/x86/exit/fast.h"
 
 #define BIT(n) (1u << (n))
 
@@ -275,6 +276,8 @@ enum exit_action exit_cpuid(struct vcpu *v)
 		hide_apic(&r, leaf);
 	if (leaf == LEAF_NAME || leaf == LEAF_NAME + 1)
 		r = name_piece(&v->vm->tao, leaf, (uint32_t)v->gpr[REG_RCX]);
+	else
+		fast_learn_cpuid(v, leaf, (uint32_t)v->gpr[REG_RCX], &r);
 	v->gpr[REG_RAX] = r.eax;
 	v->gpr[REG_RBX] = r.ebx;
 	v->gpr[REG_RCX] = r.ecx;

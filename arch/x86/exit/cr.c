@@ -4,8 +4,19 @@
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/dev/lapic.h"
+#include "arch/x86/exit/fast.h"
 #include "arch/x86/exit/operand.h"
 #include "arch/x86/exit/policy.h"
+
+/* Also the place where the fast path's tables hear of what they depend on. */
+void vcpu_set_reg(struct vcpu *v, enum hvm_reg r, uint64_t val)
+{
+	bool paging = r == HVM_CR0 || r == HVM_CR4 || r == HVM_EFER;
+
+	if (paging && vcpu_reg(v, r) != val)
+		fast_forget(v);
+	v->vm->host->hvm->reg_set(v, r, val);
+}
 
 #define CR0_DEFINED (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
@@ -120,12 +131,12 @@ enum exit_action exit_xsetbv(struct vcpu *v)
 		return vcpu_gp0(v);
 	v->xcr0 = val;
 	xcr0_write(val);
+	fast_forget_cpuid(v);                   /* leaf Dh counts with it */
 	return EXIT_NEXT;
 }
 
-/* No hypercall is defined yet. KVM's interface, which guests see, answers an unknown one with -KVM_ENOSYS. */
 enum exit_action exit_hypercall(struct vcpu *v)
 {
-	v->gpr[REG_RAX] = (uint64_t)-1000;
+	v->gpr[REG_RAX] = (uint64_t)HYPERCALL_UNKNOWN;
 	return EXIT_NEXT;
 }

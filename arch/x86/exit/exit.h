@@ -44,12 +44,18 @@ static inline uint64_t cr0_after_lmsw(uint64_t cr0, uint64_t msw)
 	return (cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) | (msw & (CR0_PE | CR0_MP | CR0_EM | CR0_TS));
 }
 enum exit_action exit_xsetbv(struct vcpu *v);
+/*
+ * Numbers in EAX from HYPERCALLS on are nobody's and never will be: vendors answer them without coming here. No hypercall
+ * is defined yet. KVM's interface, which guests see, answers an unknown one with -KVM_ENOSYS.
+ */
+#define HYPERCALLS        0x10000
+#define HYPERCALL_UNKNOWN (-1000)
 enum exit_action exit_hypercall(struct vcpu *v);
 
 /* Back to what the manual says of reset, or to what firmware leaves behind (MTRRs on, write-back but for 3-4 GiB). */
 void msr_reset(struct vcpu *v);
 
 static inline uint64_t vcpu_reg(const struct vcpu *v, enum hvm_reg r) { return v->vm->host->hvm->reg_get(v, r); }
-static inline void vcpu_set_reg(struct vcpu *v, enum hvm_reg r, uint64_t val) { v->vm->host->hvm->reg_set(v, r, val); }
+void vcpu_set_reg(struct vcpu *v, enum hvm_reg r, uint64_t val);
 
 #endif

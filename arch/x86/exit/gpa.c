@@ -4,6 +4,7 @@
 
 #include "arch/x86/dev/lapic.h"
 #include "arch/x86/exit/emulate.h"
+#include "arch/x86/exit/fast.h"
 
 /* The local APIC's page belongs to the vCPU that asks, so it is not on the VM's bus. */
 static bool in_lapic(const struct vcpu *v, gpa_t a)
@@ -39,6 +40,8 @@ enum exit_action exit_gpa(struct vcpu *v, const struct gpa_exit *x)
 		return EXIT_STOP;
 	}
 	v->vm->host->hvm->env_load(v, &e);
+	if (in_lapic(v, x->gpa))
+		fast_learn_code(v, &e);
 	a = emulate_mmio(v, &e);
 	v->vm->host->hvm->env_store(v, &e);
 	return a;

@@ -6,6 +6,7 @@
 #include "arch/x86/exit/exit.h"
 
 #include "arch/x86/dev/lapic.h"
+#include "arch/x86/exit/fast.h"
 #include "arch/x86/exit/kvmclock.h"
 #include "arch/x86/exit/policy.h"
 
@@ -37,6 +38,7 @@ struct msr_row {
 	uint32_t first, last;
 	msr_read_fn read;             /* NULL: #GP */
 	msr_write_fn write;
+	bool plain;                   /* nothing but WRMSR, and what fast_forget() is for, changes what is read */
 };
 
 static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -280,35 +282,35 @@ static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t val)
 }
 
 static const struct msr_row table[] = {
-	{ MSR_TSC, MSR_TSC, read_tsc, write_tsc },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic, write_apic },
-	{ MSR_UCODE_REV, MSR_UCODE_REV, read_ucode, write_ignored },
-	{ MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, NULL },
-	{ MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL },         /* no bank of machine-check registers */
-	{ MSR_MCG_STATUS, MSR_MCG_STATUS, read_zero, write_zero_only },
-	{ MSR_DEBUGCTL, MSR_DEBUGCTL, read_zero, write_debugctl },
-	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * MTRR_VAR_COUNT - 1, read_mtrr_var, write_mtrr_var },
-	{ MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, read_mtrr_fix, write_mtrr_fix },
-	{ MSR_MTRR_FIX16K_80, MSR_MTRR_FIX16K_A0, read_mtrr_fix, write_mtrr_fix },
-	{ MSR_MTRR_FIX4K_C0, MSR_MTRR_FIX4K_F8, read_mtrr_fix, write_mtrr_fix },
-	{ MSR_PAT, MSR_PAT, read_pat, write_pat },
-	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr_def, write_mtrr_def },
-	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_deadline, write_deadline },
-	{ MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_apic, write_apic },
-	{ MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK, kvmclock_wall_read, kvmclock_wall_write },
-	{ MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME, kvmclock_read, kvmclock_write },
-	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
+	{ MSR_TSC, MSR_TSC, read_tsc, write_tsc, false },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic, write_apic, true },
+	{ MSR_UCODE_REV, MSR_UCODE_REV, read_ucode, write_ignored, true },
+	{ MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, NULL, true },
+	{ MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL, true }, /* no bank of machine-check registers */
+	{ MSR_MCG_STATUS, MSR_MCG_STATUS, read_zero, write_zero_only, true },
+	{ MSR_DEBUGCTL, MSR_DEBUGCTL, read_zero, write_debugctl, false },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * MTRR_VAR_COUNT - 1, read_mtrr_var, write_mtrr_var, true },
+	{ MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, read_mtrr_fix, write_mtrr_fix, true },
+	{ MSR_MTRR_FIX16K_80, MSR_MTRR_FIX16K_A0, read_mtrr_fix, write_mtrr_fix, true },
+	{ MSR_MTRR_FIX4K_C0, MSR_MTRR_FIX4K_F8, read_mtrr_fix, write_mtrr_fix, true },
+	{ MSR_PAT, MSR_PAT, read_pat, write_pat, true },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr_def, write_mtrr_def, true },
+	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_deadline, write_deadline, false },
+	{ MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_apic, write_apic, false },
+	{ MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK, kvmclock_wall_read, kvmclock_wall_write, false },
+	{ MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME, kvmclock_read, kvmclock_write, false },
+	{ MSR_EFER, MSR_EFER, read_efer, write_efer, true },
 };
 
 static const struct msr_row amd_table[] = {
-	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_zero, write_ignored },
-	{ MSR_AMD_HWCR, MSR_AMD_HWCR, read_zero, write_ignored },
-	{ MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, read_zero, write_ignored },
-	{ MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, write_ignored },
+	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_zero, write_ignored, true },
+	{ MSR_AMD_HWCR, MSR_AMD_HWCR, read_zero, write_ignored, true },
+	{ MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, read_zero, write_ignored, true },
+	{ MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, write_ignored, true },
 };
 
 static const struct msr_row intel_table[] = {
-	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_misc_enable },
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_misc_enable, true },
 };
 
 static const struct msr_row *find_in(const struct msr_row *rows, size_t count, uint32_t msr)
@@ -338,9 +340,14 @@ enum exit_action exit_msr(struct vcpu *v, bool write)
 
 	if (write) {
 		val = v->gpr[REG_RDX] << 32 | (uint32_t)v->gpr[REG_RAX];
-		if (row && row->write && !row->write(v, msr, val))
+		if (row && row->write && !row->write(v, msr, val)) {
+			if (row->plain)
+				fast_forget_msrs(v);
 			return EXIT_NEXT;
+		}
 	} else if (row && row->read && !row->read(v, msr, &val)) {
+		if (row->plain)
+			fast_learn_msr(v, msr, val);
 		v->gpr[REG_RAX] = (uint32_t)val;
 		v->gpr[REG_RDX] = val >> 32;
 		return EXIT_NEXT;

@@ -160,6 +160,16 @@ static void report_unhandled(const char *what, const struct unhandled *u)
 	row_flush(&r);
 }
 
+/* Those of the fast path are counted by kind only. */
+static uint64_t all_exits(const struct vcpu *v)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < EXIT_KINDS; i++)
+		n += v->exit_count[i];
+	return n;
+}
+
 void vm_report(const struct vm *vm)
 {
 	struct vcpu *v = vm->vcpu[0];
@@ -169,7 +179,7 @@ void vm_report(const struct vm *vm)
 
 	if (v->exits)
 		hvm->exit_text(&v->ring[(v->exits - 1) % EXIT_RING], false, text, sizeof(text));
-	log_verdict("guest %s died at exit %lu: %s", vm->name, v->exits, text);
+	log_verdict("guest %s died at exit %lu: %s", vm->name, all_exits(v), text);
 	hvm->env_load(v, &e);
 	report_instruction(v, &e);
 	report_registers(v, &e);
@@ -187,7 +197,7 @@ void vm_report_exits(const struct vm *vm)
 	uint64_t left[EXIT_KINDS];
 
 	memcpy(left, v->exit_count, sizeof(left));
-	log_debug("guest %s: %lu exits", vm->name, v->exits);
+	log_debug("guest %s: %lu exits", vm->name, all_exits(v));
 	for (;;) {
 		unsigned int most = 0;
 		char name[32], text[64];

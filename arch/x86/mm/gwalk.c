@@ -189,7 +189,7 @@ static int walk_down(struct walk *w, gpa_t *out, struct x86_fault *f)
 }
 
 /* 0, or -EAGAIN if an entry is no longer what was read. Bits of an entry in ROM or nowhere stay as they are. */
-static int set_accessed_dirty(const struct walk *w)
+static int set_accessed_dirty(struct walk *w)
 {
 	for (unsigned int i = 0; i < w->count; i++) {
 		uint64_t want = w->entry[i] | PTE_A;
@@ -198,6 +198,7 @@ static int set_accessed_dirty(const struct walk *w)
 			want |= PTE_D;
 		if (want != w->entry[i] && gpa_cmpxchg(w->vm, w->at[i], w->entry_size, w->entry[i], want) == -EAGAIN)
 			return -EAGAIN;
+		w->entry[i] = want;
 	}
 	return 0;
 }
@@ -212,8 +213,17 @@ static bool linear_is_64(const struct x86_env *e, unsigned int access)
 	return e->efer & EFER_LMA && (x86_env_mode(e) == MODE_64 || access & GVA_IMPLICIT_SUPERVISOR);
 }
 
-int gva_translate(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigned int access, gpa_t *out,
-		  struct x86_fault *f)
+static void tell_path(const struct walk *w, struct gva_path *path)
+{
+	path->count = w->count;
+	for (unsigned int i = 0; i < w->count; i++) {
+		path->at[i] = w->at[i];
+		path->entry[i] = w->entry[i];
+	}
+}
+
+int gva_translate_path(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigned int access, gpa_t *out,
+		       struct x86_fault *f, struct gva_path *path)
 {
 	struct walk w = { .vm = v->vm, .e = e, .access = access };
 
@@ -224,6 +234,7 @@ int gva_translate(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigne
 	}
 	if (!(e->cr0 & CR0_PG)) {
 		*out = gpa(w.gva);
+		path->count = 0;
 		return 0;
 	}
 	for (unsigned int i = 0; i < GWALK_TRIES; i++) {
@@ -233,10 +244,20 @@ int gva_translate(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigne
 		err = walk_down(&w, out, f);
 		if (err)
 			return err;
-		if (!set_accessed_dirty(&w))
+		if (!set_accessed_dirty(&w)) {
+			tell_path(&w, path);
 			return 0;
+		}
 	}
 	return -EAGAIN;
+}
+
+int gva_translate(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigned int access, gpa_t *out,
+		  struct x86_fault *f)
+{
+	struct gva_path unused;
+
+	return gva_translate_path(v, e, gva, access, out, f, &unused);
 }
 
 static size_t to_page_end(uint64_t gva, size_t len)

@@ -17,4 +17,14 @@
 /* Walks that lost a race against the guest before gva_translate() gives up with -EAGAIN. */
 #define GWALK_TRIES 4
 
+/* The table entries of a walk that succeeded, root first, as they are now: accessed and dirty bits included. */
+struct gva_path {
+	unsigned int count;           /* 0 without paging */
+	gpa_t at[4];
+	uint64_t entry[4];
+};
+/* gva_translate() that tells them. PAE's first level is left out, as it has neither rights nor accessed bits. */
+__must_check int gva_translate_path(struct vcpu *v, const struct x86_env *e, uint64_t gva, unsigned int access,
+				    gpa_t *out, struct x86_fault *f, struct gva_path *path);
+
 #endif

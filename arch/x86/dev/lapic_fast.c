@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The few accesses to a local APIC that guests make all the time, each only in the case in which it has no effect beyond
+ * this APIC's registers; all others are refused before anything has changed, and go the general way (lapic_regs.c).
+ */
+#include "lapic_priv.h"
+
+#define R(n) (1ull << (n))
+
+/* Registers whose value is what stands there: not those that are computed, nor those that a timer that is due changes. */
+#define PLAIN_READ (R(LAPIC_ID) | R(LAPIC_VER) | R(LAPIC_TPR) | R(LAPIC_LDR) | R(LAPIC_DFR) | R(LAPIC_SVR) | R(LAPIC_ESR) | \
+		    R(LAPIC_ICR) | R(LAPIC_ICR2) | R(LAPIC_LVT_TIMER) | R(LAPIC_LVT_LINT0) | R(LAPIC_LVT_LINT1) | \
+		    R(LAPIC_LVT_ERROR) | R(LAPIC_TDCR))
+
+#define ICR_ASSERT  (1u << 14)
+#define ICR_TO_SELF (APIC_DEST_SELF << 18)
+#define MODES       (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
+#define MODE_X2     (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
+#define MODE_X      APIC_BASE_ENABLE
+
+static bool in_mode(const struct lapic *l, bool x2)
+{
+	return (l->base & MODES) == (x2 ? MODE_X2 : MODE_X);
+}
+
+static bool map_is_empty(const struct lapic *l, unsigned int map)
+{
+	const uint32_t *r = &l->reg[map];
+
+	return !(r[0] | r[1] | r[2] | r[3] | r[4] | r[5] | r[6] | r[7]);
+}
+
+/* An edge that nothing else waits for ends, or there is none. */
+enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2)
+{
+	uint32_t bit;
+
+	if (!in_mode(l, x2))
+		return FAST_NO;
+	for (unsigned int i = 8; i-- > 0;) {
+		uint32_t *isr = &l->reg[LAPIC_ISR + i];
+
+		if (!*isr)
+			continue;
+		bit = 1u << (31 - __builtin_clz(*isr));
+		if (l->reg[LAPIC_TMR + i] & bit)
+			return FAST_NO;
+		*isr &= ~bit;
+		return map_is_empty(l, LAPIC_IRR) ? FAST_NEXT : FAST_LOOK;
+	}
+	return FAST_NEXT;
+}
+
+/* An edge to this CPU itself. If the same one waits already, nothing changes. */
+static enum fast_answer request(struct lapic *l, unsigned int vector)
+{
+	uint32_t bit = 1u << vector % 32, *irr = &l->reg[LAPIC_IRR + vector / 32];
+
+	if (!(l->reg[LAPIC_SVR] & SVR_ENABLE) || vector < 16 || (l->reg[LAPIC_TMR + vector / 32] & bit))
+		return FAST_NO;
+	if (*irr & bit)
+		return FAST_NEXT;
+	*irr |= bit;
+	return FAST_LOOK;
+}
+
+enum fast_answer lapic_fast_icr(struct lapic *l, bool x2, uint64_t icr)
+{
+	enum fast_answer a;
+
+	if (!in_mode(l, x2) || (icr & ~(uint64_t)(0xffu | ICR_ASSERT)) != ICR_TO_SELF)
+		return FAST_NO;
+	a = request(l, icr & 0xff);
+	if (a == FAST_NO)
+		return FAST_NO;
+	l->reg[LAPIC_ICR] = (uint32_t)icr;
+	if (x2)
+		l->reg[LAPIC_ICR2] = 0;
+	return a;
+}
+
+enum fast_answer lapic_fast_self_ipi(struct lapic *l, uint64_t vector)
+{
+	return in_mode(l, true) && vector < 256 ? request(l, (unsigned int)vector) : FAST_NO;
+}
+
+/*
+ * A deadline after now, in place of one that has not come yet. The host's timer need not move if it is to go off before
+ * the new one: what it finds then is nothing to do, and it is armed anew.
+ */
+enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t armed_ns)
+{
+	uint64_t now = vclock_tsc(l->clock), ns;
+
+	if (LVT_TIMER_MODE(l->reg[LAPIC_LVT_TIMER]) != TIMER_DEADLINE || tsc <= now)
+		return FAST_NO;
+	if (l->tsc_deadline && l->tsc_deadline <= now)
+		return FAST_NO;
+	ns = vclock_tsc_to_ns(l->clock, tsc);
+	if (ns == VTIMER_OFF)
+		return FAST_NO;
+	l->tsc_deadline = tsc;
+	l->timer_end = ns + 1;          /* as lapic_timer_write_deadline() rounds */
+	vtimer_arm(&l->timer, ns + 1);
+	return armed_ns && armed_ns <= ns ? FAST_NEXT : FAST_LOOK;
+}
+
+bool lapic_fast_read(const struct lapic *l, unsigned int off, uint32_t *val)
+{
+	if (!in_mode(l, false) || (off & 15) || off >= LAPIC_REGS * 16 || !(PLAIN_READ >> (off >> 4) & 1))
+		return false;
+	*val = l->reg[(off >> 4) & (LAPIC_REGS - 1)];
+	return true;
+}
+
+enum fast_answer lapic_fast_write(struct lapic *l, unsigned int off, uint32_t val)
+{
+	switch (off) {
+	case LAPIC_EOI << 4:
+		return lapic_fast_eoi(l, false);
+	case LAPIC_ICR << 4:
+		return lapic_fast_icr(l, false, val);
+	case LAPIC_TPR << 4:
+		if (!in_mode(l, false))
+			return FAST_NO;
+		val &= 0xff;
+		if (l->reg[LAPIC_TPR] == val)
+			return FAST_NEXT;
+		l->reg[LAPIC_TPR] = val;
+		return FAST_LOOK;
+	default:
+		return FAST_NO;
+	}
+}
