@@ -282,6 +282,7 @@ static uint64_t rnd(void)
 static void adopt(struct lapic_rig *r, const struct lapic_rig *from)
 {
 	memcpy(r->l.reg, from->l.reg, sizeof(r->l.reg));
+	memcpy(r->l.page, from->l.page, sizeof(r->l.page));
 	r->l.base = from->l.base;
 	r->l.tsc_deadline = from->l.tsc_deadline;
 	r->l.timer_end = from->l.timer_end;
@@ -292,23 +293,23 @@ static void adopt(struct lapic_rig *r, const struct lapic_rig *from)
 static void any_state(void)
 {
 	static const uint64_t modes[] = { 0, APIC_BASE_ENABLE, APIC_BASE_ENABLE | APIC_BASE_X2APIC };
-	uint32_t *r = fast.l.reg;
+	struct lapic_reg *r = fast.l.page;
 
 	host_tsc_set(1000000);
 	rig_create(&slow, 3, true);
 	rig_create(&fast, 3, true);
 	fast.clock.tsc_offset = slow.clock.tsc_offset = 0;
 	fast.l.base = APIC_DEFAULT_BASE | modes[rnd() % 8 ? rnd() % 2 + 1 : 0];
-	r[LAPIC_SVR] = 0xff | (rnd() % 8 ? 0x100u : 0);
+	lapic_set(&fast.l, LAPIC_SVR, 0xff | (rnd() % 8 ? 0x100u : 0));
 	for (uint64_t n = rnd() % 4, i = 0; i < n; i++)
-		r[LAPIC_ISR + rnd() % 8] |= 1u << rnd() % 32;
+		r[LAPIC_ISR + rnd() % 8].val |= 1u << rnd() % 32;
 	for (uint64_t n = rnd() % 3, i = 0; i < n; i++)
-		r[LAPIC_IRR + rnd() % 8] |= 1u << rnd() % 32;
+		r[LAPIC_IRR + rnd() % 8].val |= 1u << rnd() % 32;
 	for (unsigned int i = 0; i < 8; i++)
-		r[LAPIC_TMR + i] = rnd() % 4 ? 0 : (uint32_t)rnd();
-	r[LAPIC_TPR] = rnd() % 3 ? 0 : rnd() & 0xff;
-	r[LAPIC_ICR2] = rnd() % 2 ? 0 : 0x03000000;
-	r[LAPIC_LVT_TIMER] = rnd() % 4 ? 0x40050 : 0x50;
+		r[LAPIC_TMR + i].val = rnd() % 4 ? 0 : (uint32_t)rnd();
+	r[LAPIC_TPR].val = rnd() % 3 ? 0 : rnd() & 0xff;
+	r[LAPIC_ICR2].val = rnd() % 2 ? 0 : 0x03000000;
+	lapic_set(&fast.l, LAPIC_LVT_TIMER, rnd() % 4 ? 0x40050 : 0x50);
 	if (rnd() % 2) {
 		fast.l.tsc_deadline = rnd() % 2000000;
 		fast.l.timer_end = fast.l.timer.deadline = vclock_tsc_to_ns(&fast.clock, fast.l.tsc_deadline) + 1;
@@ -324,7 +325,7 @@ struct before {
 
 static struct before look(void)
 {
-	return (struct before){ lapic_pending(&fast.l), lapic_tpr(&fast.l), lapic_tpr_threshold(&fast.l), fast.l };
+	return (struct before){ lapic_pending(&fast.l), (uint8_t)fast.l.page[LAPIC_TPR].val, lapic_tpr_threshold(&fast.l), fast.l };
 }
 
 static unsigned int answers[3];
@@ -337,13 +338,14 @@ static void judge(enum fast_answer a, const struct before *b)
 		return;
 	}
 	assert_memory_equal(fast.l.reg, slow.l.reg, sizeof(fast.l.reg));
+	assert_memory_equal(fast.l.page, slow.l.page, sizeof(fast.l.page));
 	assert_int_equal(fast.l.tsc_deadline, slow.l.tsc_deadline);
 	assert_int_equal(fast.l.timer_end, slow.l.timer_end);
 	assert_int_equal(fast.l.timer.deadline, slow.l.timer.deadline);
 	assert_int_equal(slow.eois + slow.nmis + slow.l.refused, 0);
 	if (a == FAST_NEXT) {
 		assert_int_equal(lapic_pending(&fast.l), b->pending);
-		assert_int_equal(lapic_tpr(&fast.l), b->tpr);
+		assert_int_equal((uint8_t)fast.l.page[LAPIC_TPR].val, b->tpr);
 		assert_int_equal(lapic_tpr_threshold(&fast.l), b->threshold);
 	}
 }

@@ -25,9 +25,9 @@ static bool in_mode(const struct lapic *l, bool x2)
 
 static bool map_is_empty(const struct lapic *l, unsigned int map)
 {
-	const uint32_t *r = &l->reg[map];
+	const struct lapic_reg *r = &l->page[map];
 
-	return !(r[0] | r[1] | r[2] | r[3] | r[4] | r[5] | r[6] | r[7]);
+	return !(r[0].val | r[1].val | r[2].val | r[3].val | r[4].val | r[5].val | r[6].val | r[7].val);
 }
 
 /* An edge that nothing else waits for ends, or there is none. */
@@ -38,14 +38,15 @@ enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2)
 	if (!in_mode(l, x2))
 		return FAST_NO;
 	for (unsigned int i = 8; i-- > 0;) {
-		uint32_t *isr = &l->reg[LAPIC_ISR + i];
+		uint32_t *isr = &l->page[LAPIC_ISR + i].val;
 
 		if (!*isr)
 			continue;
 		bit = 1u << (31 - __builtin_clz(*isr));
-		if (l->reg[LAPIC_TMR + i] & bit)
+		if (l->page[LAPIC_TMR + i].val & bit)
 			return FAST_NO;
 		*isr &= ~bit;
+		l->changed = true;
 		return map_is_empty(l, LAPIC_IRR) ? FAST_NEXT : FAST_LOOK;
 	}
 	return FAST_NEXT;
@@ -54,13 +55,14 @@ enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2)
 /* An edge to this CPU itself. If the same one waits already, nothing changes. */
 static enum fast_answer request(struct lapic *l, unsigned int vector)
 {
-	uint32_t bit = 1u << vector % 32, *irr = &l->reg[LAPIC_IRR + vector / 32];
+	uint32_t bit = 1u << vector % 32, *irr = &l->page[LAPIC_IRR + vector / 32].val;
 
-	if (!(l->reg[LAPIC_SVR] & SVR_ENABLE) || vector < 16 || (l->reg[LAPIC_TMR + vector / 32] & bit))
+	if (!(l->reg[LAPIC_SVR] & SVR_ENABLE) || vector < 16 || (l->page[LAPIC_TMR + vector / 32].val & bit))
 		return FAST_NO;
 	if (*irr & bit)
 		return FAST_NEXT;
 	*irr |= bit;
+	l->changed = true;
 	return FAST_LOOK;
 }
 
@@ -73,9 +75,9 @@ enum fast_answer lapic_fast_icr(struct lapic *l, bool x2, uint64_t icr)
 	a = request(l, icr & 0xff);
 	if (a == FAST_NO)
 		return FAST_NO;
-	l->reg[LAPIC_ICR] = (uint32_t)icr;
+	lapic_set(l, LAPIC_ICR, (uint32_t)icr);
 	if (x2)
-		l->reg[LAPIC_ICR2] = 0;
+		l->page[LAPIC_ICR2].val = 0;
 	return a;
 }
 
@@ -109,7 +111,7 @@ bool lapic_fast_read(const struct lapic *l, unsigned int off, uint32_t *val)
 {
 	if (!in_mode(l, false) || (off & 15) || off >= LAPIC_REGS * 16 || !(PLAIN_READ >> (off >> 4) & 1))
 		return false;
-	*val = l->reg[(off >> 4) & (LAPIC_REGS - 1)];
+	*val = l->page[(off >> 4) & (LAPIC_REGS - 1)].val;
 	return true;
 }
 
@@ -124,9 +126,9 @@ enum fast_answer lapic_fast_write(struct lapic *l, unsigned int off, uint32_t va
 		if (!in_mode(l, false))
 			return FAST_NO;
 		val &= 0xff;
-		if (l->reg[LAPIC_TPR] == val)
+		if (l->page[LAPIC_TPR].val == val)
 			return FAST_NEXT;
-		l->reg[LAPIC_TPR] = val;
+		lapic_set(l, LAPIC_TPR, val);
 		return FAST_LOOK;
 	default:
 		return FAST_NO;
