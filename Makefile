@@ -192,8 +192,10 @@ endef
 $(foreach t,$(tools),$(eval $(call tool-rule,$(t))))
 
 # ----------------------------------------------------------------------------------------------------- unit tests
-# Objects are shared by all unit tests, except those with flags of their own (unit-X-cflags).
+# Objects are shared by all unit tests, except those with flags of their own (unit-X-cflags). unit-X-san, with these:
+# another sanitizer than the rest have.
 unit-srcs = $(sort tests/unit/test_$(1).c $(unit-$(1)-srcs))
+unit-sanitized = $(if $(unit-$(1)-san),$(filter-out $(san),$(unit-flags)) $(unit-$(1)-san),$(unit-flags))
 unit-dir = $(B)/unit$(if $(unit-$(1)-cflags),-$(1))
 
 $(B)/unit/%.o: %.c $(B)/unit/flags $(asl) | have-check
@@ -203,7 +205,7 @@ $(B)/unit/%.o: %.c $(B)/unit/flags $(asl) | have-check
 define unit-rule
 $(B)/tests/unit/$(1): $(patsubst %.c,$(unit-dir)/%.o,$(unit-srcs))
 	@mkdir -p $$(@D)
-	$$(call say,UNITLD,$$@)$(CC) $(san) -o $$@ $$^ $(unit-$(1)-libs) -lcmocka
+	$$(call say,UNITLD,$$@)$(CC) $(or $(unit-$(1)-san),$(san)) -o $$@ $$^ $(unit-$(1)-libs) -lcmocka
 .PHONY: unit-$(1)
 unit-$(1): $(B)/tests/unit/$(1)
 	$$(quiet)$(PYTHON) tests/run_unit.py $$<
@@ -211,7 +213,7 @@ endef
 define unit-cflags-rule
 $(B)/unit-$(1)/%.o: %.c $(B)/unit/flags $(asl) | have-check
 	@mkdir -p $$(@D)
-	$$(call say,UNITCC,"$$< ($(1))")$(CC) $(unit-flags) $(unit-$(1)-cflags) -c -o $$@ $$<
+	$$(call say,UNITCC,"$$< ($(1))")$(CC) $(call unit-sanitized,$(1)) $(unit-$(1)-cflags) -c -o $$@ $$<
 endef
 $(foreach u,$(unit),$(if $(unit-$(u)-cflags),$(eval $(call unit-cflags-rule,$(u)))))
 $(foreach u,$(unit),$(eval $(call unit-rule,$(u))))

@@ -8,7 +8,7 @@
 
 #include <vouch/types.h>
 
-enum lock_rank { LOCK_VM = 1, LOCK_PAGES, LOCK_CONSOLE, LOCK_LOG };
+enum lock_rank { LOCK_VM = 1, LOCK_PAGES, LOCK_CONSOLE, LOCK_LOG, LOCK_SCHED };
 
 struct lock {
 	uint32_t next, owner;         /* tickets */

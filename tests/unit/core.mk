@@ -26,3 +26,14 @@ unit += mux line_edit monitor
 unit-mux-srcs := core/mux.c
 unit-line_edit-srcs := core/line_edit.c
 unit-monitor-srcs := core/monitor.c core/control.c core/record.c
+
+unit += sched
+unit-sched-srcs := core/sched.c core/sched_tree.c tests/unit/support/sched_sim.c tests/unit/support/lock.c \
+	tests/unit/support/panic.c
+
+# Threads that share queues, for ThreadSanitizer.
+unit += sched_threads
+unit-sched_threads-srcs := core/sched.c core/sched_tree.c tests/unit/support/lock_threads.c tests/unit/support/panic.c
+unit-sched_threads-cflags := -UVOUCH_DEBUG
+unit-sched_threads-san := $(if $(COVERAGE),,-fsanitize=thread)
+unit-sched_threads-libs := -lpthread

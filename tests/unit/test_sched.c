@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The scheduler in simulated time: shares, caps, latency, stealing, pinning, and loads made from seeds. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/sched_tree.h"
+#include "tests/unit/support/sched_sim.h"
+
+#define TASKS 4096u
+#define PERCENT_2 (SIM_S / 50)          /* of a second */
+
+static struct sim m;
+static struct sim_task task[TASKS];
+
+static void hogs(unsigned int cpus, const uint32_t *weight, unsigned int n)
+{
+	sim_init(&m, cpus, task, n);
+	for (unsigned int i = 0; i < n; i++)
+		sim_add(&m, i, weight[i], 0, SCHED_ANY, 0, 0);
+}
+
+static uint64_t total(unsigned int n)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		sum += task[i].t.ran;
+	return sum;
+}
+
+static void assert_near(uint64_t got, uint64_t want, uint64_t slack, const char *what)
+{
+	uint64_t off = got > want ? got - want : want - got;
+
+	if (off > slack)
+		fail_msg("%s: %llu, expected %llu, off by %llu, allowed %llu", what, (unsigned long long)got,
+			 (unsigned long long)want, (unsigned long long)off, (unsigned long long)slack);
+}
+
+/* What each hog is owed in time ticks: by weight, but nobody more than one CPU. */
+static void owed(unsigned int cpus, uint64_t time, const uint32_t *weight, unsigned int n, uint64_t *out)
+{
+	double left = cpus, sum = 0;
+	bool full[TASKS] = { false };
+
+	for (unsigned int i = 0; i < n; i++)
+		sum += weight[i];
+	for (bool again = true; again;) {
+		again = false;
+		for (unsigned int i = 0; i < n; i++) {
+			if (full[i] || left < 0.5 || weight[i] * left / sum <= 1.0)
+				continue;
+			full[i] = again = true;
+			sum -= weight[i];
+			left -= 1;
+		}
+	}
+	for (unsigned int i = 0; i < n; i++)
+		out[i] = full[i] ? time : (uint64_t)(weight[i] * left / sum * (double)time);
+}
+
+/* ------------------------------------------------------------------ trees */
+
+static unsigned int tree_check(const struct sched_task *t, unsigned int *nodes)
+{
+	unsigned int l, r;
+	uint64_t least;
+
+	if (!t)
+		return 0;
+	l = tree_check(t->left, nodes);
+	r = tree_check(t->right, nodes);
+	least = t->vtime;
+	if (t->left) {
+		assert_true(t->left->key <= t->key);
+		least = min_u64(least, t->left->least);
+	}
+	if (t->right) {
+		assert_true(t->right->key >= t->key);
+		least = min_u64(least, t->right->least);
+	}
+	assert_int_equal(t->least, least);
+	assert_true(l <= r + 1 && r <= l + 1);
+	assert_int_equal(t->height, (l > r ? l : r) + 1);
+	(*nodes)++;
+	return t->height;
+}
+
+static void trees_stay_balanced(void **ctx)
+{
+	static struct sched_task node[1000];
+	struct sched_task *root = NULL;
+	bool in[1000] = { false };
+	unsigned int count = 0;
+
+	(void)ctx;
+	srand(1);
+	for (unsigned int step = 0; step < 20000; step++) {
+		unsigned int i = (unsigned int)rand() % 1000, nodes = 0;
+		struct sched_task *first = NULL;
+		uint64_t least = UINT64_MAX;
+
+		if (in[i]) {
+			sched_tree_remove(&root, &node[i]);
+			count--;
+		} else {
+			node[i].key = (uint64_t)rand() % 300;
+			node[i].vtime = (uint64_t)rand() % 300;
+			sched_tree_add(&root, &node[i]);
+			count++;
+		}
+		in[i] = !in[i];
+		if (step % 50)
+			continue;
+		assert_true(tree_check(root, &nodes) <= 15);
+		assert_int_equal(nodes, count);
+		for (unsigned int j = 0; j < 1000; j++) {
+			if (!in[j])
+				continue;
+			least = min_u64(least, node[j].vtime);
+			if (node[j].vtime <= 100 && (!first || node[j].key < first->key))
+				first = &node[j];
+		}
+		assert_true(!first == !sched_tree_first_until(root, 100));
+		if (first)
+			assert_int_equal(sched_tree_first_until(root, 100)->key, first->key);
+		if (count)
+			assert_int_equal(sched_tree_least(root)->vtime, least);
+	}
+}
+
+static void trees_take_keys_that_wrap(void **ctx)
+{
+	struct sched_task a = { .key = UINT64_MAX - 1, .vtime = 5 }, b = { .key = 3, .vtime = UINT64_MAX }, *root = NULL;
+
+	(void)ctx;
+	sched_tree_add(&root, &b);
+	sched_tree_add(&root, &a);
+	assert_ptr_equal(sched_tree_first(root), &a);
+	assert_ptr_equal(sched_tree_least(root), &b);
+	assert_ptr_equal(sched_tree_first_until(root, 0), &b);
+	assert_null(sched_tree_first_until(NULL, 0));
+}
+
+/* ------------------------------------------------------------------ shares */
+
+static void check_shares(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time)
+{
+	static uint64_t want[TASKS];
+	uint64_t sum = 0, most = 0;
+	char what[80];
+
+	owed(cpus, time, weight, n, want);
+	for (unsigned int i = 0; i < n; i++) {
+		sum += weight[i];
+		most = max_u64(most, want[i]);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t slack = max_u64(want[i] / 50, 2 * SCHED_SLICE_US + 2 * SCHED_MARGIN_US * weight[i] * n / sum);
+
+		/*
+		 * 2 % of what it is owed; but never finer than two requests, and what two queues may be ahead. Where
+		 * somebody is owed all of a CPU or nearly, others get up to 2.5 % of a CPU and a request of that.
+		 */
+		snprintf(what, sizeof(what), "task %u of %u, weight %u, on %u CPUs", i, n, weight[i], cpus);
+		assert_near(task[i].t.ran, want[i], most > time * 9 / 10 ? max_u64(slack, time / 40 + SCHED_SLICE_US) : slack, what);
+	}
+	assert_near(total(n), (n < cpus ? n : cpus) * time, cpus, "work done");
+}
+
+static void one_cpu_by_weight(void **ctx)
+{
+	const uint32_t weight[] = { 256, 256, 512, 1024, 128 }, two[] = { 256, 768 };
+
+	(void)ctx;
+	hogs(1, two, 2);
+	sim_run(&m, SIM_S);
+	check_shares(1, two, 2, SIM_S);
+	assert_near(task[0].t.ran, SIM_S / 4, SIM_S / 200, "a quarter");
+	hogs(1, weight, 5);
+	sim_run(&m, SIM_S);
+	check_shares(1, weight, 5, SIM_S);
+	sim_run(&m, 10 * SIM_S);
+	check_shares(1, weight, 5, 10 * SIM_S);
+}
+
+static void three_on_two_cpus(void **ctx)
+{
+	const uint32_t weight[] = { 256, 256, 256 };
+
+	(void)ctx;
+	hogs(2, weight, 3);
+	sim_run(&m, SIM_S);
+	check_shares(2, weight, 3, SIM_S);
+	assert_true(m.idle == 0);
+}
+
+static void more_than_a_cpu_is_nobodys(void **ctx)
+{
+	const uint32_t weight[] = { 10000, 100, 100 };
+
+	(void)ctx;
+	hogs(2, weight, 3);
+	sim_run(&m, SIM_S);
+	check_shares(2, weight, 3, SIM_S);
+}
+
+static void thousands(void **ctx)
+{
+	static uint32_t weight[TASKS];
+	uint64_t least = UINT64_MAX, most = 0;
+
+	(void)ctx;
+	for (unsigned int i = 0; i < TASKS; i++)
+		weight[i] = 256;
+	hogs(64, weight, TASKS);
+	sim_run(&m, 3 * SIM_S);
+	check_shares(64, weight, TASKS, 3 * SIM_S);
+	for (unsigned int i = 0; i < TASKS; i++) {
+		least = min_u64(least, task[i].t.ran);
+		most = max_u64(most, task[i].t.ran);
+	}
+	assert_true(least > 0);
+	assert_true(most - least <= 20 * SIM_MS);
+}
+
+/* Any weights, any number of CPUs. */
+static void shares_from_seeds(void **ctx)
+{
+	static uint32_t weight[TASKS];
+
+	(void)ctx;
+	for (unsigned int seed = 1; seed <= 60; seed++) {
+		unsigned int cpus, n;
+
+		srand(seed);
+		cpus = 1 + (unsigned int)rand() % 8;
+		n = 1 + (unsigned int)rand() % 40;
+		for (unsigned int i = 0; i < n; i++)
+			weight[i] = 64u << (unsigned int)rand() % 5;
+		hogs(cpus, weight, n);
+		sim_run(&m, 2 * SIM_S);
+		check_shares(cpus, weight, n, 2 * SIM_S);
+	}
+}
+
+/* The least weight beside the greatest gets what it is owed, and never waits for ever. */
+static void nobody_starves(void **ctx)
+{
+	uint32_t weight[9];
+
+	(void)ctx;
+	for (unsigned int i = 0; i < 9; i++)
+		weight[i] = i ? SCHED_WEIGHT_MAX : 1;
+	hogs(1, weight, 9);
+	sim_run(&m, 400 * SIM_S);
+	assert_true(task[0].t.ran >= SIM_MS);
+	assert_near(task[0].t.ran, 400 * SIM_S / 80001, 8 * SIM_MS, "weight 1 of 80001");
+}
+
+/* ------------------------------------------------------------------ latency */
+
+/* A task that needs 200 us each 10 ms, beside hogs: its request of the least size is due after its share's worth. */
+static void timer_beside_hogs(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int n = 1; n <= 16; n *= 2) {
+		sim_init(&m, 1, task, n + 1);
+		for (unsigned int i = 0; i < n; i++)
+			sim_add(&m, i, 256, 0, SCHED_ANY, 0, 0);
+		sim_add(&m, n, 256, 0, SCHED_ANY, 200, 10 * SIM_MS);
+		sim_run(&m, SIM_S);                     /* learns that it asks for little */
+		task[n].worst = 0;
+		sim_run(&m, 11 * SIM_S);
+		assert_true(task[n].runs >= 1095);
+		assert_near(task[n].t.ran, task[n].runs * 200, SIM_MS, "all its work is done");
+		if (task[n].worst > SCHED_SLICE_MIN_US * (n + 1) + SCHED_SLICE_MIN_US)
+			fail_msg("%u hogs: waited %llu us", n, (unsigned long long)task[n].worst);
+	}
+}
+
+static void idle_cpus_take_wakers(void **ctx)
+{
+	(void)ctx;
+	sim_init(&m, 4, task, 6);
+	for (unsigned int i = 0; i < 3; i++)
+		sim_add(&m, i, 256, 0, SCHED_ANY, 0, 0);
+	for (unsigned int i = 3; i < 6; i++)
+		sim_add(&m, i, 256, 0, SCHED_ANY, 300, 10 * SIM_MS);
+	task[4].outside = true;
+	for (unsigned int i = 3; i < 6; i++)
+		task[i].phase = i * 2 * SIM_MS;
+	sim_run(&m, 5 * SIM_S);
+	for (unsigned int i = 3; i < 6; i++) {
+		assert_true(task[i].runs > 480);
+		assert_true(task[i].late <= task[i].runs * 20);
+	}
+}
+
+/* ------------------------------------------------------------------ caps and pins */
+
+static void caps_hold(void **ctx)
+{
+	(void)ctx;
+	sim_init(&m, 2, task, 3);
+	sim_add(&m, 0, 256, 30, SCHED_ANY, 0, 0);
+	sim_add(&m, 1, 256, 0, SCHED_ANY, 0, 0);
+	sim_add(&m, 2, 10000, 1, SCHED_ANY, 0, 0);
+	sim_run(&m, SIM_S);
+	assert_near(task[0].t.ran, SIM_S * 30 / 100, PERCENT_2, "cap of 30 %");
+	assert_near(task[2].t.ran, SIM_S / 100, PERCENT_2 / 20, "cap of 1 %");
+	assert_true(task[1].t.ran > SIM_S * 98 / 100);
+	assert_true(m.idle > SIM_S * 66 / 100);
+	/* Alone on the machine too. */
+	sim_init(&m, 1, task, 1);
+	sim_add(&m, 0, 256, 50, 0, 0, 0);
+	sim_run(&m, SIM_S);
+	assert_near(task[0].t.ran, SIM_S / 2, PERCENT_2, "cap of 50 %, alone");
+}
+
+/* A capped task that sleeps and wakes up at will gets no more by it. */
+static void caps_hold_for_sleepers(void **ctx)
+{
+	(void)ctx;
+	sim_init(&m, 1, task, 1);
+	sim_add(&m, 0, 256, 10, SCHED_ANY, 90, 100);
+	sim_run(&m, SIM_S);
+	assert_near(task[0].t.ran, SIM_S / 10, PERCENT_2 / 4, "cap of 10 %");
+}
+
+/* A CPU with one task at home is that task's: no ticks, no guests, and it waits for nobody. */
+static void fixed_partition(void **ctx)
+{
+	uint64_t before;
+
+	(void)ctx;
+	sim_init(&m, 2, task, 5);
+	sim_add(&m, 0, 256, 0, 1, 0, 0);
+	for (unsigned int i = 1; i < 5; i++)
+		sim_add(&m, i, 256, 0, SCHED_ANY, 0, 0);
+	sim_run(&m, SIM_S / 10);
+	before = task[0].t.switches;
+	sim_run(&m, SIM_S);
+	assert_near(task[0].t.ran, SIM_S, SIM_MS, "it has its CPU for itself");
+	assert_true(task[0].t.switches <= before + 2);
+	assert_int_equal(m.cpu[1].until, SCHED_NEVER);
+	for (unsigned int i = 1; i < 5; i++) {
+		assert_near(task[i].t.ran, SIM_S / 4, SIM_S / 50, "the rest share the other");
+		assert_int_equal(task[i].t.cpu, 0);
+	}
+	/* A second one at home there: they share, and do not wait for each other's end. */
+	sim_init(&m, 2, task, 2);
+	sim_add(&m, 0, 256, 0, 1, 0, 0);
+	sim_run(&m, SIM_S);
+	sim_add(&m, 1, 256, 0, 1, 0, 0);
+	sim_run(&m, 2 * SIM_S);
+	assert_near(task[1].t.ran, SIM_S / 2, SIM_S / 100, "two pinned to one CPU");
+	assert_true(m.idle >= 2 * SIM_S - 10);
+}
+
+/* Every CPU is somebody's home, and there are others: nobody owns anything then. */
+static void homes_everywhere(void **ctx)
+{
+	(void)ctx;
+	sim_init(&m, 2, task, 3);
+	sim_add(&m, 0, 256, 0, 0, 0, 0);
+	sim_add(&m, 1, 256, 0, 1, 0, 0);
+	sim_add(&m, 2, 256, 0, SCHED_ANY, 0, 0);
+	sim_run(&m, SIM_S);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_near(task[i].t.ran, SIM_S * 2 / 3, SIM_S / 50, "two pinned, one that is not");
+}
+
+static void alone_without_ticks(void **ctx)
+{
+	struct sched_kicks k = { 0 };
+	struct sched_turn r;
+
+	(void)ctx;
+	sim_init(&m, 1, task, 1);
+	sim_add(&m, 0, 256, 0, SCHED_ANY, 0, 0);
+	r = sched_pick(&m.s, 0, 0, &k);
+	assert_ptr_equal(r.task, &task[0].t);
+	assert_int_equal(r.until, SCHED_NEVER);
+	assert_true(r.sole);
+	sched_put(&m.s, 0, 5, SCHED_SLEEP, 100);
+	r = sched_pick(&m.s, 0, 5, &k);
+	assert_null(r.task);
+	assert_int_equal(r.until, 100);
+	r = sched_pick(&m.s, 0, 100, &k);
+	assert_ptr_equal(r.task, &task[0].t);
+	/* An event while it runs keeps it from going to sleep over it. */
+	sched_wake(&m.s, r.task, 101, &k);
+	sched_put(&m.s, 0, 102, SCHED_SLEEP, SCHED_NEVER);
+	r = sched_pick(&m.s, 0, 102, &k);
+	assert_ptr_equal(r.task, &task[0].t);
+	sched_put(&m.s, 0, 103, SCHED_SLEEP, SCHED_NEVER);
+	assert_null(sched_pick(&m.s, 0, 103, &k).task);
+	assert_int_equal(task[0].t.state, SCHED_ASLEEP);
+	sched_wake(&m.s, &task[0].t, 104, &k);
+	assert_ptr_equal(sched_pick(&m.s, 0, 104, &k).task, &task[0].t);
+	sched_put(&m.s, 0, 105, SCHED_GONE, SCHED_NEVER);
+	assert_int_equal(task[0].t.state, SCHED_OUT);
+	assert_int_equal(m.s.tasks, 0);
+	assert_int_equal(task[0].t.ran, 5 + 2 + 1 + 1);
+}
+
+/* ------------------------------------------------------------------ any load */
+
+/* Hogs, sleepers, caps, pins; tasks come and go. No CPU idles while somebody waits who may run there. */
+static void loads_from_seeds(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int seed = 1; seed <= 40; seed++) {
+		unsigned int cpus, n;
+
+		srand(seed);
+		cpus = 1 + (unsigned int)rand() % 16;
+		n = 1 + (unsigned int)rand() % (seed % 10 ? 100 : 2000);
+		sim_init(&m, cpus, task, n);
+		for (unsigned int i = 0; i < n; i++) {
+			uint64_t period = 500 + (uint64_t)rand() % 50000;
+			bool hog = rand() % 3 == 0;
+
+			sim_add(&m, i, 1 + (uint32_t)rand() % SCHED_WEIGHT_MAX, rand() % 4 ? 0 : 1 + (uint32_t)rand() % 100,
+				rand() % 4 ? SCHED_ANY : (uint32_t)rand() % cpus,
+				hog ? 0 : 1 + (uint64_t)rand() % period, hog ? 0 : period);
+			task[i].outside = rand() % 2;
+		}
+		for (unsigned int ms = 50; ms <= 600; ms += 50) {
+			unsigned int i = (unsigned int)rand() % n;
+
+			sim_run(&m, ms * SIM_MS);
+			if (!task[i].gone)
+				sim_remove(&m, i);
+			else if (task[i].t.state == SCHED_OUT)
+				sim_add(&m, i, 256, 0, SCHED_ANY, 0, 0);
+		}
+		sim_run(&m, 2 * SIM_S);
+		for (unsigned int i = 0; i < cpus; i++) {
+			if (m.cpu[i].task)
+				continue;
+			assert_null(m.queue[i].waiting[0]);
+			assert_null(m.queue[i].waiting[1]);
+			assert_true(m.s.waiting == 0 || (m.queue[i].homes == 1 && m.s.owned < cpus));
+		}
+		assert_true(m.decisions < 20000000);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(trees_stay_balanced),
+		cmocka_unit_test(trees_take_keys_that_wrap),
+		cmocka_unit_test(one_cpu_by_weight),
+		cmocka_unit_test(three_on_two_cpus),
+		cmocka_unit_test(more_than_a_cpu_is_nobodys),
+		cmocka_unit_test(thousands),
+		cmocka_unit_test(shares_from_seeds),
+		cmocka_unit_test(nobody_starves),
+		cmocka_unit_test(timer_beside_hogs),
+		cmocka_unit_test(idle_cpus_take_wakers),
+		cmocka_unit_test(caps_hold),
+		cmocka_unit_test(caps_hold_for_sleepers),
+		cmocka_unit_test(fixed_partition),
+		cmocka_unit_test(homes_everywhere),
+		cmocka_unit_test(alone_without_ticks),
+		cmocka_unit_test(loads_from_seeds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
