@@ -3,7 +3,10 @@
 #include <vouch/console.h>
 
 #include <vouch/options.h>
+#include <vouch/platform.h>
 #include <vouch/serial.h>
+
+#include "core/mux.h"
 
 void console_init(struct console *c, const struct options *o)
 {
@@ -40,48 +43,146 @@ static void ports_write(uint32_t ports, const uint8_t *bytes, size_t n)
 			serial_write(port, bytes, n);
 }
 
-void console_write(struct console *c, const uint8_t *bytes, size_t n)
+static void all_write(struct console *c, const uint8_t *bytes, size_t n)
+{
+	ports_write(c->console_ports, bytes, n);
+	if (c->console_ports & OPT_SCREEN)
+		screen_write(&c->screen, bytes, n);
+}
+
+static bool ports_ready(uint32_t ports)
+{
+	for (unsigned int port = 0; port < SERIAL_PORTS; port++)
+		if (ports & 1u << port && !serial_ready(port))
+			return false;
+	return true;
+}
+
+size_t console_put(void *ctx, const uint8_t *bytes, size_t n, bool wait)
+{
+	struct console *c = ctx;
+	size_t done = 0;
+
+	if (wait) {
+		all_write(c, bytes, n);
+		return n;
+	}
+	while (done < n && ports_ready(c->console_ports)) {
+		size_t part = n - done < SERIAL_FIFO ? n - done : SERIAL_FIFO;
+
+		all_write(c, bytes + done, part);
+		done += part;
+	}
+	return done;
+}
+
+/* After whatever changed something in the mux. */
+static void mux_settle(struct console *c)
+{
+	__atomic_store_n(&c->waiting, mux_next(c->mux, host_tsc()) != UINT64_MAX, __ATOMIC_RELAXED);
+}
+
+void console_share(struct console *c, struct mux *m)
+{
+	lock_take(&c->lock);
+	c->mux = m;
+	while (c->rx_tail != c->rx_head)
+		mux_input(m, host_tsc(), c->rx[c->rx_tail++ % CONSOLE_RX_SIZE]);
+	m->midline = c->guest_midline;
+	mux_settle(c);
+	lock_drop(&c->lock);
+}
+
+void console_begin(struct console *c, unsigned int place, const char *name)
+{
+	lock_take(&c->lock);
+	if (c->mux)
+		mux_begin(c->mux, host_tsc(), place, name);
+	lock_drop(&c->lock);
+}
+
+void console_end(struct console *c, unsigned int place)
+{
+	lock_take(&c->lock);
+	if (c->mux) {
+		mux_end(c->mux, host_tsc(), place);
+		mux_settle(c);
+	}
+	lock_drop(&c->lock);
+}
+
+void console_write(struct console *c, unsigned int place, const uint8_t *bytes, size_t n)
 {
 	if (!n)
 		return;
 	lock_take(&c->lock);
-	ports_write(c->console_ports, bytes, n);
-	if (c->console_ports & OPT_SCREEN)
-		screen_write(&c->screen, bytes, n);
-	c->guest_midline = bytes[n - 1] != '\n';
+	if (c->mux) {
+		mux_output(c->mux, host_tsc(), place, bytes, n);
+		mux_settle(c);
+	} else {
+		all_write(c, bytes, n);
+		c->guest_midline = bytes[n - 1] != '\n';
+	}
 	lock_drop(&c->lock);
 }
+
+static bool has_room(struct console *c)
+{
+	return c->mux ? mux_room(c->mux, host_tsc()) : c->rx_head - c->rx_tail < CONSOLE_RX_SIZE;
+}
+
+static void take_byte(struct console *c, uint8_t byte)
+{
+	if (c->mux)
+		mux_input(c->mux, host_tsc(), byte);
+	else
+		c->rx[c->rx_head++ % CONSOLE_RX_SIZE] = byte;
+}
+
+/* A port that has a new byte for ever must not keep us. */
+#define FILL_MAX (2 * CONSOLE_RX_SIZE)
 
 /* Drains the ports as far as there is room: what stays in a chip holds its sender back, or is the chip's to lose. */
 static void console_fill(struct console *c)
 {
-	unsigned int port;
+	unsigned int port, left = FILL_MAX;
 
 	for (port = 0; port < SERIAL_PORTS; port++) {
 		if (!(c->console_ports & 1u << port))
 			continue;
-		while (c->rx_head - c->rx_tail < CONSOLE_RX_SIZE) {
+		while (left && has_room(c)) {
 			int byte = serial_read(port);
 
 			if (byte < 0)
 				break;
-			c->rx[c->rx_head++ % CONSOLE_RX_SIZE] = (uint8_t)byte;
+			take_byte(c, (uint8_t)byte);
+			left--;
 		}
 	}
 }
 
-size_t console_read(struct console *c, uint8_t *bytes, size_t n)
+static size_t rx_take(struct console *c, uint8_t *bytes, size_t n)
 {
 	size_t got = 0;
+
+	while (got < n && c->rx_tail != c->rx_head)
+		bytes[got++] = c->rx[c->rx_tail++ % CONSOLE_RX_SIZE];
+	return got;
+}
+
+size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_t n)
+{
+	size_t got;
 	bool full;
 
 	lock_take(&c->lock);
-	full = c->rx_head - c->rx_tail == CONSOLE_RX_SIZE;
-	while (got < n && c->rx_tail != c->rx_head)
-		bytes[got++] = c->rx[c->rx_tail++ % CONSOLE_RX_SIZE];
+	full = !has_room(c);
+	got = c->mux ? mux_take(c->mux, place, bytes, n) : rx_take(c, bytes, n);
 	/* Nobody interrupts for bytes that were left in the chip. */
 	if (full && got)
 		console_fill(c);
+	if (c->mux)
+		mux_settle(c);
 	lock_drop(&c->lock);
 	return got;
 }
@@ -90,6 +191,10 @@ void console_poll(struct console *c)
 {
 	lock_take(&c->lock);
 	console_fill(c);
+	if (c->mux) {
+		mux_tick(c->mux, host_tsc());
+		mux_settle(c);
+	}
 	lock_drop(&c->lock);
 }
 

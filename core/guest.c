@@ -11,6 +11,7 @@
 #include "arch/x86/exit/report.h"
 #include "core/identity.h"
 #include "core/launch.h"
+#include "core/operator.h"
 #include "core/trust.h"
 #include "core/vm.h"
 
@@ -21,7 +22,7 @@
 
 /* One module's guest over its restarts. */
 struct slot {
-	unsigned int module;
+	unsigned int module, number;
 	unsigned int starts;
 	unsigned int quick;           /* quick runs in a row */
 	unsigned int log_budget;      /* what is left of its lines: a reset earns it no new ones */
@@ -60,6 +61,8 @@ static enum stop_kind run_once(struct host *h, struct slot *s, struct launch_nam
 	*refused = !vm;
 	if (!vm)
 		return STOP_HOST;
+	vm->number = s->number;
+	console_begin(&h->console, vm->number, vm->name);
 	log_verdict("guest %s entered", vm->name);
 	report_start(h, vm, frames);
 	if (s->starts++)
@@ -89,19 +92,10 @@ static void pace(const struct slot *s)
 		host_delay_us(QUICK_PAUSE_US);
 }
 
-/* What was typed for one guest is not for the next. Bounded: a port may have a new byte for ever. */
-static void drop_input(struct host *h)
+/* False: it was refused, at its first start or at a later one. number: of the guest, policies not counted. */
+static bool run_module(struct host *h, unsigned int module, unsigned int number, struct launch_names *names)
 {
-	uint8_t bytes[64];
-
-	for (unsigned int i = 0; i < CONSOLE_RX_SIZE && console_read(&h->console, bytes, sizeof(bytes)); i++)
-		;
-}
-
-/* False: it was refused, at its first start or at a later one. */
-static bool run_module(struct host *h, unsigned int module, struct launch_names *names)
-{
-	struct slot s = { .module = module };
+	struct slot s = { .module = module, .number = number };
 	bool refused = false;
 	enum stop_kind kind;
 
@@ -111,7 +105,7 @@ static bool run_module(struct host *h, unsigned int module, struct launch_names 
 		report_pages(h);
 		h->timing = (struct timing){ .since = host_tsc() };
 	} while (kind == STOP_RESET);
-	drop_input(h);
+	console_end(&h->console, number);
 	return !refused;
 }
 
@@ -134,8 +128,7 @@ static void run_modules(struct host *h)
 		module_parse(&m, h->boot.module[i].string);
 		if (m.kind != MODULE_GUEST)
 			continue;
-		guests++;
-		if (!run_module(h, i, &names) && !go_on(h))
+		if (!run_module(h, i, guests++, &names) && !go_on(h))
 			return;
 	}
 	if (!guests)
@@ -146,6 +139,7 @@ void guests_run(struct host *h)
 {
 	if (!trust_init(h) || !identity_init(h))
 		return;
+	operator_init(h);
 	report_pages(h);
 	run_modules(h);
 }

@@ -11,8 +11,10 @@
 
 #include <vouch/host.h>
 #include <vouch/pcpu.h>
+#include <vouch/platform.h>
 #include <vouch/serial.h>
 
+#include "core/mux.h"
 #include "log_port.h"
 
 #define LINE_MAX_LEN 400
@@ -48,7 +50,7 @@ static void ports_put(struct console *c, const char *text, size_t n)
 		serial_write(port, (const uint8_t *)text, n);
 	}
 	if (ports & OPT_SCREEN) {
-		if (c->guest_midline)
+		if (c->mux ? c->screen.col != 0 : c->guest_midline)
 			screen_print(&c->screen, "\r\n", 2);
 		screen_print(&c->screen, text, n);
 	}
@@ -56,15 +58,28 @@ static void ports_put(struct console *c, const char *text, size_t n)
 		c->guest_midline = false;
 }
 
-static void line_put(struct console *c, const char *prefix, const char *fmt, va_list ap)
+/* Returns the length. */
+static size_t line_make(char line[LINE_MAX_LEN], const char *prefix, const char *fmt, va_list ap)
 {
-	char line[LINE_MAX_LEN];
 	size_t used = strlen(prefix);
 	int more;
 
 	memcpy(line, prefix, used);
-	more = vsnprintf(line + used, sizeof(line) - used - 2, fmt, ap);
-	ports_put(c, line, line_end(line, sizeof(line), used, more));
+	more = vsnprintf(line + used, LINE_MAX_LEN - used - 2, fmt, ap);
+	return line_end(line, LINE_MAX_LEN, used, more);
+}
+
+static void line_put(struct console *c, const char *prefix, const char *fmt, va_list ap)
+{
+	char line[LINE_MAX_LEN];
+	size_t n = line_make(line, prefix, fmt, ap);
+
+	if (!c->mux || c->log_ports) {
+		ports_put(c, line, n);
+		return;
+	}
+	mux_log(c->mux, host_tsc(), line, n);
+	__atomic_store_n(&c->waiting, true, __ATOMIC_RELAXED);
 }
 
 static const char *level_prefix(enum log_level level)
@@ -109,11 +124,30 @@ void log_stage(const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Around the mux, which may be in the midst of something; what it holds comes first. */
+static void bypass(struct console *c)
+{
+	struct mux *m = c->mux;
+	size_t held = m->held_len;
+
+	if (c->log_ports)
+		return;
+	c->guest_midline = m->midline;
+	m->midline = false;
+	m->held_len = 0;
+	if (held && held <= sizeof(m->held))
+		ports_put(c, m->held, held);
+}
+
 void log_emergency(const char *fmt, ...)
 {
+	struct console *c = &this_cpu()->host->console;
+	char line[LINE_MAX_LEN];
 	va_list ap;
 
+	if (c->mux)
+		bypass(c);
 	va_start(ap, fmt);
-	line_put(&this_cpu()->host->console, level_prefix(LOG_ERROR), fmt, ap);
+	ports_put(c, line, line_make(line, level_prefix(LOG_ERROR), fmt, ap));
 	va_end(ap);
 }

@@ -27,10 +27,10 @@ void mux_init(struct mux *m, enum mux_mode mode, uint64_t ms, size_t (*put)(void
 	m->focus = m->back = m->owner = MUX_MONITOR;
 }
 
-void mux_add(struct mux *m, unsigned int place, struct mux_place *p)
+void mux_add(struct mux *m, unsigned int place, struct mux_place *p, uint8_t *kept)
 {
 	memset(p, 0, sizeof(*p));
-	p->out = (struct ring){ .bytes = p->kept, .size = MUX_OUTPUT };
+	p->out = (struct ring){ .bytes = kept, .size = MUX_OUTPUT };
 	snprintf(p->name, sizeof(p->name), place == MUX_MONITOR ? "monitor" : "guest%u", place);
 	m->place[place] = p;
 	if (place != MUX_MONITOR && m->back == MUX_MONITOR)

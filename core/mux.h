@@ -34,7 +34,6 @@ struct mux_place {
 	uint64_t full;                /* since when in has no room; 0: it has */
 	uint32_t in_head, in_tail;    /* free running */
 	uint8_t in[MUX_INPUT];
-	uint8_t kept[MUX_OUTPUT];
 };
 
 enum mux_terminal { MUX_TEXT, MUX_ESC, MUX_CSI, MUX_STRING };
@@ -59,8 +58,8 @@ struct mux {
 
 void mux_init(struct mux *m, enum mux_mode mode, uint64_t ms, size_t (*put)(void *, const uint8_t *, size_t, bool),
 	      void *ctx);
-/* Makes a place, in p (the caller's, to stay). The first guest's has the focus. */
-void mux_add(struct mux *m, unsigned int place, struct mux_place *p);
+/* Makes a place, in p, with kept[MUX_OUTPUT] (both the caller's, to stay). The first guest's has the focus. */
+void mux_add(struct mux *m, unsigned int place, struct mux_place *p, uint8_t *kept);
 
 /* A guest has a name and runs; one that nobody watched gets the focus if nobody who runs has it. */
 void mux_begin(struct mux *m, uint64_t now, unsigned int place, const char *name);

@@ -173,8 +173,13 @@ static void put_string(struct screen *s, uint8_t c)
 		line_feed(s);
 }
 
+#define CAN 0x18u
+#define SUB 0x1au
+
 static void put_byte(struct screen *s, uint8_t c)
 {
+	if (c == CAN || c == SUB)
+		s->state = SCREEN_TEXT;
 	switch (s->state) {
 	case SCREEN_ESC:
 		put_escape(s, c);

@@ -8,14 +8,11 @@
 
 #include "arch/x86/dev/machine.h"
 
-/* How often a console without an interrupt is looked at: the PC's chip holds 16 characters, 1.4 ms at full speed. */
-#define POLL_NS 5000000ull
-
 /* Console bytes that COM1's FIFO has no room for wait in vm->input. */
 static void feed_console(struct vm *vm)
 {
 	if (vm->input_len == 0)
-		vm->input_len = console_read(&vm->host->console, vm->input, sizeof(vm->input));
+		vm->input_len = console_read(&vm->host->console, vm->number, vm->input, sizeof(vm->input));
 	if (vm->input_len) {
 		size_t took = machine_console_input(vm, vm->input, vm->input_len);
 
@@ -23,7 +20,7 @@ static void feed_console(struct vm *vm)
 		for (size_t i = 0; i < vm->input_len; i++)
 			vm->input[i] = vm->input[took + i];
 		if (vm->input_len == 0)
-			vm->input_len = console_read(&vm->host->console, vm->input, sizeof(vm->input));
+			vm->input_len = console_read(&vm->host->console, vm->number, vm->input, sizeof(vm->input));
 	}
 }
 
@@ -31,10 +28,10 @@ static void poll_console(struct vcpu *v)
 {
 	struct console *c = &v->vm->host->console;
 
-	if (!c->polled)
+	if (!console_busy(c))
 		return;
 	console_poll(c);
-	v->poll_ns = vclock_now(&v->vm->clock) + POLL_NS;
+	v->poll_ns = vclock_now(&v->vm->clock) + CONSOLE_POLL_NS;
 }
 
 /* In guest ns; not 0, which stands for a timer that must be armed anew. */
@@ -42,7 +39,7 @@ static uint64_t next_event(const struct vcpu *v)
 {
 	uint64_t next = vtimers_next(&v->vm->timers);
 
-	if (v->vm->host->console.polled)
+	if (console_busy(&v->vm->host->console))
 		next = min_u64(next, v->poll_ns);
 	return max_u64(next, 1);
 }

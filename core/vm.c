@@ -56,11 +56,11 @@ void vm_control_stop(void *ctx, enum stop_kind kind, const char *text)
 	vm_stop(ctx, kind, "%s", text);
 }
 
-static void console_put(void *ctx, const uint8_t *bytes, size_t n)
+static void guest_put(void *ctx, const uint8_t *bytes, size_t n)
 {
 	struct vm *vm = ctx;
 
-	console_write(&vm->host->console, bytes, n);
+	console_write(&vm->host->console, vm->number, bytes, n);
 }
 
 static void fail(struct image_error *err, enum image_err code, const char *text)
@@ -90,7 +90,7 @@ struct vm *vm_create(struct host *h, unsigned int module, const char *name, cons
 	vm->plan = *plan;
 	vm->log_budget = LOG_BUDGET;
 	vm->phys_bits = policy_phys_bits();
-	vm->console = (struct chardev){ console_put, vm };
+	vm->console = (struct chardev){ guest_put, vm };
 	snprintf(vm->name, sizeof(vm->name), "%s", name);
 	vm->nested = block_get(&h->pages, sizeof(*vm->nested));
 	h->hvm->nested->limits(h->options.features_off, &limits);

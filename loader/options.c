@@ -60,6 +60,7 @@ static const char *const feature_names[] = {
 	"nrip", "decode", "clean", "flushasid", "pause", "vpid", "apicv", "preempt", "ple", "ept-ad", "ept-1g",
 };
 _Static_assert(1u << (ARRAY_SIZE(feature_names) - 1) == FEATURE_EPT_1G, "a name for each feature");
+static const char *const consoles_names[] = { "mux", "prefix" };
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };
 
 const char *integrity_name(enum integrity i)
@@ -147,6 +148,10 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 		o->loglevel = (enum log_level)(LOG_ERROR + choice);
 		return true;
 	}
+	if (word_is(key, "consoles") && read_choice(v, consoles_names, ARRAY_SIZE(consoles_names), &choice)) {
+		o->consoles = (enum consoles)choice;
+		return true;
+	}
 	if (word_is(key, "end") && read_choice(v, end_names, ARRAY_SIZE(end_names), &choice)) {
 		o->end = (enum end_action)choice;
 		return true;
@@ -176,6 +181,7 @@ void options_parse(struct options *o, const char *cmdline)
 	o->loglevel = LOG_INFO;
 	o->integrity = INTEGRITY_CHECKSUM;
 	o->end = END_HALT;
+	o->consoles = CONSOLES_MUX;
 	while (next_word(&cmdline, &w)) {
 		const char *eq = memchr(w.s, '=', w.len);
 		struct word key = { w.s, eq ? (size_t)(eq - w.s) : w.len };

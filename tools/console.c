@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define CTRL_A 1
 
 int console_make_raw(int fd)
 {
@@ -52,9 +51,9 @@ static enum console_key command(struct console *c, char key, char *dst, size_t *
 	case 'h':
 	case 'H':
 	case '?':
-		fprintf(stderr, "\r\nCtrl-A X ends the machine, Ctrl-A Ctrl-A types Ctrl-A, Ctrl-A H shows this.\r\n");
+		fprintf(stderr, "\r\nCtrl-] X ends the machine, Ctrl-] Ctrl-] types Ctrl-], Ctrl-] H shows this.\r\n");
 		break;
-	case CTRL_A:
+	case CONSOLE_ESCAPE:
 		dst[(*len)++] = key;
 		break;
 	}
@@ -75,7 +74,7 @@ enum console_key console_read(struct console *c, char *dst, size_t size, size_t 
 		if (c->escape) {
 			if (command(c, dst[i], dst, len) == CONSOLE_QUIT)
 				return CONSOLE_QUIT;
-		} else if (c->terminal && dst[i] == CTRL_A) {
+		} else if (c->terminal && dst[i] == CONSOLE_ESCAPE) {
 			c->escape = true;
 		} else {
 			dst[(*len)++] = dst[i];

@@ -10,6 +10,7 @@
 #include "common/cli.h"
 #include "common/opened.h"
 #include "common/spawn.h"
+#include "console.h"
 #include "mkiso.h"
 #include "policy.h"
 
@@ -31,7 +32,7 @@
 static const char help[] =
 	"Usage: vouch run [OPTION]... IMG...\n"
 	"Boot Vouch and the images in an emulator; the guest's console is this terminal.\n"
-	"Ctrl-A X ends the emulator, Ctrl-A H shows its other keys.\n\n"
+	"Ctrl-] X ends the emulator, Ctrl-] H shows its other keys; Ctrl-A is for Vouch.\n\n"
 	"  -e, --emulator=NAME    qemu (default) or bochs, which has Intel's VT-x but is slow\n"
 	"  -u, --cpu=MODEL        CPU model of the emulator; default in Bochs: " BOCHS_MODEL "\n"
 	"  -n, --cpus=N           physical CPUs of the machine (default 1)\n"
@@ -137,11 +138,12 @@ static int start_qemu(const struct run *r, const char *iso)
 	bool kvm = r->accel == ACCEL_KVM || (r->accel == ACCEL_AUTO && kvm_usable());
 	char *cpus = cli_asprintf("%llu", (unsigned long long)r->cpus);
 	char *memory = cli_asprintf("%lluM", (unsigned long long)r->memory_mib);
+	char *echr = cli_asprintf("%d", CONSOLE_ESCAPE);
 	char *path = cli_strdup(iso), *cpu = cli_strdup(r->cpu ? r->cpu : kvm ? "host" : TCG_CPU);
 	char *argv[] = {
 		"qemu-system-x86_64", "-accel", kvm ? "kvm" : "tcg", "-cpu", cpu, "-smp", cpus,
 		"-m", memory, "-nodefaults", "-vga", "none", "-display", "none", "-cdrom", path, "-serial", "mon:stdio",
-		"-no-reboot", NULL,
+		"-echr", echr, "-no-reboot", NULL,
 	};
 	int status = CLI_GOOD;
 
@@ -149,12 +151,13 @@ static int start_qemu(const struct run *r, const char *iso)
 		show(argv);
 		status = cli_finish(CLI_GOOD);
 	} else {
-		fprintf(stderr, "vouch: starting QEMU (%s, %s CPU%s, %s); Ctrl-A X ends it\n", kvm ? "KVM" : "TCG",
+		fprintf(stderr, "vouch: starting QEMU (%s, %s CPU%s, %s); Ctrl-] X ends it\n", kvm ? "KVM" : "TCG",
 			cpus, r->cpus == 1 ? "" : "s", memory);
 		status = spawn_attached(argv);
 	}
 	free(cpus);
 	free(memory);
+	free(echr);
 	free(path);
 	free(cpu);
 	return status;
@@ -171,7 +174,7 @@ static int start_bochs(const struct run *r, int iso)
 		bochs_show(&b);
 		return cli_finish(CLI_GOOD);
 	}
-	fprintf(stderr, "vouch: starting Bochs (%s, %llu CPU%s, %lluM); Ctrl-A X ends it\n", b.model,
+	fprintf(stderr, "vouch: starting Bochs (%s, %llu CPU%s, %lluM); Ctrl-] X ends it\n", b.model,
 		(unsigned long long)b.cpus, b.cpus == 1 ? "" : "s", (unsigned long long)b.memory_mib);
 	return bochs_run(&b);
 }

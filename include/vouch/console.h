@@ -12,6 +12,8 @@
 #include <vouch/screen.h>
 #include <vouch/types.h>
 
+struct mux;
+
 #define CONSOLE_RX_SIZE 1024u  /* power of two */
 
 struct console {
@@ -20,22 +22,42 @@ struct console {
 	uint32_t log_ports;
 	enum log_level level;
 	unsigned int stage;           /* number of the last stage line */
-	bool guest_midline;           /* guest output did not end in a newline: a log line starts with one */
+	bool guest_midline;           /* without mux: guest output did not end in a newline: a log line starts with one */
+	bool waiting;                 /* atomic: the mux has something to do later; see console_busy() */
+	struct mux *mux;              /* many guests on this console (core/mux.h); NULL until console_share() */
 	bool polled;                  /* a port's input comes without an interrupt: somebody must look now and then */
 	uint32_t rx_head, rx_tail;    /* free running */
 	struct screen screen;         /* attached before console_init(), if there is one */
-	uint8_t rx[CONSOLE_RX_SIZE];  /* input from console ports; what finds no room stays in its port's chip */
+	/* Without mux: input from console ports. What finds no room, here or there, stays in its port's chip. */
+	uint8_t rx[CONSOLE_RX_SIZE];
 };
 
 /* Sets up the ports that o asks for (115200 8N1); before that, lines go to COM1 and the screen. */
 struct options;
 void console_init(struct console *c, const struct options *o);
-/* Guest output to the console ports. */
-void console_write(struct console *c, const uint8_t *bytes, size_t n);
-/* Takes at most n bytes of input; returns how many. */
-size_t console_read(struct console *c, uint8_t *bytes, size_t n);
-/* Drains the ports' receivers into rx; called by the serial interrupt and, if polled, by vcpu_service(). */
+/*
+ * From now on many use this console. The mux is initialised and has places; its ctx is c, and its put console_put(). What was
+ * typed before goes to who has the focus.
+ */
+void console_share(struct console *c, struct mux *m);
+size_t console_put(void *ctx, const uint8_t *bytes, size_t n, bool wait);
+
+/* A guest runs under this name at its place, or does no more; see mux_begin() and mux_end(). */
+void console_begin(struct console *c, unsigned int place, const char *name);
+void console_end(struct console *c, unsigned int place);
+
+/* Output of the guest at a place, its number. */
+void console_write(struct console *c, unsigned int place, const uint8_t *bytes, size_t n);
+/* Takes at most n bytes that were typed for it; returns how many. */
+size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_t n);
+/* Drains the ports' receivers, and does what is due; called by the serial interrupt and, if busy, by vcpu_service(). */
 void console_poll(struct console *c);
+/* Whether somebody must call console_poll() within CONSOLE_POLL_NS, without an interrupt that tells him. */
+#define CONSOLE_POLL_NS 1000000ull
+static inline bool console_busy(const struct console *c)
+{
+	return c->polled || __atomic_load_n(&c->waiting, __ATOMIC_RELAXED);
+}
 /* Waits a bounded time until what was written to serial ports is on the wire. */
 void console_drain(const struct console *c);
 

@@ -32,10 +32,14 @@ enum feature {
 	FEATURE_EPT_1G    = 1u << 10, /* ept-1g: leaves of 1 GiB in nested tables */
 };
 
+/* consoles=: whose output the console shows. */
+enum consoles { CONSOLES_MUX, CONSOLES_PREFIX };
+
 struct options {
 	/* Bits OPT_*: where guests' console goes, and the log too unless log= is given; default com1,screen. */
 	uint32_t console;
 	uint32_t log;                 /* bits OPT_COM*: a channel that no guest writes; 0 = same as console */
+	enum consoles consoles;       /* mux (default): the focused guest's; prefix: all guests', each line behind a name */
 	enum log_level loglevel;      /* error|warn|info|debug, default info */
 	enum integrity integrity;     /* least accepted, default checksum */
 	bool integrity_bad;           /* a level was asked for that is none: no guest may run; integrity is signed then */

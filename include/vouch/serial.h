@@ -14,6 +14,9 @@
 bool serial_init(unsigned int port, bool rx);
 /* Waits for room a bounded time for each byte, then drops it: a port without a peer cannot stop Vouch. */
 void serial_write(unsigned int port, const uint8_t *bytes, size_t n);
+/* Whether SERIAL_FIFO bytes can be written without waiting. Ports that are not there are always ready. */
+#define SERIAL_FIFO 16u
+bool serial_ready(unsigned int port);
 /* Waits a bounded time until the last byte has left the chip: before the machine goes off, and the chip with it. */
 void serial_drain(unsigned int port);
 /* One received byte, or -1. */

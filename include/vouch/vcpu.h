@@ -60,7 +60,7 @@ struct vcpu {
 	struct {                      /* the instruction of this exit, where the CPU gave its bytes; len 0: fetch it */
 		uint8_t len, bytes[15];
 	} insn;
-	uint64_t poll_ns;             /* guest time of the next look at a console that is polled */
+	uint64_t poll_ns;             /* guest time of the next look at a console that is busy */
 	uint64_t armed_ns;            /* its earliest deadline, in guest ns; 0: unknown */
 	uint64_t armed_tsc;           /* host TSC of that, or this CPU's run_until if that is earlier: the timer stands here */
 	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */

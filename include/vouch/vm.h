@@ -32,6 +32,7 @@ struct vm {
 	char name[32];
 	struct tao_name tao;          /* who it is to others: core/identity.c; set before it is entered */
 	unsigned int module;          /* index of the module it came from */
+	unsigned int number;          /* of the guest, as the operator counts: its place on the console */
 	struct host *host;
 	struct vm_plan plan;
 	struct nested *nested;        /* GPA to HPA */

@@ -51,6 +51,7 @@ struct world {
 	struct reader reader;
 	struct mux mux;
 	struct mux_place place[3], monitor;
+	uint8_t kept[4][MUX_OUTPUT];
 	struct line_edit edit;
 	uint64_t now;
 	unsigned int logged;
@@ -149,8 +150,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->now = 1000;
 	mux_init(&w->mux, size && data[0] & 1 ? MUX_PREFIX : MUX_FOCUS, 1, put, &w->reader);
 	for (unsigned int i = 0; i < 3; i++)
-		mux_add(&w->mux, i, &w->place[i]);
-	mux_add(&w->mux, MUX_MONITOR, &w->monitor);
+		mux_add(&w->mux, i, &w->place[i], w->kept[i]);
+	mux_add(&w->mux, MUX_MONITOR, &w->monitor, w->kept[3]);
 	w->edit = (struct line_edit){ .put = monitor_put, .word = word, .ctx = w, .prompt = "> " };
 	line_edit_begin(&w->edit);
 	/* An operation, a length below 64, and so many bytes. */

@@ -31,11 +31,12 @@ void rig_expect(bool x)
 
 /* ---- the rest of Vouch ---- */
 
-size_t console_read(struct console *c, uint8_t *bytes, size_t n)
+size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_t n)
 {
 	size_t took = n < rig.typed_len ? n : rig.typed_len;
 
 	(void)c;
+	(void)place;
 	memcpy(bytes, rig.typed, took);
 	memmove(rig.typed, rig.typed + took, rig.typed_len - took);
 	rig.typed_len -= took;

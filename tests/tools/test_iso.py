@@ -161,7 +161,7 @@ class Run(IsoTest):
         argv = self.dry("--accel", "tcg", self.linux)
         self.assertEqual(argv[0], "qemu-system-x86_64")
         for option, value in (("-accel", "tcg"), ("-smp", "1"), ("-m", "577M"), ("-cdrom", "ISO"),
-                              ("-serial", "mon:stdio")):
+                              ("-serial", "mon:stdio"), ("-echr", "29")):
             self.assertEqual(argv[argv.index(option) + 1], value)
         self.assertIn("-no-reboot", argv)
         self.assertEqual(argv[argv.index("-cpu") + 1].split(",")[0], "EPYC")
@@ -203,7 +203,7 @@ class FakeQemu(IsoTest):
     def test_iso_is_given_and_does_not_stay(self):
         env = self.start('while [ "$1" != -cdrom ]; do shift; done; cp "$2" "%s"; echo guest says hello\n'
                          % self.path("seen"))
-        done = self.expect(self.vouch("run", "-H", self.elf, self.linux, env=env), GOOD, "Ctrl-A X")
+        done = self.expect(self.vouch("run", "-H", self.elf, self.linux, env=env), GOOD, "Ctrl-] X")
         self.assertEqual(done.stdout, "guest says hello\n")
         self.assertIn(b"'end=poweroff'", read(self.path("seen")))
         self.assertIn(read(self.linux), read(self.path("seen")))

@@ -147,7 +147,7 @@ class FakeBochs(IsoTest):
             os.close(far)
 
     def test_user_ends_it(self):
-        self.assertEqual(self.on_terminal(lambda near, process: os.write(near, b"\x01\x01\x01x")), GOOD)
+        self.assertEqual(self.on_terminal(lambda near, process: os.write(near, b"\x01\x1d\x1d\x1dx")), GOOD)
 
     def test_signal_gives_the_terminal_back(self):
         self.assertEqual(self.on_terminal(lambda near, process: process.terminate()), -signal.SIGTERM)

@@ -12,12 +12,15 @@
 #include <vouch/serial.h>
 
 #include "core/log_port.h"
+#include "core/mux.h"
 #include "tests/unit/support/cpu_area.h"
+#include "tests/unit/support/host_tsc.h"
 
 static struct host host;
 
 static struct {
 	bool absent, rx;
+	size_t room;                  /* bytes it takes until it is busy */
 	char out[4096];
 	size_t used;
 	unsigned int drained;
@@ -33,9 +36,15 @@ bool serial_init(unsigned int n, bool rx)
 void serial_write(unsigned int n, const uint8_t *bytes, size_t len)
 {
 	assert_true(len < sizeof(port[n].out) - port[n].used);
+	port[n].room -= len < port[n].room ? len : port[n].room;
 	memcpy(port[n].out + port[n].used, bytes, len);
 	port[n].used += len;
 	port[n].out[port[n].used] = '\0';
+}
+
+bool serial_ready(unsigned int n)
+{
+	return port[n].room >= SERIAL_FIFO;
 }
 
 void serial_drain(unsigned int n)
@@ -67,7 +76,7 @@ static void run(void (*fn)(void *))
 
 static void guest(const char *text)
 {
-	console_write(&host.console, (const uint8_t *)text, strlen(text));
+	console_write(&host.console, 0, (const uint8_t *)text, strlen(text));
 }
 
 static void say_all(void *arg)
@@ -215,11 +224,11 @@ static void input(void *arg)
 	port[0].in = "hello";
 	port[1].in = "not mine";
 	console_poll(&host.console);
-	assert_int_equal(console_read(&host.console, got, 2), 2);
+	assert_int_equal(console_read(&host.console, 0, got, 2), 2);
 	assert_memory_equal(got, "he", 2);
-	assert_int_equal(console_read(&host.console, got, sizeof(got)), 3);
+	assert_int_equal(console_read(&host.console, 0, got, sizeof(got)), 3);
 	assert_memory_equal(got, "llo", 3);
-	assert_int_equal(console_read(&host.console, got, sizeof(got)), 0);
+	assert_int_equal(console_read(&host.console, 0, got, sizeof(got)), 0);
 
 	memset(many, 'a', sizeof(many) - 1);
 	many[0] = 'b';
@@ -227,10 +236,10 @@ static void input(void *arg)
 	console_poll(&host.console);
 	console_poll(&host.console);
 	assert_int_equal(strlen(port[0].in), 10);       /* no room: left in the chip, and fetched by the next read */
-	assert_int_equal(console_read(&host.console, got, CONSOLE_RX_SIZE), CONSOLE_RX_SIZE);
+	assert_int_equal(console_read(&host.console, 0, got, CONSOLE_RX_SIZE), CONSOLE_RX_SIZE);
 	assert_int_equal(got[0], 'b');
-	assert_int_equal(console_read(&host.console, got, sizeof(got)), 10);
-	assert_int_equal(console_read(&host.console, got, sizeof(got)), 0);
+	assert_int_equal(console_read(&host.console, 0, got, sizeof(got)), 10);
+	assert_int_equal(console_read(&host.console, 0, got, sizeof(got)), 0);
 }
 
 static void input_is_kept_in_order(void **ctx)
@@ -316,6 +325,160 @@ static void no_screen_is_no_channel(void **ctx)
 	assert_non_null(strstr(port[0].out, "vouch: d"));
 }
 
+/* ------------------------------------------------------------------ many guests on one console */
+
+static struct {
+	struct mux mux;
+	struct mux_place place[2];
+	uint8_t kept[2][MUX_OUTPUT];
+} many;
+
+static void share(void)
+{
+	memset(&many, 0, sizeof(many));
+	host_tsc_set(1000000);
+	port[0].room = port[1].room = SIZE_MAX / 2;
+	mux_init(&many.mux, MUX_FOCUS, 1000, console_put, &host.console);
+	mux_add(&many.mux, 0, &many.place[0], many.kept[0]);
+	mux_add(&many.mux, 1, &many.place[1], many.kept[1]);
+	console_share(&host.console, &many.mux);
+}
+
+static void write_at(unsigned int place, const char *text)
+{
+	console_write(&host.console, place, (const uint8_t *)text, strlen(text));
+}
+
+static void shared(void *arg)
+{
+	uint8_t got[8];
+
+	(void)arg;
+	port[0].in = "early";
+	console_poll(&host.console);
+	guest("GRUB");
+	share();
+	assert_int_equal(console_read(&host.console, 0, got, sizeof(got)), 5);
+	assert_memory_equal(got, "early", 5);
+	console_begin(&host.console, 0, "web");
+	console_begin(&host.console, 1, "db");
+	log_info("a");
+	write_at(0, "half");
+	log_info("b");
+	assert_int_equal(console_busy(&host.console), !host.console.log_ports);
+	write_at(1, "db$ ");
+	write_at(0, " line\r\n");
+	assert_false(console_busy(&host.console));
+	port[0].in = "x\x01ny";
+	console_poll(&host.console);
+	assert_int_equal(console_read(&host.console, 0, got, sizeof(got)), 1);
+	assert_int_equal(console_read(&host.console, 1, got, sizeof(got)), 1);
+	write_at(1, "exit");
+	log_info("c");
+	log_emergency("panic");
+	console_end(&host.console, 1);
+	console_end(&host.console, 0);
+}
+
+static void console_is_shared(void **ctx)
+{
+	(void)ctx;
+	run(shared);
+	assert_string_equal(port[0].out, "GRUB\r\nvouch: a\r\nhalf line\r\nvouch: b\r\nvouch: console: 1 db (Ctrl-a ?: help)\r\n"
+			    "db$ exit\r\nvouch: c\r\nvouch: error: panic\r\nvouch: console: 0 web (Ctrl-a ?: help)\r\n");
+}
+
+static void held(void *arg)
+{
+	(void)arg;
+	share();
+	write_at(0, "web$ ");
+	log_info("late");
+	host_tsc_set(1000000 + MUX_HOLD_MS * 1000 - 1);
+	console_poll(&host.console);
+	assert_string_equal(port[0].out, "web$ ");
+	assert_true(console_busy(&host.console));
+	host_tsc_set(1000000 + MUX_HOLD_MS * 1000);
+	console_poll(&host.console);
+	assert_string_equal(port[0].out, "web$ \r\nvouch: late\r\n");
+	assert_false(console_busy(&host.console));
+}
+
+static void a_log_line_is_held_for_a_while(void **ctx)
+{
+	(void)ctx;
+	run(held);
+}
+
+/* With a channel of its own the log never waits, and never breaks what is on the console. */
+static void shared_with_a_log(void **ctx)
+{
+	(void)ctx;
+	o.log = OPT_COM2;
+	run(shared);
+	assert_string_equal(port[0].out, "GRUBhalf line\r\nvouch: console: 1 db (Ctrl-a ?: help)\r\ndb$ exit"
+			    "\r\nvouch: console: 0 web (Ctrl-a ?: help)\r\n");
+	assert_string_equal(port[1].out, "vouch: a\r\nvouch: b\r\nvouch: c\r\nvouch: error: panic\r\n");
+}
+
+static void replay(void *arg)
+{
+	(void)arg;
+	share();
+	write_at(1, "0123456789012345678901234567890123456789");
+	port[0].room = 40 + 16 + 15;
+	port[0].in = "\x01" "1";
+	console_poll(&host.console);
+	assert_string_equal(port[0].out, "vouch: console: 1 guest1, not running (Ctrl-a ?: help)\r\n");
+	assert_true(console_busy(&host.console));
+	port[0].room = 31;
+	console_poll(&host.console);
+	assert_string_equal(port[0].out + 56, "0123456789012345");
+	port[0].room = 100;
+	console_poll(&host.console);
+	assert_string_equal(port[0].out + 56, "0123456789012345678901234567890123456789");
+	assert_false(console_busy(&host.console));
+}
+
+/* What was kept goes out as the port has room, however long that takes. */
+static void a_replay_does_not_wait(void **ctx)
+{
+	(void)ctx;
+	run(replay);
+}
+
+/* Both ports get everything, so the slower one counts. */
+static void two_ports_share_a_replay(void **ctx)
+{
+	(void)ctx;
+	o.console = OPT_COM1 | OPT_COM2;
+	run(replay);
+	assert_string_equal(port[0].out, port[1].out);
+}
+
+static void screen_with_a_guest(void *arg)
+{
+	(void)arg;
+	share();
+	write_at(0, "guest\x1b[1");
+	host_tsc_set(1000000 + MUX_HOLD_MS * 1000);
+	log_info("d");
+}
+
+static void a_shared_screen_shows_log_lines_whole(void **ctx)
+{
+	(void)ctx;
+	attach(3);
+	o.console |= OPT_SCREEN;
+	run(screen_with_a_guest);
+	assert_memory_equal(host.console.screen.text[0], "guest               ", 20);
+	assert_memory_equal(host.console.screen.text[1], "vouch: d            ", 20);
+	o.log = OPT_COM2;
+	attach(3);
+	run(screen_with_a_guest);
+	assert_memory_equal(host.console.screen.text[1], "vouch: d            ", 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +497,12 @@ int main(void)
 		cmocka_unit_test_setup(screen_shows_the_log_too, fresh),
 		cmocka_unit_test_setup(screen_not_wanted_says_so, fresh),
 		cmocka_unit_test_setup(no_screen_is_no_channel, fresh),
+		cmocka_unit_test_setup(console_is_shared, fresh),
+		cmocka_unit_test_setup(a_log_line_is_held_for_a_while, fresh),
+		cmocka_unit_test_setup(shared_with_a_log, fresh),
+		cmocka_unit_test_setup(a_replay_does_not_wait, fresh),
+		cmocka_unit_test_setup(two_ports_share_a_replay, fresh),
+		cmocka_unit_test_setup(a_shared_screen_shows_log_lines_whole, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 static struct {
 	struct mux mux;
 	struct mux_place web, db, monitor;
+	uint8_t kept[3][MUX_OUTPUT];
 	uint64_t now;
 	size_t room;                  /* what the ports take without waiting */
 	char out[4 * MUX_OUTPUT];
@@ -42,9 +43,9 @@ static void fresh(enum mux_mode mode)
 	t.now = 1000 * MS;
 	t.room = SIZE_MAX;
 	mux_init(&t.mux, mode, MS, put, &t);
-	mux_add(&t.mux, 0, &t.web);
-	mux_add(&t.mux, 1, &t.db);
-	mux_add(&t.mux, MUX_MONITOR, &t.monitor);
+	mux_add(&t.mux, 0, &t.web, t.kept[0]);
+	mux_add(&t.mux, 1, &t.db, t.kept[1]);
+	mux_add(&t.mux, MUX_MONITOR, &t.monitor, t.kept[2]);
 }
 
 static int setup(void **state)

@@ -43,6 +43,13 @@ static void all(void **state)
 	parse("end=reboot loglevel=error", 0);
 	assert_int_equal(o.end, END_REBOOT);
 	assert_int_equal(o.loglevel, LOG_ERROR);
+	assert_int_equal(o.consoles, CONSOLES_MUX);
+	parse("consoles=prefix", 0);
+	assert_int_equal(o.consoles, CONSOLES_PREFIX);
+	parse("consoles=prefix consoles=mux", 0);
+	assert_int_equal(o.consoles, CONSOLES_MUX);
+	parse("consoles=both consoles= consoles console=mux", 4);
+	assert_int_equal(o.consoles, CONSOLES_MUX);
 	parse("loglevel=warn", 0);
 	assert_int_equal(o.loglevel, LOG_WARN);
 }

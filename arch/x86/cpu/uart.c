@@ -22,7 +22,6 @@
 #define LSR_THRE     0x20u
 #define LSR_TEMT     0x40u  /* the FIFO and the shift register behind it are empty */
 
-#define UART_FIFO 16u
 /* Reads of a port take about 1 us on real machines; 16 characters at 115200 take 1.4 ms. */
 #define UART_SPINS 20000u
 
@@ -77,7 +76,7 @@ void serial_write(unsigned int port, const uint8_t *bytes, size_t n)
 	size_t i;
 
 	while (n) {
-		size_t chunk = n < UART_FIFO ? n : UART_FIFO;
+		size_t chunk = n < SERIAL_FIFO ? n : SERIAL_FIFO;
 
 		if (!uart_wait(base, LSR_THRE))
 			return;
@@ -86,6 +85,11 @@ void serial_write(unsigned int port, const uint8_t *bytes, size_t n)
 		bytes += chunk;
 		n -= chunk;
 	}
+}
+
+bool serial_ready(unsigned int port)
+{
+	return port_in8((uint16_t)(uart_base(port) + UART_LSR)) & LSR_THRE;
 }
 
 void serial_drain(unsigned int port)
