@@ -7,10 +7,9 @@ set -eu
 elf=$1
 shift
 
-# newlib: its reentrancy structure, the lists of a malloc that is never called, errno. expat: two tuning knobs. mbedTLS: a
-# constant, a pointer to memset and a list of curves' names, which nothing writes here.
-allowed="_impure_ptr impure_data __malloc_sbrk_start __malloc_free_list errno
-	g_reparseDeferralEnabledDefault g_parseAttempts
+# newlib: nothing (core/newlib.c). expat: two tuning knobs. mbedTLS: a constant, a pointer to memset and a list of curves'
+# names, which nothing writes here.
+allowed="g_reparseDeferralEnabledDefault g_parseAttempts
 	one.0 memset_func ecp_supported_grp_id init_done.0"
 
 bad=$(for o in "$@"; do
