@@ -21,6 +21,8 @@ static void rank_take(const struct lock *l)
 	p->locks_held |= 1u << l->rank;
 }
 
+static void rank_note(const struct lock *l) { this_cpu()->locks_held |= 1u << l->rank; }
+
 static void rank_drop(const struct lock *l)
 {
 	struct pcpu *p = this_cpu();
@@ -31,6 +33,7 @@ static void rank_drop(const struct lock *l)
 }
 #else
 static void rank_take(const struct lock *l) { (void)l; }
+static void rank_note(const struct lock *l) { (void)l; }
 static void rank_drop(const struct lock *l) { (void)l; }
 #endif
 
@@ -42,12 +45,26 @@ void lock_take(struct lock *l)
 	ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
 	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
 		__builtin_ia32_pause();
+	__atomic_store_n(&l->holder, this_cpu()->id + 1, __ATOMIC_RELAXED);
+}
+
+bool lock_try(struct lock *l)
+{
+	uint32_t owner = __atomic_load_n(&l->owner, __ATOMIC_ACQUIRE);
+
+	/* Free while both tickets are the same: taking the next one then is having it. */
+	if (!__atomic_compare_exchange_n(&l->next, &owner, owner + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&l->holder, this_cpu()->id + 1, __ATOMIC_RELAXED);
+	rank_note(l);
+	return true;
 }
 
 void lock_drop(struct lock *l)
 {
 	ASSERT_SLOW(lock_held(l));
 	rank_drop(l);
+	__atomic_store_n(&l->holder, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
 }
 

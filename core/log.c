@@ -139,10 +139,27 @@ static void bypass(struct console *c)
 		ports_put(c, m->held, held);
 }
 
+/* Some milliseconds: longer than a line takes on a serial port that works. */
+#define EMERGENCY_SPINS 200000u
+
+/* False if this CPU has it already, below us on the stack, or whoever has it keeps it: stopped perhaps, for good. */
+static bool lock_soon(struct lock *l)
+{
+	for (unsigned int i = 0; i < EMERGENCY_SPINS; i++) {
+		if (__atomic_load_n(&l->holder, __ATOMIC_RELAXED) == this_cpu()->id + 1)
+			return false;
+		if (lock_try(l))
+			return true;
+		__builtin_ia32_pause();
+	}
+	return false;
+}
+
 void log_emergency(const char *fmt, ...)
 {
 	struct console *c = &this_cpu()->host->console;
 	char line[LINE_MAX_LEN];
+	bool locked = lock_soon(&c->lock);
 	va_list ap;
 
 	if (c->mux)
@@ -150,4 +167,6 @@ void log_emergency(const char *fmt, ...)
 	va_start(ap, fmt);
 	ports_put(c, line, line_make(line, level_prefix(LOG_ERROR), fmt, ap));
 	va_end(ap);
+	if (locked)
+		lock_drop(&c->lock);
 }

@@ -14,6 +14,7 @@
 #include "arch/x86/cpu/display.h"
 #include "arch/x86/cpu/lib_cpu.h"
 #include "arch/x86/cpu/pci.h"
+#include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/mm/paging.h"
 #include "guest.h"
@@ -61,7 +62,8 @@ static void stage_memory(struct host *h)
 	memory_add(&h->pages, &h->boot, &r, 0, BOOT_MAP_TOP);
 	paging_init(h, h->boot.load_base.v);
 	display_map(h);
-	lib_init(this_cpu());
+	if (!lib_init(this_cpu()))
+		panic("no memory for the FPU save area");
 	memory_add(&h->pages, &h->boot, &r, BOOT_MAP_TOP, MEMORY_TOP);
 	log_stage("memory: %lu MiB free of %lu MiB, %u modules kept", (unsigned long)(h->pages.free_frames >> 8),
 		  (unsigned long)(h->pages.total_frames >> 8), (unsigned int)h->boot.module_count);
@@ -131,7 +133,9 @@ void vouch_main(struct host *h)
 	stage_clock(h);
 	stage_interrupts(h);
 	stage_pci(h);
-	if (hvm_start(h))
+	if (hvm_start(h)) {
+		cpus_start(h);
 		guests_run(h);
+	}
 	end(h);
 }

@@ -19,12 +19,11 @@ void memory_reserve(struct memory_reserved *r, uint64_t base, uint64_t len)
 	r->span[r->count++] = (struct span){ base, end - base };
 }
 
-void memory_reserve_boot(struct memory_reserved *r, const struct boot_info *b)
+/* What the loader left, and what its map calls reserved. */
+static void reserve_claimed(struct memory_reserved *r, const struct boot_info *b)
 {
 	uint32_t i;
 
-	/* Low 1 MiB: real-mode vectors, EBDA, and where other CPUs will start. */
-	memory_reserve(r, 0, 0x100000);
 	memory_reserve(r, b->info.v, b->info_len);
 	/* A display that takes main memory may lie in what the map calls RAM. */
 	memory_reserve(r, b->screen.base.v, (uint64_t)b->screen.pitch * b->screen.height);
@@ -33,6 +32,23 @@ void memory_reserve_boot(struct memory_reserved *r, const struct boot_info *b)
 	for (i = 0; i < b->mem_count; i++)
 		if (b->mem[i].type != BOOT_MEM_RAM)
 			memory_reserve(r, b->mem[i].base.v, b->mem[i].len);
+}
+
+void memory_reserve_boot(struct memory_reserved *r, const struct boot_info *b)
+{
+	/* Low 1 MiB: real-mode vectors, EBDA, and where other CPUs start. */
+	memory_reserve(r, 0, 0x100000);
+	reserve_claimed(r, b);
+}
+
+bool memory_find_start(const struct boot_info *b, uint64_t *out)
+{
+	struct memory_reserved r = { .count = 0 };
+
+	/* Real-mode vectors and the BIOS data area. */
+	memory_reserve(&r, 0, PAGE_SIZE);
+	reserve_claimed(&r, b);
+	return memory_find(b, &r, PAGE_SIZE, 0xa0000, out);
 }
 
 /* The whole pages of RAM entry i, clipped to [0, MEMORY_TOP); empty if it is not RAM. */

@@ -33,6 +33,9 @@ uint64_t memory_end(const struct boot_info *b);
 bool memory_find(const struct boot_info *b, const struct memory_reserved *r, uint64_t len, uint64_t limit,
 		 uint64_t *out);
 
+/* A page of RAM below 640 KiB where another CPU can begin, in real mode; in use by nobody, but not Vouch's to keep. */
+bool memory_find_start(const struct boot_info *b, uint64_t *out);
+
 /* Gives the unreserved RAM in [lo, hi) to p. Entries that overlap are given once. */
 void memory_add(struct page_alloc *p, const struct boot_info *b, const struct memory_reserved *r, uint64_t lo,
 		uint64_t hi);

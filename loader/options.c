@@ -61,6 +61,7 @@ static const char *const feature_names[] = {
 };
 _Static_assert(1u << (ARRAY_SIZE(feature_names) - 1) == FEATURE_EPT_1G, "a name for each feature");
 static const char *const consoles_names[] = { "mux", "prefix" };
+#define CPUS_OPTION_MAX 65535u       /* more than any machine has: a number, not a slip of the finger */
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };
 
 const char *integrity_name(enum integrity i)
@@ -132,6 +133,24 @@ static bool read_choice(struct word v, const char *const *names, int count, int 
 	return i >= 0;
 }
 
+/* A decimal number from 1 to max: digits only, no leading zero. */
+static bool read_count(struct word v, uint32_t max, uint32_t *out)
+{
+	uint32_t n = 0;
+
+	if (!v.len || v.s[0] == '0')
+		return false;
+	for (size_t i = 0; i < v.len; i++) {
+		if (v.s[i] < '0' || v.s[i] > '9')
+			return false;
+		n = n * 10 + (uint32_t)(v.s[i] - '0');
+		if (n > max)
+			return false;
+	}
+	*out = n;
+	return true;
+}
+
 static bool read_option(struct options *o, struct seen *seen, struct word key, struct word v)
 {
 	int choice;
@@ -142,6 +161,8 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 		return read_list(v, "", port_names, SERIAL_NAMES, &seen->log);
 	if (word_is(key, "features"))
 		return read_list(v, "-", feature_names, ARRAY_SIZE(feature_names), &o->features_off);
+	if (word_is(key, "cpus"))
+		return read_count(v, CPUS_OPTION_MAX, &o->cpus);
 	if (word_is(key, "integrity"))
 		return read_integrity(o, seen, v);
 	if (word_is(key, "loglevel") && read_choice(v, level_names, ARRAY_SIZE(level_names), &choice)) {

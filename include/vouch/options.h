@@ -46,6 +46,7 @@ struct options {
 	char bad_level[32];           /* the first such word, escaped */
 	enum end_action end;          /* default halt */
 	uint32_t features_off;        /* bits FEATURE_*, default 0 */
+	uint32_t cpus;                /* at most so many CPUs are used, from 1 on; 0, the default: all */
 	uint32_t unknown_count;       /* unknown or malformed words, the first few kept for the report */
 	char unknown[4][64];
 };

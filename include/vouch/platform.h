@@ -3,9 +3,24 @@
 #ifndef VOUCH_PLATFORM_H
 #define VOUCH_PLATFORM_H
 
+#include <vouch/lock.h>
 #include <vouch/types.h>
 
 #define PLATFORM_IOAPICS 16
+#define PLATFORM_CPUS    512u
+#define PLATFORM_NODES   16u
+#define PLATFORM_RANGES  32u
+
+struct platform_cpu {
+	uint32_t apic_id;
+	uint8_t node;                 /* index of its memory node, below node_count; 0 if nobody says */
+};
+
+/* Memory that is near the CPUs of a node. */
+struct platform_range {
+	uint64_t base, len;
+	uint8_t node;
+};
 
 struct platform {
 	uint64_t tsc_khz;             /* calibrated against the PM timer, or the PIT */
@@ -20,7 +35,12 @@ struct platform {
 	unsigned int ioapic_count;
 	uint32_t com_gsi[2];          /* after MADT overrides */
 	uint32_t com_flags[2];        /* MADT polarity and trigger flags */
-	unsigned int cpu_count;       /* enabled in MADT */
+	unsigned int cpu_count;       /* enabled in MADT, each once */
+	struct platform_cpu cpu[PLATFORM_CPUS]; /* of these, the first so many */
+	/* SRAT: nodes are numbered as they come; 0 nodes or 0 ranges: all memory is alike. */
+	unsigned int node_count, range_count;
+	uint32_t node_domain[PLATFORM_NODES]; /* what ACPI calls the node */
+	struct platform_range range[PLATFORM_RANGES];
 	/* FADT */
 	bool has_acpi, hw_reduced;
 	uint16_t pm1a_cnt, pm1b_cnt, pm_tmr, pm1a_evt;
@@ -32,6 +52,7 @@ struct platform {
 	/* ACPI's table TPM2: how a TPM 2.0 is talked to, and where. has_tcpa: there is a TPM 1.2. */
 	bool has_tpm2, has_tcpa; uint32_t tpm_method; uint64_t tpm_control;
 	unsigned int pci_functions, pci_quieted, usb_handoffs;
+	struct lock map_lock;         /* LOCK_MAP: guards the host's page tables and mmio_used */
 	uint64_t mmio_used;           /* bytes of the MMIO window handed out (arch/x86/mm/paging.c) */
 };
 

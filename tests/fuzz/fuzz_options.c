@@ -36,6 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (o.features_off && (o.features_off >= FEATURE_EPT_1G << 1 || !strstr(line, "features=-")))
 		abort();
+	if (o.cpus > 65535 || (o.cpus && !strstr(line, "cpus=")))
+		abort();
 	for (size_t i = 0; i < ARRAY_SIZE(o.unknown) && i < o.unknown_count; i++)
 		check_word(o.unknown[i], sizeof(o.unknown[i]));
 	module_parse(&m, line);

@@ -10,11 +10,17 @@ unit += host_tsc
 unit-host_tsc-srcs := arch/x86/cpu/tsc.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
 	tests/unit/support/panic_catch.c
 
+unit += cpu_facts tsc_sync
+unit-cpu_facts-srcs := arch/x86/cpu/cpu_facts.c
+unit-tsc_sync-srcs := arch/x86/cpu/tsc_sync.c
+unit-tsc_sync-libs := -lpthread
+
 unit += pci
 unit-pci-srcs := arch/x86/cpu/pci.c arch/x86/cpu/usb.c tests/unit/support/ports.c tests/unit/support/log.c
 
 unit += power
-unit-power-srcs := arch/x86/cpu/power.c arch/x86/cpu/apic.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
+unit-power-srcs := arch/x86/cpu/power.c arch/x86/cpu/apic.c \
+	tests/unit/support/stop.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
 	tests/unit/support/panic.c
 
 unit += tpm tpm_regs

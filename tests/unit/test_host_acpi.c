@@ -241,6 +241,10 @@ static void reads_what_vouch_needs(void **ctx)
 	assert_true(parse_with(rsdp, 36));
 	assert_string_equal(log_text(), "");
 	assert_int_equal(plat.cpu_count, 3);
+	assert_int_equal(plat.cpu[0].apic_id, 0);
+	assert_int_equal(plat.cpu[1].apic_id, 1);
+	assert_int_equal(plat.cpu[2].apic_id, 256);
+	assert_int_equal(plat.node_count, 0);
 	assert_int_equal(plat.lapic_hpa, 0xfee00000u);
 	assert_int_equal(plat.ioapic_hpa, 0xfec00000u);
 	assert_int_equal(plat.ioapic_gsi_base, 0);
@@ -264,6 +268,164 @@ static void reads_what_vouch_needs(void **ctx)
 	assert_true(plat.has_s5);
 	assert_int_equal(plat.s5_a, 5);
 	assert_int_equal(plat.s5_b, 6);
+}
+
+/* Listed twice, as APIC and x2APIC; broadcast IDs, which are no CPU's; not enabled. */
+static void counts_each_cpu_once(void **ctx)
+{
+	static const uint8_t entries[] = {
+		0, 8, 0, 3, 1, 0, 0, 0, 0, 8, 1, 255, 1, 0, 0, 0, 0, 8, 2, 4, 2, 0, 0, 0,
+		9, 16, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+		9, 16, 0, 0, 255, 255, 255, 255, 1, 0, 0, 0, 0, 0, 0, 0,
+		9, 16, 0, 0, 255, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+	};
+
+	(void)ctx;
+	header(MADT_AT, "APIC", 44 + sizeof(entries));
+	memcpy(mem + MADT_AT + 44, entries, sizeof(entries));
+	seal(MADT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.cpu_count, 2);
+	assert_int_equal(plat.cpu[0].apic_id, 3);
+	assert_int_equal(plat.cpu[1].apic_id, 255);
+}
+
+static void more_cpus_than_places(void **ctx)
+{
+	uint32_t n = PLATFORM_CPUS + 10;
+
+	(void)ctx;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t *e = mem + 0x9000 + 44 + 16 * i;
+
+		e[0] = 9;
+		e[1] = 16;
+		put32(e + 4, 1000 + i);
+		put32(e + 8, 1);
+	}
+	header(0x9000, "APIC", 44 + 16 * n);
+	seal(0x9000);
+	put32(mem + XSDT_AT + 44, 0x9000);
+	seal(XSDT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.cpu_count, n);
+	assert_int_equal(plat.cpu[PLATFORM_CPUS - 1].apic_id, 1000 + PLATFORM_CPUS - 1);
+}
+
+#define SRAT_AT 0x5000u
+
+/* Two nodes, named 7 and 0x01000002: CPU 0 is in one, CPU 1 and the one with APIC ID 256 in the other. */
+static void srat_default(void)
+{
+	uint8_t *e = mem + SRAT_AT + 48;
+	uint64_t base[3] = { 0, 0x80000000u, 0x100000000ull };
+
+	header(SRAT_AT, "SRAT", 48 + 3 * 40 + 2 * 16 + 24);
+	for (unsigned int i = 0; i < 3; i++, e += 40) {
+		e[0] = 1;
+		e[1] = 40;
+		put32(e + 2, i == 1 ? 7 : 0x01000002u);
+		memcpy(e + 8, &base[i], 8);
+		put32(e + 16, 0x80000000u);
+		put32(e + 28, 1);
+	}
+	for (uint8_t i = 0; i < 2; i++, e += 16) {
+		e[1] = 16;
+		e[2] = i ? 2 : 7;
+		e[3] = i;
+		put32(e + 4, 1);
+		e[11] = i ? 1 : 0;
+	}
+	e[0] = 2;
+	e[1] = 24;
+	put32(e + 4, 0x01000002u);
+	put32(e + 8, 256);
+	put32(e + 12, 1);
+	header(XSDT_AT, "XSDT", 36 + 24);
+	put32(mem + XSDT_AT + 52, SRAT_AT);
+	seal(XSDT_AT);
+	seal(SRAT_AT);
+}
+
+static void reads_what_memory_is_near(void **ctx)
+{
+	(void)ctx;
+	srat_default();
+	assert_true(parse_with(rsdp, 36));
+	assert_string_equal(log_text(), "");
+	assert_int_equal(plat.node_count, 2);
+	assert_int_equal(plat.node_domain[0], 0x01000002);
+	assert_int_equal(plat.node_domain[1], 7);
+	assert_int_equal(plat.range_count, 3);
+	assert_int_equal(plat.range[1].base, 0x80000000u);
+	assert_int_equal(plat.range[1].len, 0x80000000u);
+	assert_int_equal(plat.range[1].node, 1);
+	assert_int_equal(plat.range[2].node, 0);
+	assert_int_equal(plat.cpu[0].node, 1);
+	assert_int_equal(plat.cpu[1].node, 0);
+	assert_int_equal(plat.cpu[2].node, 0);
+	/* What is not enabled counts for nothing. */
+	put32(mem + SRAT_AT + 48 + 40 + 28, 2);
+	seal(SRAT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.range_count, 2);
+	assert_int_equal(plat.cpu[0].node, 1);
+}
+
+static void refuses_an_srat_that_lies(void **ctx)
+{
+	uint64_t huge = UINT64_MAX;
+
+	(void)ctx;
+	for (unsigned int i = 0; i < 5; i++) {
+		fresh(NULL);
+		srat_default();
+		if (i == 0)
+			mem[SRAT_AT + 48 + 1] = 0;
+		else if (i == 1)
+			mem[SRAT_AT + 48 + 3 * 40 + 2 * 16 + 1] = 25;
+		else if (i == 2)
+			memcpy(mem + SRAT_AT + 48 + 80 + 16, &huge, 8);   /* wraps */
+		else if (i == 3)
+			put32(mem + SRAT_AT + 48 + 16, 0x80000001u);     /* reaches into the next */
+		else
+			memcpy(mem + SRAT_AT + 48 + 80 + 8, mem + SRAT_AT + 48 + 8, 8);
+		seal(SRAT_AT);
+		assert_true(parse_with(rsdp, 36));
+		assert_non_null(strstr(log_text(), "all memory counts as equally near"));
+		assert_int_equal(plat.node_count, 0);
+		assert_int_equal(plat.range_count, 0);
+		assert_int_equal(plat.cpu[0].node, 0);
+		assert_int_equal(plat.cpu_count, 3);
+	}
+	/* A table of nothing but its header, or less. */
+	for (uint32_t len = 36; len < 50; len++) {
+		fresh(NULL);
+		srat_default();
+		put32(mem + SRAT_AT + 4, len);
+		seal(SRAT_AT);
+		assert_true(parse_with(rsdp, 36));
+		assert_int_equal(plat.node_count, 0);
+	}
+}
+
+static void more_nodes_than_places(void **ctx)
+{
+	(void)ctx;
+	srat_default();
+	for (uint8_t i = 0; i <= PLATFORM_NODES; i++) {
+		uint8_t *e = mem + SRAT_AT + 48 + 16 * i;
+
+		memset(e, 0, 16);
+		e[1] = 16;
+		e[2] = i;
+		put32(e + 4, 1);
+	}
+	put32(mem + SRAT_AT + 4, 48 + 16 * (PLATFORM_NODES + 1));
+	seal(SRAT_AT);
+	assert_true(parse_with(rsdp, 36));
+	assert_int_equal(plat.node_count, 0);
+	assert_non_null(strstr(log_text(), "SRAT"));
 }
 
 static void uses_the_rsdt_of_old_firmware(void **ctx)
@@ -544,6 +706,11 @@ int main(void)
 		cmocka_unit_test_setup(reads_what_vouch_needs, fresh),
 		cmocka_unit_test_setup(tpm2_says_where_and_how, fresh),
 		cmocka_unit_test_setup(reduced_hardware_powers_off_by_its_sleep_register, fresh),
+		cmocka_unit_test_setup(counts_each_cpu_once, fresh),
+		cmocka_unit_test_setup(more_cpus_than_places, fresh),
+		cmocka_unit_test_setup(reads_what_memory_is_near, fresh),
+		cmocka_unit_test_setup(refuses_an_srat_that_lies, fresh),
+		cmocka_unit_test_setup(more_nodes_than_places, fresh),
 		cmocka_unit_test_setup(uses_the_rsdt_of_old_firmware, fresh),
 		cmocka_unit_test_setup(falls_back_when_the_xsdt_is_bad, fresh),
 		cmocka_unit_test_setup(refuses_bad_roots, fresh),

@@ -29,6 +29,7 @@ static void defaults(void **state)
 	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
 	assert_int_equal(o.end, END_HALT);
 	assert_int_equal(o.features_off, 0);
+	assert_int_equal(o.cpus, 0);
 }
 
 static void all(void **state)
@@ -79,6 +80,30 @@ static void ports(void **state)
 	parse("console=", 1);
 	parse("console=com11", 1);
 	parse("console=COM1", 1);
+}
+
+static void cpus(void **state)
+{
+	static const char *const bad[] = {
+		"cpus", "cpus=", "cpus=0", "cpus=-1", "cpus=+1", "cpus=01", "cpus=1x", "cpus=0x2", "cpus=1,2", "cpus=all",
+		"cpus=65536", "cpus=4294967297", "cpus=99999999999999999999999", "CPUS=1",
+	};
+
+	(void)state;
+	parse("cpus=1", 0);
+	assert_int_equal(o.cpus, 1);
+	parse("cpus=128", 0);
+	assert_int_equal(o.cpus, 128);
+	parse("cpus=65535", 0);
+	assert_int_equal(o.cpus, 65535);
+	parse("cpus=4 cpus=2", 0);
+	assert_int_equal(o.cpus, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		parse(bad[i], 1);
+		assert_int_equal(o.cpus, 0);
+	}
+	parse("cpus=3 cpus=no", 1);
+	assert_int_equal(o.cpus, 3);
 }
 
 static void features(void **state)
@@ -287,7 +312,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(defaults), T(all), T(ports), T(features), T(log_shared), T(integrity),
+		T(defaults), T(all), T(ports), T(cpus), T(features), T(log_shared), T(integrity),
 		T(integrity_misspelt), T(unknown), T(unknown_long), T(modules),
 		T(escape), T(escape_sizes),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ACPI tables: RSDP, RSDT or XSDT, MADT, FADT, TPM2. References: ACPI specification "ACPI Software Programming Model".
- * Every length is checked against what holds it; a bad table is left out with a message, never half used.
+ * ACPI tables: RSDP, RSDT or XSDT, MADT, SRAT, FADT, TPM2. References: ACPI specification "ACPI Software Programming
+ * Model". Every length is checked against what holds it; a bad table is left out with a message, never half used.
  */
 #include "acpi.h"
 
@@ -99,12 +99,27 @@ static void madt_ioapic(struct platform *p, const uint8_t *e)
 	p->ioapic_gsi_base = base;
 }
 
+/* Firmware may list a CPU both as APIC and as x2APIC. */
+static void madt_cpu(struct platform *p, uint32_t apic_id, uint32_t flags)
+{
+	unsigned int i, known = p->cpu_count < PLATFORM_CPUS ? p->cpu_count : PLATFORM_CPUS;
+
+	if (!(flags & 1))	/* not enabled */
+		return;
+	for (i = 0; i < known; i++)
+		if (p->cpu[i].apic_id == apic_id)
+			return;
+	if (p->cpu_count < PLATFORM_CPUS)
+		p->cpu[p->cpu_count].apic_id = apic_id;
+	p->cpu_count++;
+}
+
 static void madt_entry(struct platform *p, const uint8_t *e, uint8_t len)
 {
 	switch (e[0]) {
-	case 0:		/* processor local APIC; flags bit 0: enabled */
-		if (len >= 8)
-			p->cpu_count += get32(e + 4) & 1;
+	case 0:		/* processor local APIC; ID 255 is the broadcast, no CPU */
+		if (len >= 8 && e[3] != 0xff)
+			madt_cpu(p, e[3], get32(e + 4));
 		break;
 	case 1:
 		if (len >= 12)
@@ -119,8 +134,8 @@ static void madt_entry(struct platform *p, const uint8_t *e, uint8_t len)
 			p->lapic_hpa = get64(e + 4);
 		break;
 	case 9:		/* processor local x2APIC */
-		if (len >= 16)
-			p->cpu_count += get32(e + 8) & 1;
+		if (len >= 16 && get32(e + 4) != 0xffffffffu)
+			madt_cpu(p, get32(e + 4), get32(e + 8));
 		break;
 	default:
 		break;
@@ -144,6 +159,85 @@ static void madt_parse(struct platform *p, struct table t)
 			return;
 		}
 		madt_entry(p, t.at + off, len);
+		off += len;
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------- SRAT */
+
+/* Which node a proximity domain is, a new one if it must be; false if there are too many. */
+static bool srat_node(struct platform *p, uint32_t domain, uint8_t *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->node_count && p->node_domain[i] != domain; i++)
+		;
+	if (i == PLATFORM_NODES)
+		return false;
+	if (i == p->node_count)
+		p->node_domain[p->node_count++] = domain;
+	*node = (uint8_t)i;
+	return true;
+}
+
+static bool srat_memory(struct platform *p, const uint8_t *e)
+{
+	struct platform_range r = { .base = get64(e + 8), .len = get64(e + 16) };
+
+	if (!(get32(e + 28) & 1) || !r.len)	/* not enabled, or room for memory to come */
+		return true;
+	if (r.len > UINT64_MAX - r.base || p->range_count == PLATFORM_RANGES || !srat_node(p, get32(e + 2), &r.node))
+		return false;
+	for (unsigned int i = 0; i < p->range_count; i++)
+		if (span_overlap(r.base, r.len, p->range[i].base, p->range[i].len))
+			return false;
+	p->range[p->range_count++] = r;
+	return true;
+}
+
+static bool srat_cpu(struct platform *p, uint32_t apic_id, uint32_t domain, uint32_t flags)
+{
+	uint8_t node;
+
+	if (!(flags & 1))
+		return true;
+	if (!srat_node(p, domain, &node))
+		return false;
+	for (unsigned int i = 0; i < p->cpu_count && i < PLATFORM_CPUS; i++)
+		if (p->cpu[i].apic_id == apic_id)
+			p->cpu[i].node = node;
+	return true;
+}
+
+static bool srat_entry(struct platform *p, const uint8_t *e, uint8_t len)
+{
+	switch (e[0]) {
+	case 0:		/* CPU by APIC ID; the domain's upper three bytes come later */
+		return len < 16 || srat_cpu(p, e[3], e[2] | (uint32_t)e[9] << 8 | (uint32_t)get16(e + 10) << 16, get32(e + 4));
+	case 1:
+		return len < 40 || srat_memory(p, e);
+	case 2:		/* CPU by x2APIC ID */
+		return len < 24 || srat_cpu(p, get32(e + 8), get32(e + 4), get32(e + 12));
+	default:
+		return true;
+	}
+}
+
+/* After the MADT. Near memory is a matter of speed: from a table that contradicts itself nothing is taken. */
+static void srat_parse(struct platform *p, struct table t)
+{
+	uint32_t off = 48;
+
+	while (t.len > off && t.len - off >= 2) {
+		uint8_t len = t.at[off + 1];
+
+		if (len < 2 || len > t.len - off || !srat_entry(p, t.at + off, len)) {
+			log_warn("ACPI SRAT entry at %u does not fit: all memory counts as equally near", off);
+			p->node_count = p->range_count = 0;
+			for (unsigned int i = 0; i < PLATFORM_CPUS; i++)
+				p->cpu[i].node = 0;
+			return;
+		}
 		off += len;
 	}
 }
@@ -370,9 +464,9 @@ static void platform_defaults(struct platform *p)
 
 bool acpi_parse(struct platform *p, const struct acpi_memory *m, const uint8_t *rsdp, uint32_t rsdp_len)
 {
+	struct table root, srat = { NULL, 0 };
 	bool have_madt = false, have_fadt = false;
 	unsigned int entry = 4;
-	struct table root;
 	uint32_t off, n = 0;
 
 	platform_defaults(p);
@@ -396,8 +490,12 @@ bool acpi_parse(struct platform *p, const struct acpi_memory *m, const uint8_t *
 			tpm2_parse(p, t);
 		} else if (table_is(t, "TCPA")) {
 			p->has_tcpa = true;
+		} else if (table_is(t, "SRAT") && !srat.at) {
+			srat = t;
 		}
 	}
+	if (srat.at)
+		srat_parse(p, srat);
 	p->has_acpi = have_fadt;
 	/* A _S5 without a register to write it to is of no use. */
 	p->has_s5 = p->has_s5 && (p->pm1a_cnt || p->sleep_addr);

@@ -36,5 +36,5 @@ void acpi_init(struct host *h)
 		log_warn("no ACPI: one CPU, no power-off, console input polled");
 	/* This one runs, whatever the tables say. */
 	if (!h->platform.cpu_count)
-		h->platform.cpu_count = 1;
+		h->platform.cpu_count = 1;  /* and its APIC ID is its own: see cpus_start() */
 }

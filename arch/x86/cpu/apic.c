@@ -35,6 +35,9 @@
 #define ICR_PENDING  0x1000u
 #define ICR_SPINS    1000000u           /* an IPI is on its way in less than a microsecond */
 #define SVR_ENABLE   0x100u
+#define XAPIC_IDS    255u
+#define APIC_BASE_ADDR   0x000ffffffffff000ull
+#define CPUID_ECX_X2APIC (1u << 21)      /* leaf 1 */
 #define LVT_MASKED   0x10000u
 #define LVT_NMI      0x400u
 #define LVT_DEADLINE 0x40000u
@@ -106,6 +109,17 @@ static void pics_mask(void)
 	port_out8(0xa1, 0xff);
 }
 
+/* The xAPIC's registers hold IDs of eight bits, of which 255 is the broadcast. */
+static bool wants_x2apic(const struct platform *p)
+{
+	if (!(cpuid_leaf(1, 0).ecx & CPUID_ECX_X2APIC))
+		return false;
+	for (unsigned int i = 0; i < p->cpu_count && i < PLATFORM_CPUS; i++)
+		if (p->cpu[i].apic_id >= XAPIC_IDS)
+			return true;
+	return false;
+}
+
 static void lapic_enable(struct host *h)
 {
 	uint64_t base = msr_read(MSR_APIC_BASE);
@@ -114,7 +128,11 @@ static void lapic_enable(struct host *h)
 		base |= APIC_BASE_ENABLE;
 		msr_write(MSR_APIC_BASE, base);
 	}
-	h->platform.lapic_hpa = base & 0x000ffffffffff000ull;
+	h->platform.lapic_hpa = base & APIC_BASE_ADDR;
+	if (!(base & APIC_BASE_X2APIC) && wants_x2apic(&h->platform)) {
+		base |= APIC_BASE_X2APIC;
+		msr_write(MSR_APIC_BASE, base);
+	}
 	if (base & APIC_BASE_X2APIC)
 		return;
 	this_cpu()->arch->lapic = mmio_map(hpa(h->platform.lapic_hpa), PAGE_SIZE);
@@ -122,19 +140,19 @@ static void lapic_enable(struct host *h)
 		panic("cannot map the LAPIC at %#lx", (unsigned long)h->platform.lapic_hpa);
 }
 
-static void lapic_set_lines(void)
+static void lapic_set_lines(bool boot)
 {
 	unsigned int lvts = (lapic_read(APIC_VERSION) >> 16 & 0xff) + 1;
 
 	lapic_write(APIC_TPR, 0);
 	if (this_cpu()->arch->lapic) {
 		lapic_write(APIC_DFR, 0xffffffffu);
-		lapic_write(APIC_LDR, 1u << 24);
+		lapic_write(APIC_LDR, boot ? 1u << 24 : 0);
 	}
 	lapic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
 	lapic_write(APIC_LVT_LINT0, LVT_MASKED);
 	/* Where PCs wire NMI, unless the MADT says otherwise, which only multi-node boards did. */
-	lapic_write(APIC_LVT_LINT1, LVT_NMI);
+	lapic_write(APIC_LVT_LINT1, boot ? LVT_NMI : LVT_MASKED);
 	lapic_write(APIC_LVT_ERROR, LVT_MASKED);
 	if (lvts > 4)
 		lapic_write(APIC_LVT_PERF, LVT_MASKED);
@@ -160,9 +178,9 @@ static uint64_t timer_measure(uint64_t tsc_khz)
 	return mul_div(0xffffffffu - left, tsc_khz, t1 - t0);
 }
 
-static void timer_init(struct platform *p)
+/* This CPU's timer, not yet armed. */
+static void timer_start(const struct platform *p)
 {
-	p->tsc_deadline = (cpuid_leaf(1, 0).ecx & 1u << 24) != 0;
 	if (p->tsc_deadline) {
 		lapic_write(APIC_LVT_TIMER, LVT_DEADLINE | VEC_TIMER);
 		/* SDM 3A "TSC-Deadline Mode" (10.5.4.1): in xAPIC mode the LVT write must be seen before the MSR's. */
@@ -170,19 +188,48 @@ static void timer_init(struct platform *p)
 		return;
 	}
 	lapic_write(APIC_TIMER_DIV, TIMER_DIV_1);
-	p->lapic_khz = timer_measure(p->tsc_khz);
-	if (!p->lapic_khz)
-		panic("the LAPIC timer does not count");
 	lapic_write(APIC_LVT_TIMER, VEC_TIMER);
+}
+
+static void timer_init(struct platform *p)
+{
+	p->tsc_deadline = (cpuid_leaf(1, 0).ecx & 1u << 24) != 0;
+	if (!p->tsc_deadline) {
+		lapic_write(APIC_TIMER_DIV, TIMER_DIV_1);
+		p->lapic_khz = timer_measure(p->tsc_khz);
+		if (!p->lapic_khz)
+			panic("the LAPIC timer does not count");
+	}
+	timer_start(p);
 }
 
 void lapic_init(struct host *h)
 {
 	pics_mask();
 	lapic_enable(h);
-	lapic_set_lines();
+	lapic_set_lines(true);
 	this_cpu()->apic_id = this_cpu()->arch->lapic ? lapic_read(APIC_ID) >> 24 : lapic_read(APIC_ID);
 	timer_init(&h->platform);
+}
+
+const char *lapic_init_other(const struct host *h)
+{
+	volatile uint32_t *regs = h->cpu[0]->arch->lapic;
+	uint64_t base = msr_read(MSR_APIC_BASE);
+
+	if (regs && base & APIC_BASE_X2APIC)
+		return "its local APIC is in x2APIC mode, the boot CPU's is not";
+	/* SDM 3A "x2APIC State Transitions" (10.12.5): enabled first, then x2APIC mode. */
+	if (!(base & APIC_BASE_X2APIC)) {
+		base = (base & ~APIC_BASE_ADDR) | h->platform.lapic_hpa | APIC_BASE_ENABLE;
+		msr_write(MSR_APIC_BASE, base);
+		if (!regs)
+			msr_write(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+	}
+	this_cpu()->arch->lapic = regs;
+	lapic_set_lines(false);
+	timer_start(&h->platform);
+	return NULL;
 }
 
 /* Counts until the host TSC is at tsc; more than the counter holds makes it come early, and the waiter arms again. */

@@ -10,6 +10,11 @@ struct host;
 /* Enables this CPU's LAPIC (x2APIC if the firmware left it on), timer off, LINT1 = NMI, PICs masked. Needs ACPI done
  * and platform.tsc_khz; fills lapic_khz or tsc_deadline. */
 void lapic_init(struct host *h);
+/*
+ * The same for another CPU, on that CPU: in the boot CPU's mode, LINT1 masked (an NMI from outside is the boot CPU's).
+ * NULL, or why it can't be.
+ */
+const char *lapic_init_other(const struct host *h);
 void host_lapic_eoi(void);
 
 /* Sends an interprocessor interrupt by the low half of the ICR; waits, bounded, until the one before is on its way. */

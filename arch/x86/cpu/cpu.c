@@ -37,7 +37,8 @@ void cpu_features_init(void)
 {
 	cr0_write(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
 	cr4_write(cr4_wanted());
-	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE);
+	/* Whole, for all CPUs alike; LMA is as paging has made it. */
+	msr_write(MSR_EFER, EFER_LME | EFER_LMA | EFER_NXE);
 	msr_write(MSR_PAT, PAT_HOST);
 	/* The loader's breakpoints, if any, are not ours. APM 2 "Debug-Control Register (DR7)" (13.1.1.4). */
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));

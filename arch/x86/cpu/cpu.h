@@ -4,6 +4,7 @@
 #define ARCH_X86_CPU_CPU_H
 
 #include <vouch/pcpu.h>
+#include <vouch/smp.h>
 #include <vouch/types.h>
 
 #define SEL_CODE 0x08u
@@ -69,6 +70,9 @@ struct pcpu_arch {
 	uint64_t unexpected_count;
 	volatile uint32_t *lapic;         /* xAPIC registers; NULL: x2APIC, or lapic_init() has not run */
 	struct lib_cpu *lib;              /* lib.c's buffers; NULL before lib_init() */
+	struct ap *start;                 /* smp.c: while this CPU is being started */
+	struct cpu_work ping;             /* smp.c: the first call to this CPU */
+	uint32_t stopped;                 /* atomic: cpus_stop() has been obeyed */
 };
 
 /* Every gate to isr.S, no IST. */

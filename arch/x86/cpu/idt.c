@@ -9,6 +9,7 @@
 #include "apic.h"
 #include "asm.h"
 #include "core/log_port.h"
+#include "smp.h"
 
 extern const uint8_t isr_stubs[256][16];
 extern const uint8_t msr_read_safe_try[], msr_read_safe_fault[];
@@ -52,8 +53,11 @@ uint64_t cpu_nmi_count(void)
 static void nmi_entry(const struct cpu_regs *r)
 {
 	struct pcpu_arch *a = this_cpu()->arch;
+	uint8_t why;
+
+	cpus_stop_here();
 	/* IBM PC/AT system control port B: bit 7 memory parity or SERR#, bit 6 channel check. */
-	uint8_t why = port_in8(0x61);
+	why = port_in8(0x61);
 
 	a->nmi_count++;
 	/* A storm must not fill the log. */

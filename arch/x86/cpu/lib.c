@@ -46,7 +46,7 @@ static unsigned int order_for(uint64_t bytes)
 	return order;
 }
 
-void lib_init(struct pcpu *p)
+bool lib_init(struct pcpu *p)
 {
 	uint64_t mask = xcr0_supported();
 	uint64_t area = mask ? align_up(cpuid_leaf(0xd, 0).ecx, 64) : 512;
@@ -55,7 +55,7 @@ void lib_init(struct pcpu *p)
 
 	/* Zeroed: XRSTOR faults on junk in the reserved bytes of a header that XSAVE did not write. */
 	if (!page_get_zeroed(&p->host->pages, order_for(area + sizeof(*l)), &at))
-		panic("no memory for the FPU save area");
+		return false;
 	l = (struct lib_cpu *)((uint8_t *)hpa_to_ptr(at) + area);
 	l->area = hpa_to_ptr(at);
 	l->mask = mask;
@@ -64,6 +64,7 @@ void lib_init(struct pcpu *p)
 	l->tls[0] = (uint64_t)(uintptr_t)l->tls;
 	l->tls[2] = (uint64_t)(uintptr_t)l->tls;
 	p->arch->lib = l;
+	return true;
 }
 
 static void fpu_save(struct lib_cpu *l)

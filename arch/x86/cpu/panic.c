@@ -11,11 +11,14 @@
 #include <vouch/host.h>
 #include <vouch/platform.h>
 #include <vouch/pcpu.h>
+#include <vouch/x86.h>
 
 #include "arch/x86/boot/image_map.h"
 #include "asm.h"
 #include "core/log_port.h"
 #include "cpu.h"
+#include "mce.h"
+#include "smp.h"
 #include "symbols.h"
 
 #define BACKTRACE_MAX 32
@@ -113,8 +116,10 @@ static void panic_guard(void)
 
 	__asm__ volatile("cli" : : : "memory");
 	depth = ++a->panic_depth;
-	if (depth == 1)
+	if (depth == 1) {
+		cpus_stop();
 		return;
+	}
 	if (depth == 2)
 		log_emergency("panic: another fault while reporting the first");
 	host_halt();
@@ -134,6 +139,8 @@ void panic_regs(const struct cpu_regs *r)
 	panic_guard();
 	log_emergency("panic: exception in the hypervisor");
 	regs_print(r);
+	if (r->vector == EXC_MC)
+		mce_report();
 	if (r->vector == 8 || r->vector == 14)
 		guard_note(r);
 	backtrace(r->rip, r->rbp);

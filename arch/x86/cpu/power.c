@@ -8,6 +8,7 @@
 #include "arch/x86/mm/paging.h"
 #include "asm.h"
 #include "pci.h"
+#include "smp.h"
 #include "tsc.h"
 
 /* ACPI "PM1 Control Registers": SCI_EN, SLP_TYP, SLP_EN. */
@@ -75,6 +76,7 @@ bool host_poweroff(void)
 
 	if (!p->has_s5)
 		return false;
+	cpus_stop();
 	if (p->hw_reduced) {
 		register_write8(p->sleep_space, p->sleep_addr, (uint8_t)(SLEEP_TYP(p->s5_a) | SLEEP_EN));
 	} else {
@@ -100,6 +102,7 @@ void host_reboot(void)
 	const struct { uint16_t limit; uint64_t base; } __attribute__((packed)) nothing = { 0, 0 };
 
 	__asm__ volatile("cli" : : : "memory");
+	cpus_stop();
 	reset_by_acpi(&this_cpu()->host->platform);
 	/* The chipset's reset register: a full reset. */
 	port_out8(0xcf9, 0x02);
@@ -115,6 +118,7 @@ void host_reboot(void)
 
 void host_halt(void)
 {
+	cpus_stop();
 	for (;;)
 		__asm__ volatile("cli; hlt" : : : "memory");
 }

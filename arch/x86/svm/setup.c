@@ -70,6 +70,8 @@ int svm_cpu_enable(struct pcpu *p)
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
 	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
 	p->hvm = s;
+	if (p->id)
+		return 0;
 	svm_features_text(&s->has, uses, sizeof(uses));
 	log_info("SVM on: %u ASIDs, features used:%s; AVIC: %s", s->has.asids, uses,
 		 s->has.avic ? "there, not used" : "none");

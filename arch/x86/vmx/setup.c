@@ -126,6 +126,8 @@ int vmx_cpu_enable(struct pcpu *p)
 	c->invept_single = c->caps.ept_vpid & CAP_INVEPT_SINGLE;
 	tlb_ids_init(&c->ids, 1, c->ctl.cpu2 & CPU2_VPID ? VPID_LIMIT : 0, c->caps.ept_vpid & CAP_INVVPID_SINGLE);
 	p->hvm = c;
+	if (p->id)
+		return 0;
 	vmx_features_text(c, uses, sizeof(uses));
 	log_info("VMX on: features used:%s", uses);
 	return 0;

@@ -16,6 +16,14 @@ void lock_take(struct lock *l)
 	l->next++;
 }
 
+bool lock_try(struct lock *l)
+{
+	if (lock_held(l))
+		return false;
+	l->next++;
+	return true;
+}
+
 void lock_drop(struct lock *l)
 {
 	if (!lock_held(l))
