@@ -18,3 +18,6 @@ unit-vmx_apic-srcs := arch/x86/vmx/apic.c $(addprefix arch/x86/dev/,lapic.c lapi
 
 unit += vmx_exit
 unit-vmx_exit-srcs := $(unit-vmx-srcs) $(addprefix arch/x86/vmx/,exit.c names.c) tests/unit/support/panic_catch.c
+
+unit += vmx_fast
+unit-vmx_fast-srcs := arch/x86/vmx/fast.c tests/unit/support/vmcs.c

@@ -10,6 +10,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/asm.h"
+#include "arch/x86/exit/fast.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
 
@@ -59,8 +60,10 @@ static void prepare_tlb(struct vcpu *v, struct vmx_cpu *c)
 		return;
 	if (hw->id.id != vpid)
 		vmcs_write(VMCS_VPID, hw->id.id);
-	if (flush & TLB_FLUSH_ROOT)
+	if (flush & TLB_FLUSH_ROOT) {
+		fast_forget_code(v);            /* it may lie in memory that has gone */
 		invept(c->invept_single ? INV_SINGLE : INV_ALL, hw->eptp);
+	}
 	if (flush & TLB_FLUSH_ALL)
 		invvpid(INV_ALL, 0);
 	else if (flush & TLB_FLUSH_ID)
@@ -71,30 +74,34 @@ static void prepare_tlb(struct vcpu *v, struct vmx_cpu *c)
  * Only the guest's own time counts down, so the timer is set anew for each entry; one tick more, because a fraction of a
  * tick left would exit too early, again and again.
  */
-static void arm_timer(const struct vcpu *v, const struct vmx_cpu *c)
+static void arm_timer(const struct vcpu *v)
 {
 	uint64_t now = host_tsc(), left = v->armed_tsc > now ? v->armed_tsc - now : 0;
 
-	vmcs_write(VMCS_PREEMPTION_TIMER, min_u64((left >> VMX_MISC_TIMER_RATE(c->caps.misc)) + 1, UINT32_MAX));
+	vmcs_write(VMCS_PREEMPTION_TIMER, min_u64((left >> v->hw->timer_rate) + 1, UINT32_MAX));
 }
 
 static void enter_once(struct vcpu *v, struct vmx_cpu *c)
 {
 	struct vcpu_hw *hw = v->hw;
+	enum vmx_entered how;
 
 	vmx_event_prepare(v);
 	vmx_apic_prepare(v);
 	prepare_tlb(v, c);
 	if (v->own_timer)
-		arm_timer(v, c);
+		arm_timer(v);
 	if (hw->guest_rsp != v->gpr[REG_RSP])
 		vmcs_write(VMCS_GUEST_RSP, v->gpr[REG_RSP]);
-	if (!vmx_enter(v->gpr, &hw->host_rsp, hw->launched)) {
+	how = vmx_enter(v, &hw->host_rsp, hw->launched);
+	if (how == VMX_FAILED) {
 		vmx_handle_failure(v);
 		return;
 	}
 	hw->launched = true;
 	hw->guest_rsp = v->gpr[REG_RSP] = vmcs_read(VMCS_GUEST_RSP);
+	if (how == VMX_DONE)
+		return;
 	vmx_handle_exit(v);
 	if (hw->reason == VMX_EXIT_PREEMPT)
 		this_cpu()->host_event = true;  /* as the host timer's interrupt would have */

@@ -150,21 +150,33 @@ void vmx_make_current(const struct vcpu *v)
 	c->current = v;
 }
 
-/* Opens reading and writing. One bit an MSR, two ranges of 8192 MSRs: SDM 3C "MSR-Bitmap Address". */
-static void msr_bitmap_open(uint8_t *map, uint32_t msr)
+/* Opens reading. One bit an MSR, two ranges of 8192 MSRs: SDM 3C "MSR-Bitmap Address". */
+static void msr_bitmap_open_read(uint8_t *map, uint32_t msr)
 {
 	uint32_t base = msr >= 0xc0000000u ? 0x400u : 0, bit = msr & 0x1fffu;
 
 	map[base + bit / 8] &= (uint8_t)~(1u << bit % 8);
-	map[base + 0x800u + bit / 8] &= (uint8_t)~(1u << bit % 8);
 }
 
-/* MSRs that the VMCS holds, or that stay in the CPU: Vouch itself relies on none of them. */
+/* Opens reading and writing. */
+static void msr_bitmap_open(uint8_t *map, uint32_t msr)
+{
+	msr_bitmap_open_read(map, msr);
+	msr_bitmap_open_read(map + 0x800, msr);
+}
+
+/*
+ * MSRs that the VMCS holds, or that stay in the CPU: Vouch itself relies on none of them. EFER, PAT and the TSC with its
+ * offset are in the CPU as the guest has them too, but only Vouch may change them.
+ */
 static void msr_bitmap_build(uint8_t *map)
 {
 	static const uint32_t held[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_FS_BASE, MSR_GS_BASE };
+	static const uint32_t shown[] = { MSR_EFER, MSR_PAT, MSR_TSC };
 
 	memset(map, 0xff, PAGE_SIZE);
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
+		msr_bitmap_open_read(map, shown[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
 		msr_bitmap_open(map, held[i]);
 	for (size_t i = 0; i < VMX_LIVE_MSRS; i++)
@@ -337,7 +349,7 @@ void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 
 	forget(v);
 	*hw = (struct vcpu_hw){ .vmcs = old.vmcs, .msr_bitmap = old.msr_bitmap, .dr6 = 0xffff0ff0,
-				.eptp = v->vm->nested->root.v | c->eptp_bits };
+				.timer_rate = VMX_MISC_TIMER_RATE(c->caps.misc), .eptp = v->vm->nested->root.v | c->eptp_bits };
 	vmx_make_current(v);
 	write_controls(v, c);
 	vmx_apic_reset(v);

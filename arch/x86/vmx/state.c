@@ -27,12 +27,6 @@ static enum vmcs_field seg_field(enum vmcs_field es, unsigned int seg)
 	return (enum vmcs_field)((unsigned int)es + 2 * seg);
 }
 
-/* A null selector's segment has no attributes, as on AMD's CPUs; its base counts all the same in 64-bit mode. */
-static uint16_t attr_from_access(uint32_t access)
-{
-	return access & ACCESS_UNUSABLE ? 0 : (uint16_t)((access & 0xff) | (access >> 4 & 0xf00));
-}
-
 static uint32_t access_from_attr(uint16_t attr)
 {
 	return attr & SEG_ATTR_P ? (attr & 0xffu) | (attr & 0xf00u) << 4 : ACCESS_UNUSABLE;
@@ -42,7 +36,7 @@ static struct x86_seg seg_read(unsigned int seg)
 {
 	return (struct x86_seg){
 		.sel = (uint16_t)vmcs_read(seg_field(VMCS_GUEST_ES, seg)),
-		.attr = attr_from_access((uint32_t)vmcs_read(seg_field(VMCS_GUEST_ES_ACCESS, seg))),
+		.attr = vmx_attr_from_access((uint32_t)vmcs_read(seg_field(VMCS_GUEST_ES_ACCESS, seg))),
 		.limit = (uint32_t)vmcs_read(seg_field(VMCS_GUEST_ES_LIMIT, seg)),
 		.base = vmcs_read(seg_field(VMCS_GUEST_ES_BASE, seg)),
 	};
@@ -58,7 +52,7 @@ void vmx_seg_write(unsigned int seg, const struct x86_seg *s)
 
 uint64_t vmx_cr4_guest(void)
 {
-	return policy_cr4() & ~(CR4_MCE | CR4_VMXE);
+	return policy_cr4() & ~(CR4_MCE | CR4_OSXSAVE | CR4_VMXE);
 }
 
 static uint64_t cr0_get(void)

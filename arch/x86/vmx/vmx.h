@@ -63,6 +63,7 @@ struct vcpu_hw {
 	uint8_t tpr_threshold;        /* what the VMCS holds */
 	uint64_t eptp;
 	uint64_t host_rsp, guest_rsp; /* what the VMCS holds */
+	uint32_t timer_rate;          /* a tick of the preemption timer is 1 << this ticks of the TSC */
 	bool launched;                /* VMRESUME from now on; ended by VMCLEAR */
 	struct vmx_controls ctl;      /* what the VMCS holds: change the primary word through vmx_cpu_ctl() */
 	struct tlb_id id;
@@ -76,11 +77,17 @@ struct vcpu_hw {
 /* MSRs that no VM entry or exit switches and Vouch never uses: the guest has them for itself. */
 extern const uint32_t vmx_live_msrs[VMX_LIVE_MSRS];
 
+enum vmx_entered {
+	VMX_FAILED,                   /* VMLAUNCH or VMRESUME itself failed (VMfail): no exit has happened */
+	VMX_EXITED,                   /* an exit, with which nothing was done */
+	VMX_DONE,                     /* an exit that was answered; events and timers have to be looked after */
+};
+
 /*
- * entry.S: runs the guest once, by VMRESUME if launched. Guest registers but RSP are loaded from and saved to gpr[].
- * *host_rsp is kept equal to VMCS_HOST_RSP. False if the instruction itself failed (VMfail): no exit has happened then.
+ * entry.S: runs the guest, by VMRESUME if launched, until there is an exit that the fast path leaves to others. Guest
+ * registers but RSP are loaded from and saved to gpr[]. *host_rsp is kept equal to VMCS_HOST_RSP.
  */
-bool vmx_enter(uint64_t *gpr, uint64_t *host_rsp, bool launched);
+enum vmx_entered vmx_enter(struct vcpu *v, uint64_t *host_rsp, bool launched);
 /* entry.S: where a VM exit lands: VMCS_HOST_RIP. */
 extern const uint8_t vmx_exit_here[];
 /* entry.S: the window in which host interrupts are taken: IF is 1 for its length. */
@@ -130,6 +137,15 @@ void vmx_make_current(const struct vcpu *v);
 uint64_t vmx_cr4_guest(void);
 #define CR4_VMXE (1ull << 13)
 
+/*
+ * Access rights as struct x86_seg has them. A null selector's segment has no attributes, as on AMD's CPUs; its base counts
+ * all the same in 64-bit mode.
+ */
+static inline uint16_t vmx_attr_from_access(uint32_t access)
+{
+	return access & ACCESS_UNUSABLE ? 0 : (uint16_t)((access & 0xff) | (access >> 4 & 0xf00));
+}
+
 /* state.c. HVM_CR0 and HVM_CR4 are as the guest sees them; setting one also loads the PDPTEs where the CPU would. */
 void vmx_state_init(struct vcpu *v);                 /* masks of CR0 and CR4, into a VMCS that is fresh and current */
 void vmx_env_load(const struct vcpu *v, struct x86_env *e);
@@ -174,6 +190,13 @@ enum exit_action vmx_task_switch(struct vcpu *v, uint64_t qualification);
 /* exit.c */
 void vmx_handle_exit(struct vcpu *v);
 void vmx_handle_failure(struct vcpu *v);             /* vmx_enter() was false */
+
+/*
+ * fast.c: called by vmx_enter() only, once it has found that RFLAGS has neither TF nor RF and no instruction's shadow is
+ * on. gpr[] is valid but for RSP, hw->reason and the ring of exits are not this exit's.
+ */
+enum fast_answer vmx_fast_io(struct vcpu *v, uint64_t qualification);
+enum fast_answer vmx_fast_mmio(struct vcpu *v);      /* an EPT violation; steps over what it has answered */
 
 /* run.c */
 enum run_end vmx_vcpu_run(struct vcpu *v);
