@@ -46,11 +46,12 @@ struct fast_code {
 	uint8_t copy[16];             /* the bytes as they were decoded for what follows */
 	uint16_t cs;                  /* attributes as in struct x86_seg */
 	uint8_t len;
+	uint8_t op;                   /* enum insn_op */
 	uint8_t move;                 /* enum fast_move, of 4 bytes, without index */
 	uint8_t reg, base;            /* REG_*, base also INSN_NO_REG; never RSP */
 	uint16_t disp;                /* bits 11:0 of the displacement */
+	uint8_t unused[2];
 	uint32_t imm;
-	uint32_t unused;
 	uint64_t wanted;              /* RIP that missed here last: learnt when it misses again */
 };
 #define FAST_CODE_SLOT(rip) ((rip) & (FAST_CODES - 1))

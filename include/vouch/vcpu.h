@@ -63,6 +63,7 @@ struct vcpu {
 	uint64_t poll_ns;             /* guest time of the next look at a console that is busy */
 	uint64_t armed_ns;            /* its earliest deadline, in guest ns; 0: unknown */
 	uint64_t armed_tsc;           /* host TSC of that, or this CPU's run_until if that is earlier: the timer stands here */
+	bool tells_next;              /* the CPU says at an exit where the next instruction is: for entry code */
 	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */
 	uint64_t exits;               /* exits of the general path so far: those in the ring */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */

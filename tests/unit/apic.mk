@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-lapic-srcs := arch/x86/dev/lapic.c arch/x86/dev/lapic_fast.c arch/x86/dev/lapic_regs.c arch/x86/dev/lapic_timer.c
+lapic-srcs := arch/x86/dev/lapic.c arch/x86/dev/lapic_regs.c arch/x86/dev/lapic_timer.c
 
 unit += pic ioapic lapic lapic_page lapic_timer
 unit-pic-srcs := arch/x86/dev/pic.c

@@ -18,6 +18,6 @@ unit-legacy-srcs := $(addprefix arch/x86/dev/,i8042.c reset.c pciconfig.c debugp
 unit-guest_acpi-srcs := arch/x86/dev/acpi.c
 
 unit += machine
-unit-machine-srcs := $(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c ioapic.c lapic.c lapic_fast.c lapic_regs.c lapic_timer.c \
+unit-machine-srcs := $(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c ioapic.c lapic.c lapic_regs.c lapic_timer.c \
 	machine.c pciconfig.c pic.c pit.c pm.c reset.c rtc.c table.c) core/bus.c core/dev/uart16550.c loader/escape.c \
 	$(addprefix tests/unit/support/,clock.c log.c panic.c vm.c)

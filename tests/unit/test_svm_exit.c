@@ -18,6 +18,7 @@
 #include "arch/x86/dev/machine.h"
 #include "arch/x86/exit/emulate.h"
 #include "arch/x86/exit/exit.h"
+#include "arch/x86/exit/fast.h"
 #include "arch/x86/svm/svm.h"
 #include "tests/unit/support/cpu_area.h"
 
@@ -29,7 +30,7 @@ static struct svm_cpu cpu;
 
 /* What the stand-ins were told, and what the instruction at RIP shall be. */
 static struct {
-	unsigned int decoded, cpuid, msr, windows, cr;
+	unsigned int decoded, learnt, cpuid, msr, windows, cr;
 	uint64_t cr_val;
 	struct insn insn;
 	uint8_t insn_len;
@@ -75,6 +76,8 @@ int insn_length_at(struct vcpu *x, const struct x86_env *e, struct insn *out, st
 	*out = seen.insn;
 	return 0;
 }
+
+void fast_learn_code(struct vcpu *x, const struct x86_env *e) { (void)x; (void)e; seen.learnt++; }
 
 void env_advance(struct x86_env *e, unsigned int len) { e->rip += len; }
 

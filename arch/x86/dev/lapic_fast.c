@@ -5,6 +5,8 @@
  */
 #include "lapic_priv.h"
 
+#include <vouch/platform.h>
+
 #define R(n) (1ull << (n))
 
 /* Registers whose value is what stands there: not those that are computed, nor those that a timer that is due changes. */
@@ -37,6 +39,8 @@ enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2)
 
 	if (!in_mode(l, x2))
 		return FAST_NO;
+	if (map_is_empty(l, LAPIC_ISR))
+		return FAST_NEXT;
 	for (unsigned int i = 8; i-- > 0;) {
 		uint32_t *isr = &l->page[LAPIC_ISR + i].val;
 
@@ -92,13 +96,14 @@ enum fast_answer lapic_fast_self_ipi(struct lapic *l, uint64_t vector)
  */
 enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t armed_ns)
 {
-	uint64_t now = vclock_tsc(l->clock), ns;
+	uint64_t now, ns;
 
-	if (LVT_TIMER_MODE(l->reg[LAPIC_LVT_TIMER]) != TIMER_DEADLINE || tsc <= now)
+	if (LVT_TIMER_MODE(l->reg[LAPIC_LVT_TIMER]) != TIMER_DEADLINE || l->clock->stopped)
 		return FAST_NO;
-	if (l->tsc_deadline && l->tsc_deadline <= now)
+	now = host_tsc() + l->clock->tsc_offset;
+	if (tsc <= now || l->tsc_deadline - 1 < now)    /* 0, no deadline, becomes the largest number */
 		return FAST_NO;
-	ns = vclock_tsc_to_ns(l->clock, tsc);
+	ns = vclock_tsc_to_ns_inline(l->clock, tsc);
 	if (ns == VTIMER_OFF)
 		return FAST_NO;
 	l->tsc_deadline = tsc;

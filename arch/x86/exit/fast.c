@@ -8,26 +8,16 @@
 #include "arch/x86/dev/machine.h"
 #include "arch/x86/exit/decode.h"
 
-/* As the general path has it, while the guest's TSC is the VM's clock. */
-static enum fast_answer write_deadline(struct vcpu *v, uint64_t val)
-{
-	return v->tsc_adjust ? FAST_NO : lapic_fast_deadline(v->lapic, val, v->armed_ns);
-}
-
+/* Compares in the order of frequency. */
 enum fast_answer fast_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	switch (msr) {
-	case MSR_X2APIC_EOI:      return val ? FAST_NO : lapic_fast_eoi(v->lapic, true);
-	case MSR_X2APIC_ICR:      return lapic_fast_icr(v->lapic, true, val);
-	case MSR_X2APIC_SELF_IPI: return lapic_fast_self_ipi(v->lapic, val);
-	case MSR_TSC_DEADLINE:    return write_deadline(v, val);
-	default:                  return FAST_NO;
-	}
-}
-
-enum fast_answer fast_pio_read(const struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val)
-{
-	return machine_fast_in(v->vm, port, size, val) ? FAST_NEXT : FAST_NO;
+	if (msr == MSR_X2APIC_EOI)
+		return val ? FAST_NO : lapic_fast_eoi(v->lapic, true);
+	if (msr == MSR_TSC_DEADLINE)            /* as the general path has it while the guest's TSC is the VM's clock */
+		return v->tsc_adjust ? FAST_NO : lapic_fast_deadline(v->lapic, val, v->armed_ns);
+	if (msr == MSR_X2APIC_ICR)
+		return lapic_fast_icr(v->lapic, true, val);
+	return msr == MSR_X2APIC_SELF_IPI ? lapic_fast_self_ipi(v->lapic, val) : FAST_NO;
 }
 
 /* Is a where c's operand is, in its page at least? An access of the CPU's own, to a table, need not be. */

@@ -15,6 +15,9 @@
 #include <vouch/types.h>
 #include <vouch/vcpu.h>
 
+#include "arch/x86/dev/lapic.h"
+#include "arch/x86/dev/machine.h"
+
 struct x86_env;
 struct cpuid_view;
 
@@ -26,6 +29,7 @@ void fast_reset(struct vcpu *v);
 void fast_forget(struct vcpu *v);
 void fast_forget_cpuid(struct vcpu *v);
 void fast_forget_msrs(struct vcpu *v);
+void fast_forget_msr(struct vcpu *v, uint32_t msr);
 /* Host memory that code or page tables lie in may become somebody else's: nested_narrowed() changed. */
 void fast_forget_code(struct vcpu *v);
 
@@ -66,11 +70,14 @@ static inline bool fast_code_same(const struct fast_code *c)
 
 /* ---- doing ---- */
 
-/* The EOI, a fixed self-IPI and the deadline of a local APIC in x2APIC mode. */
+/* The EOI, a fixed self-IPI and the deadline of a local APIC in x2APIC mode. FAST_NO is 0. Entry code calls it itself. */
 enum fast_answer fast_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);
 
 /* IN: the status of a UART, the mask of a PIC, the PM timer. *val has no bits above size bytes. */
-enum fast_answer fast_pio_read(const struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val);
+static inline enum fast_answer fast_pio_read(const struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val)
+{
+	return machine_fast_in(v->vm, port, size, val) ? FAST_NEXT : FAST_NO;
+}
 
 /*
  * A data access to the local APIC's page at GPA a, by the instruction c that fast_code_find() gave. All of v->gpr[] but

@@ -77,6 +77,7 @@ void fast_learn_code(struct vcpu *v, const struct x86_env *e)
 	c->cr3 = e->cr3;
 	c->cs = e->seg[SEG_CS].attr;
 	c->len = in.len;
+	c->op = in.op;
 	c->move = (uint8_t)move_of(&in);
 	c->reg = in.reg;
 	c->base = in.base;

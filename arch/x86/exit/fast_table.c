@@ -19,6 +19,13 @@ void fast_forget_msrs(struct vcpu *v)
 		v->fast.msr[i].msr = i == 0;
 }
 
+void fast_forget_msr(struct vcpu *v, uint32_t msr)
+{
+	unsigned int i = FAST_MSR_SLOT(msr);
+
+	v->fast.msr[i].msr = i == 0;
+}
+
 void fast_forget_code(struct vcpu *v)
 {
 	for (unsigned int i = 0; i < FAST_CODES; i++)

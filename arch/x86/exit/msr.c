@@ -342,7 +342,7 @@ enum exit_action exit_msr(struct vcpu *v, bool write)
 		val = v->gpr[REG_RDX] << 32 | (uint32_t)v->gpr[REG_RAX];
 		if (row && row->write && !row->write(v, msr, val)) {
 			if (row->plain)
-				fast_forget_msrs(v);
+				fast_forget_msr(v, msr);
 			return EXIT_NEXT;
 		}
 	} else if (row && row->read && !row->read(v, msr, &val)) {

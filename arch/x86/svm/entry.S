@@ -1,14 +1,94 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Into the guest and out again. One rule: between VMRUN and the last save nothing but moves. After #VMEXIT the
- * processor has put back RAX, RSP, RIP, RFLAGS, CS, SS, DS, ES, GDTR, IDTR, CR0, CR3, CR4 and EFER; all other
- * registers, FS, GS, TR and LDTR are still the guest's (APM 2 "#VMEXIT", 15.6). No memory is reached through FS or GS.
+ * Into the guest and out again, and the exits that are answered right here: docs/fast-path.md goes through it line by line.
+ * After #VMEXIT the processor has put back RAX, RSP, RIP, RFLAGS, CS, SS, DS, ES, GDTR, IDTR, CR0, CR3, CR4 and EFER; all
+ * other registers, FS, GS, TR and LDTR are still the guest's (APM 2 "#VMEXIT", 15.6). No memory is reached through FS
+ * or GS. Until guest registers are cleared there is no RET and no indirect branch, and no guest value is an index but
+ * masked by the size of its table.
  */
 #include <arch/x86/svm/offsets.h>
 
+/* The stack from VMRUN to VMRUN: struct vcpu, the VMCB's physical address, its virtual one. */
+#define FRAME_VCPU  0
+#define FRAME_HPA   8
+#define FRAME_VMCB  16
+#define FRAME_SIZE  24
+
 	.text
 
-/* void svm_enter(uint64_t *gpr, uint64_t vmcb_hpa): GIF is 0 here and after; RFLAGS.IF is 1, as V_INTR_MASKING wants. */
+/*
+ * To RDX, such that CODE_x(%rdx) is what is known of the code at RIP, which goes to RSI: fast_code_find(), test by test.
+ * RAX: vCPU, RDI: VMCB. Takes RCX. Goes to the general path if nothing is known. Of RIP only the bits that the mask leaves
+ * choose a slot.
+ */
+	.macro find_code
+	mov	VMCB_RIP(%rdi), %rsi
+	mov	%esi, %edx
+	and	$FAST_CODES - 1, %edx
+	shl	$7, %edx
+	add	%rax, %rdx
+	cmp	%rsi, CODE_RIP(%rdx)
+	jne	general
+	mov	VMCB_CR3(%rdi), %rcx
+	cmp	%rcx, CODE_CR3(%rdx)
+	jne	general
+	movzwl	VMCB_CS_ATTR(%rdi), %ecx
+	cmp	%cx, CODE_CS(%rdx)
+	jne	general
+	.irp	i, 0, 8, 16, 24
+	mov	CODE_PTE + \i(%rdx), %rcx
+	mov	(%rcx), %rcx
+	cmp	%rcx, CODE_ENTRY + \i(%rdx)
+	jne	general
+	.endr
+	.endm
+
+/*
+ * To RSI, where the instruction behind the exit ends: as the CPU says, or if its first bytes are still \opcode, and \third
+ * if it has three. Else as find_code, and takes RDX too.
+ */
+	.macro next_rip opcode, third
+	mov	VMCB_NEXT_RIP(%rdi), %rsi
+	cmpb	$0, VCPU_TELLS_NEXT(%rax)
+	jne	71f
+	find_code
+	mov	CODE_BYTES(%rdx), %rcx
+	cmpw	$\opcode, (%rcx)
+	jne	general
+	.ifnb	\third
+	cmpb	$\third, 2(%rcx)
+	jne	general
+	inc	%rsi
+	.endif
+	add	$2, %rsi
+71:
+	.endm
+
+/* \function(vCPU, VMCB, what is in RSI) of fast.c, and in again if it says so. */
+	.macro call_c function
+	mov	%rsi, %rdx
+	mov	%rdi, %rsi
+	mov	%rax, %rdi
+	call	\function
+	mov	FRAME_VCPU(%rsp), %rdi
+	cmp	$FAST_NEXT, %eax
+	je	load_all
+	jmp	leave
+	.endm
+
+/* The instruction is done: RIP is RSI, a shadow has ended, the exit is counted. RAX: vCPU, RDI: VMCB. */
+	.macro step_over kind
+	mov	%rsi, VMCB_RIP(%rdi)
+	movl	$0, VMCB_INT_STATE(%rdi)
+	movb	$0, VMCB_TLB_CONTROL(%rdi)	/* what was to be flushed was at the entry before */
+	incq	EXIT_COUNT + 8 * \kind(%rax)
+	.endm
+
+/*
+ * enum fast_answer svm_enter(struct vcpu *v, uint64_t vmcb_hpa, struct vmcb *c): GIF is 0 here and after; RFLAGS.IF is 1, as
+ * V_INTR_MASKING wants. The guest runs, exits that can be answered here included, until one cannot:
+ * FAST_NO; or until one was, but with consequences for the next entry: FAST_LOOK.
+ */
 	.globl svm_enter
 	.type svm_enter, @function
 svm_enter:
@@ -18,13 +98,11 @@ svm_enter:
 	push	%r13
 	push	%r14
 	push	%r15
+	push	%rdx
+	push	%rsi
 	push	%rdi
-	mov	%rsi, %rax
-	mov	GPR_RCX(%rdi), %rcx
-	mov	GPR_RDX(%rdi), %rdx
-	mov	GPR_RBX(%rdi), %rbx
+load_all:
 	mov	GPR_RBP(%rdi), %rbp
-	mov	GPR_RSI(%rdi), %rsi
 	mov	GPR_R8(%rdi), %r8
 	mov	GPR_R9(%rdi), %r9
 	mov	GPR_R10(%rdi), %r10
@@ -33,34 +111,165 @@ svm_enter:
 	mov	GPR_R13(%rdi), %r13
 	mov	GPR_R14(%rdi), %r14
 	mov	GPR_R15(%rdi), %r15
+	mov	GPR_RBX(%rdi), %rbx
+	mov	GPR_RCX(%rdi), %rcx
+	mov	GPR_RDX(%rdi), %rdx
+	mov	GPR_RSI(%rdi), %rsi
 	mov	GPR_RDI(%rdi), %rdi
+enter:
+	mov	FRAME_HPA(%rsp), %rax
 	vmrun	%rax
-	mov	%rdi, %rax		/* RAX is the host's again, and free */
-	pop	%rdi
-	mov	%rax, GPR_RDI(%rdi)
-	mov	%rcx, GPR_RCX(%rdi)
-	mov	%rdx, GPR_RDX(%rdi)
-	mov	%rbx, GPR_RBX(%rdi)
-	mov	%rbp, GPR_RBP(%rdi)
-	mov	%rsi, GPR_RSI(%rdi)
-	mov	%r8, GPR_R8(%rdi)
-	mov	%r9, GPR_R9(%rdi)
-	mov	%r10, GPR_R10(%rdi)
-	mov	%r11, GPR_R11(%rdi)
-	mov	%r12, GPR_R12(%rdi)
-	mov	%r13, GPR_R13(%rdi)
-	mov	%r14, GPR_R14(%rdi)
-	mov	%r15, GPR_R15(%rdi)
-	/* No guest value survives in a register that C has not been given: less for speculation to play with. */
-	xor	%eax, %eax
+	mov	FRAME_VCPU(%rsp), %rax		/* RAX is the host's again, and free */
+	mov	%rcx, GPR_RCX(%rax)
+	mov	%rdx, GPR_RDX(%rax)
+	mov	%rbx, GPR_RBX(%rax)
+	mov	%rsi, GPR_RSI(%rax)
+	mov	%rdi, GPR_RDI(%rax)
+	mov	FRAME_VMCB(%rsp), %rdi
+	/* Whatever was on its way into the guest, and whoever steps through it, is the general path's. */
+	mov	VMCB_EXIT_INT_INFO(%rdi), %esi
+	or	VMCB_EVENT_INJ(%rdi), %esi
+	js	general
+	testl	$RFLAGS_TF_RF, VMCB_RFLAGS(%rdi)
+	jnz	general
+	mov	VMCB_EXIT_CODE(%rdi), %esi
+	cmp	$EXIT_MSR, %esi
+	je	msr
+	cmp	$EXIT_CPUID, %esi
+	je	cpuid
+	cmp	$EXIT_IOIO, %esi
+	je	ioio
+	cmp	$EXIT_NPF, %esi
+	je	npf
+	cmp	$EXIT_VMMCALL, %esi
+	jne	general
+
+	/* A hypercall: numbers from HYPERCALLS on are nobody's. */
+	cmpl	$HYPERCALLS, VMCB_RAX(%rdi)
+	jb	general
+	next_rip 0x010f, 0xd9
+	step_over EXIT_VMMCALL
+	movq	$HYPERCALL_UNKNOWN, VMCB_RAX(%rdi)
+	mov	GPR_RCX(%rax), %rcx
+	mov	GPR_RDX(%rax), %rdx
+	mov	GPR_RSI(%rax), %rsi
+	mov	GPR_RDI(%rax), %rdi
+	jmp	enter
+
+	/* RAX, RBX, RCX and RDX are all results: only RSI and RDI are to be put back. */
+cpuid:
+	mov	VMCB_RAX(%rdi), %esi
+	mov	%rcx, %rdx
+	shl	$32, %rdx
+	or	%rsi, %rdx			/* the key */
+	mov	%esi, %ebx
+	shr	$27, %ebx
+	add	%esi, %ebx
+	add	%ecx, %ebx
+	and	$FAST_CPUIDS - 1, %ebx
+	shl	$5, %ebx
+	add	%rax, %rbx
+	cmp	%rdx, CPUID_KEY(%rbx)
+	jne	general
+	next_rip 0xa20f
+	step_over EXIT_CPUID
+	mov	CPUID_EAX(%rbx), %esi
+	mov	%rsi, VMCB_RAX(%rdi)
+	mov	CPUID_ECX(%rbx), %ecx
+	mov	CPUID_EDX(%rbx), %edx
+	mov	CPUID_EBX(%rbx), %ebx
+	mov	GPR_RSI(%rax), %rsi
+	mov	GPR_RDI(%rax), %rdi
+	jmp	enter
+
+msr:
+	cmpl	$0, VMCB_INFO1(%rdi)
+	jne	wrmsr
+	mov	%ecx, %ecx
+	mov	%ecx, %ebx
+	shr	$4, %ebx
+	add	%ecx, %ebx
+	and	$FAST_MSRS - 1, %ebx
+	shl	$4, %ebx
+	add	%rax, %rbx
+	cmp	%rcx, MSR_NUMBER(%rbx)
+	jne	general
+	next_rip 0x320f
+	step_over EXIT_MSR
+	mov	MSR_VALUE(%rbx), %esi
+	mov	%rsi, VMCB_RAX(%rdi)
+	mov	MSR_VALUE + 4(%rbx), %edx
+	mov	GPR_RBX(%rax), %rbx
+	mov	GPR_RCX(%rax), %rcx
+	mov	GPR_RSI(%rax), %rsi
+	mov	GPR_RDI(%rax), %rdi
+	jmp	enter
+
+/* All of the guest's registers that are not yet saved, and then no value of the guest's in any of them. */
+	.macro save_rest
+	mov	%rbp, GPR_RBP(%rax)
+	mov	%r8, GPR_R8(%rax)
+	mov	%r9, GPR_R9(%rax)
+	mov	%r10, GPR_R10(%rax)
+	mov	%r11, GPR_R11(%rax)
+	mov	%r12, GPR_R12(%rax)
+	mov	%r13, GPR_R13(%rax)
+	mov	%r14, GPR_R14(%rax)
+	mov	%r15, GPR_R15(%rax)
 	xor	%ecx, %ecx
 	xor	%edx, %edx
-	xor	%esi, %esi
-	xor	%edi, %edi
+	xor	%ebx, %ebx
+	xor	%ebp, %ebp
 	xor	%r8d, %r8d
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	xor	%r11d, %r11d
+	xor	%r12d, %r12d
+	xor	%r13d, %r13d
+	xor	%r14d, %r14d
+	xor	%r15d, %r15d
+	.endm
+
+	/* The rest is answered in C, without leaving. WRMSR: fast_msr_write(v, msr, val), RBX: the RIP behind it. */
+wrmsr:
+	next_rip 0x300f
+	save_rest
+	mov	%rsi, %rbx
+	mov	VMCB_RAX(%rdi), %ecx
+	mov	GPR_RDX(%rax), %edx
+	shl	$32, %rdx
+	or	%rcx, %rdx
+	mov	GPR_RCX(%rax), %esi
+	mov	%rax, %rdi
+	call	fast_msr_write
+	test	%eax, %eax
+	jz	leave
+	mov	%rbx, %rsi
+	mov	%eax, %ebx
+	mov	FRAME_VCPU(%rsp), %rax
+	mov	FRAME_VMCB(%rsp), %rdi
+	step_over EXIT_MSR
+	mov	%rax, %rdi
+	mov	%ebx, %eax
+	cmp	$FAST_NEXT, %eax
+	je	load_all
+	jmp	leave
+ioio:
+	save_rest
+	call_c	svm_fast_in
+npf:
+	find_code
+	lea	CODE_RIP(%rdx), %rsi
+	save_rest
+	call_c	svm_fast_mmio
+
+general:
+	save_rest
+	xor	%esi, %esi
+	xor	%edi, %edi
+	xor	%eax, %eax			/* FAST_NO */
+leave:
+	add	$FRAME_SIZE, %rsp
 	pop	%r15
 	pop	%r14
 	pop	%r13

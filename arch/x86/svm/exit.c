@@ -11,6 +11,7 @@
 
 #include "arch/x86/exit/emulate.h"
 #include "arch/x86/exit/exit.h"
+#include "arch/x86/exit/fast.h"
 
 #define MISFITS_MAX 1000u
 
@@ -54,6 +55,19 @@ static void set_next_rip(struct vcpu *v, const struct x86_env *e, const struct i
 	v->hw->misfits = 0;
 }
 
+/* The same code has been here before, and nothing of it or of what leads there has changed. */
+static bool next_is_known(struct vcpu *v, enum insn_op op, enum insn_op alt)
+{
+	const struct vmcb *c = v->hw->vmcb;
+	const struct fast_code *code = fast_code_find(v, c->rip, c->cr3, c->cs.attr);
+
+	if (!code || !fast_code_same(code) || (code->op != op && code->op != alt))
+		return false;
+	v->hw->next_rip = c->rip + code->len;
+	v->hw->misfits = 0;
+	return true;
+}
+
 /* Makes next_rip known before the handler does anything that must not be done twice. op and its twin alt share a code. */
 static enum exit_action find_next_of(struct vcpu *v, enum insn_op op, enum insn_op alt)
 {
@@ -66,12 +80,15 @@ static enum exit_action find_next_of(struct vcpu *v, enum insn_op op, enum insn_
 		v->hw->next_rip = v->hw->vmcb->next_rip;
 		return EXIT_NEXT;
 	}
+	if (next_is_known(v, op, alt))
+		return EXIT_NEXT;
 	a = decode_exit(v, &e, &in);
 	if (a != EXIT_NEXT)
 		return a;
 	if (in.op != op && in.op != alt)
 		return misfit(v);
 	set_next_rip(v, &e, &in);
+	fast_learn_code(v, &e);
 	return EXIT_NEXT;
 }
 

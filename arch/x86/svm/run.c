@@ -23,11 +23,12 @@ static bool may_enter(struct vcpu *v)
 	return (!v->hw->unchecked && !DEBUG_BUILD) || svm_state_ok(v);
 }
 
-/* False if the guest is in no state to be entered; the VM is stopped then. */
-static bool enter_once(struct vcpu *v, struct svm_cpu *s)
+/* True if there is an exit to handle. Else it was handled, or the guest is in no state to be entered and its VM stopped. */
+static bool enter(struct vcpu *v, struct svm_cpu *s)
 {
 	struct vcpu_hw *hw = v->hw;
 	const struct vmcb *c = hw->vmcb;
+	enum fast_answer a;
 
 	svm_event_prepare(v);
 	svm_tlb_prepare(v, s);
@@ -37,11 +38,11 @@ static bool enter_once(struct vcpu *v, struct svm_cpu *s)
 	if (!may_enter(v))
 		return false;
 	vmcb_clean_enter(&hw->cache, hpa_to_ptr(hw->vmcb_hpa), s, s->has.clean);
-	svm_enter(v->gpr, hw->vmcb_hpa.v);
+	a = svm_enter(v, hw->vmcb_hpa.v, hpa_to_ptr(hw->vmcb_hpa));
 	vmcb_clean_exit(&hw->cache, c);
 	v->gpr[REG_RAX] = c->rax;
 	v->gpr[REG_RSP] = c->rsp;
-	return true;
+	return a == FAST_NO;
 }
 
 /* What VMRUN and VMLOAD do not switch. Whatever the guest before left in the CPU is overwritten here. */
@@ -114,7 +115,7 @@ enum run_end svm_vcpu_run(struct vcpu *v)
 			break;
 		if (v->halted)
 			end = wait_for_event(v);
-		else if (enter_once(v, s))
+		else if (enter(v, s))
 			svm_handle_exit(v);
 	} while (end == RUN_ON);
 	unload_guest(v);

@@ -228,6 +228,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	c->np_enable = SVM_NP_ENABLE;
 	c->nested_cr3 = v->vm->nested->root.v;
 
+	v->tells_next = ((const struct svm_cpu *)this_cpu()->hvm)->has.nrip_save;
 	memset(v->gpr, 0, sizeof(v->gpr));
 	v->gpr[REG_RSP] = s->rsp;
 	v->gpr[REG_RSI] = s->rsi;

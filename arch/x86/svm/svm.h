@@ -52,8 +52,12 @@ struct vcpu_hw {
 	uint64_t misfit_rip;
 };
 
-/* entry.S: runs the guest once. Guest registers but RAX and RSP are loaded from and saved to gpr[]. GIF is 0, IF is 1. */
-void svm_enter(uint64_t *gpr, uint64_t vmcb_hpa);
+/*
+ * entry.S: runs the guest, over all exits that can be answered on the way. Guest registers but RAX and RSP are loaded from
+ * and saved to gpr[]. GIF is 0, IF is 1. c is the VMCB at vmcb_hpa. FAST_NO: there is an exit, of which nothing has been
+ * looked at. FAST_LOOK: it was answered and stepped over. Never FAST_NEXT.
+ */
+enum fast_answer svm_enter(struct vcpu *v, uint64_t vmcb_hpa, struct vmcb *c);
 /* entry.S: the one window in which host events are taken: GIF is 1 for its length. */
 void svm_host_window(void);
 /* entry.S: halts this CPU until a host event, taken inside. */
@@ -95,6 +99,13 @@ void svm_kind_text(unsigned int kind, char *dst, size_t size);
 
 /* exit.c */
 void svm_handle_exit(struct vcpu *v);
+
+/*
+ * fast.c, for entry.S, under the conditions of exit/fast.h: gpr[] but RAX and RSP is valid. code: where the
+ * instruction lies. They step over it, unless FAST_NO.
+ */
+enum fast_answer svm_fast_in(struct vcpu *v, struct vmcb *c);
+enum fast_answer svm_fast_mmio(struct vcpu *v, struct vmcb *c, const struct fast_code *code);
 
 /* run.c */
 enum run_end svm_vcpu_run(struct vcpu *v);

@@ -4,6 +4,7 @@
 
 #include <vouch/vm.h>
 
+#include "arch/x86/exit/fast.h"
 #include "arch/x86/mm/nested.h"
 
 /*
@@ -12,8 +13,12 @@
  */
 void svm_tlb_prepare(struct vcpu *v, struct svm_cpu *s)
 {
-	unsigned int flush = tlb_id_prepare(&s->asids, &v->hw->asid, nested_narrowed(v->vm->nested));
+	uint64_t narrowed = nested_narrowed(v->vm->nested);
+	bool cut = v->hw->asid.narrowed != narrowed;
+	unsigned int flush = tlb_id_prepare(&s->asids, &v->hw->asid, narrowed);
 
+	if (cut)
+		fast_forget_code(v);            /* memory was taken away */
 	vmcb_put(v->hw, asid, v->hw->asid.id);
 	vmcb_put(v->hw, tlb_control, flush & TLB_FLUSH_ALL ? SVM_TLB_FLUSH_ALL :
 		 flush & TLB_FLUSH_ID ? SVM_TLB_FLUSH_ASID : SVM_TLB_NOTHING);

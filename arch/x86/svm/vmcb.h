@@ -164,6 +164,9 @@ static inline bool svm_exit_is_exception(uint64_t code) { return (uint32_t)code 
 #define SVM_CR_MOV    (1ull << 63)                         /* MOV, not LMSW or CLTS */
 #define SVM_CR_GPR(i) ((unsigned int)(i) & 15u)
 
+/* EXITINFO1 of a nested page fault, above a page fault's error code: APM 2 "Nested versus Guest Page Faults" (15.25.6). */
+#define SVM_NPF_WALK (1ull << 33)                          /* at an access to a guest page table */
+
 /* EXITINFO1 of an I/O exit: APM 2 "IOIO Intercept" (15.10.2). */
 #define SVM_IOIO_IN      (1u << 0)
 #define SVM_IOIO_STRING  (1u << 2)
