@@ -34,6 +34,7 @@
 #define ANSWER_MS    2000u
 #define STEP_MS      10000u
 #define SYNC_TRIES   3u
+#define TIMER_PART   4u             /* of a millisecond: to try the timer */
 #define TSC_ADJUST_BIT (1u << 1)    /* CPUID leaf 7 EBX */
 
 /* How far a CPU has come. */
@@ -138,6 +139,18 @@ static void check_control(const struct control_regs *boot)
 	ASSERT(c.cr0 == boot->cr0 && c.cr4 == boot->cr4 && c.efer == boot->efer && c.pat == boot->pat);
 }
 
+/* Sleeps until the timer of this CPU wakes it: what guests will wait by. Should it not, the boot CPU sees it. */
+static void try_timer(struct pcpu *p)
+{
+	uint64_t until = tsc_read() + p->host->platform.tsc_khz / TIMER_PART;
+
+	while (tsc_read() < until) {
+		host_timer_arm(until);
+		cpu_sleep();
+	}
+	host_timer_arm(UINT64_MAX);
+}
+
 /* From ap.S: interrupts off, the stack of this CPU's area, page tables that are only for coming here. */
 static __noreturn void ap_main(void)
 {
@@ -159,6 +172,7 @@ static __noreturn void ap_main(void)
 	if (p->host->hvm->cpu_enable(p))
 		refuse(a, "its virtualization cannot be switched on, or there is no memory for it");
 	check_control(&a->starter->control);
+	try_timer(p);
 	p->arch->start = NULL;
 	state_set(a, AP_UP);
 	cpu_run_loop(p);
