@@ -30,13 +30,13 @@ int file_copy_begin(struct file_copy *c, struct host *h, const struct image *ima
 {
 	*c = (struct file_copy){ .host = h, .image = image, .src = src, .file = &image->file[f], .err = err,
 				 .digest = digest };
-	sha256_init(&c->whole);
+	sha256_init_with(&c->whole, h->sha256);
 	if (image->version < 2)
 		return 0;
 	c->list = block_get(&h->pages, list_bytes(c->file));
 	if (!c->list)
 		return refuse_memory(err);
-	sha256_init(&c->chunk);
+	sha256_init_with(&c->chunk, h->sha256);
 	if (!image_read_list(image, src, f, c->list, err))
 		return 0;
 	block_put(&h->pages, c->list, list_bytes(c->file));
@@ -66,7 +66,7 @@ static int hash_chunks(struct file_copy *c, const uint8_t *p, size_t n)
 		if (part < left)
 			continue;
 		sha256_final(&c->chunk, digest);
-		sha256_init(&c->chunk);
+		sha256_init_with(&c->chunk, c->host->sha256);
 		if (image_check_chunk(c->image, c->file->index, number, (const uint8_t(*)[SHA256_LEN])c->list, digest,
 				      c->err)) {
 			c->refused = true;

@@ -111,6 +111,7 @@ static int keep_whole(struct launch *l, struct image_error *err)
 {
 	struct timing *t = &l->host->timing;
 	uint64_t begin = host_tsc(), copied;
+	struct sha256 sha;
 
 	l->whole = block_get(&l->host->pages, l->src.size);
 	if (!l->whole)
@@ -118,7 +119,9 @@ static int keep_whole(struct launch *l, struct image_error *err)
 	l->src.copy(l->src.ctx, 0, l->whole, l->src.size);
 	l->src.ctx = l->whole;
 	copied = host_tsc();
-	sha256_of(l->whole, l->src.size, l->id.image);
+	sha256_init_with(&sha, l->host->sha256);
+	sha256_update(&sha, l->whole, l->src.size);
+	sha256_final(&sha, l->id.image);
 	t->copy += copied - begin;
 	t->hash += host_tsc() - copied;
 	return 0;

@@ -14,6 +14,7 @@
 #include "arch/x86/cpu/display.h"
 #include "arch/x86/cpu/lib_cpu.h"
 #include "arch/x86/cpu/pci.h"
+#include "arch/x86/cpu/sha.h"
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/mm/paging.h"
@@ -44,7 +45,7 @@ static void stage_cpu(struct host *h)
 	char name[CPU_NAME_LEN];
 
 	h->platform.phys_bits = cpu_phys_bits();
-	log_stage("CPU: %s, %u physical address bits", cpu_name(name), h->platform.phys_bits);
+	log_stage("CPU: %s, %u physical address bits, SHA-256 %s", cpu_name(name), h->platform.phys_bits, sha_init(h));
 }
 
 static void stage_memory(struct host *h)

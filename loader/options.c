@@ -57,9 +57,9 @@ static const char *const level_names[] = { /* from LOG_ERROR up */
 static const char *const integrity_names[] = { "none", "checksum", "sha256", "signed" };
 /* In the order of bits FEATURE_*. */
 static const char *const feature_names[] = {
-	"nrip", "decode", "clean", "flushasid", "pause", "vpid", "apicv", "preempt", "ple", "ept-ad", "ept-1g",
+	"nrip", "decode", "clean", "flushasid", "pause", "vpid", "apicv", "preempt", "ple", "ept-ad", "ept-1g", "sha-ni",
 };
-_Static_assert(1u << (ARRAY_SIZE(feature_names) - 1) == FEATURE_EPT_1G, "a name for each feature");
+_Static_assert(1u << (ARRAY_SIZE(feature_names) - 1) == FEATURE_SHA_NI, "a name for each feature");
 static const char *const consoles_names[] = { "mux", "prefix" };
 #define CPUS_OPTION_MAX 65535u       /* more than any machine has: a number, not a slip of the finger */
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };

@@ -2,7 +2,7 @@
 /*
  * SHA-256's compression by the CPU's SHA extensions; crypto.c has the rest of SHA-256. SDM 2 "SHA256RNDS2",
  * "SHA256MSG1", "SHA256MSG2": the state is held as two registers, A B E F and C D G H from the highest lane down.
- * Vector code: in Vouch only where a guest's FPU state is kept.
+ * Vector code: in Vouch only between fpu_begin() and fpu_end() (lib.h).
  */
 #include <vouch/crypto.h>
 

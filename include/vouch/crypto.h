@@ -30,7 +30,7 @@ void sha256_final(struct sha256 *s, uint8_t digest[SHA256_LEN]);
 void sha256_of(const void *data, size_t len, uint8_t digest[SHA256_LEN]);
 
 /*
- * By the CPU's SHA extensions (loader/sha256_ni.c): vector code, so in Vouch only where a guest's FPU state is kept.
+ * By the CPU's SHA extensions (loader/sha256_ni.c): vector code, so in Vouch only between fpu_begin() and fpu_end().
  * sha256_ni_blocks() may be called where sha256_ni_usable() says so.
  */
 bool sha256_ni_usable(void);

@@ -5,6 +5,7 @@
 
 #include <vouch/boot_info.h>
 #include <vouch/console.h>
+#include <vouch/crypto.h>
 #include <vouch/options.h>
 #include <vouch/page.h>
 #include <vouch/pcpu.h>
@@ -30,6 +31,7 @@ struct host {
 	const struct hvm_ops *hvm;
 	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */
 	const struct policy *policy, *builtin;
+	sha256_blocks_fn *sha256;     /* for long input: arch/x86/cpu/sha.c; NULL: the library's */
 	struct identity *identity;    /* this boot's key, and the names of its guests: core/identity.h */
 };
 

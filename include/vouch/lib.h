@@ -7,6 +7,15 @@
 #ifndef VOUCH_LIB_H
 #define VOUCH_LIB_H
 
+/*
+ * Vouch's own vector code runs only between these two. They keep x87, SSE and all that XCR0 of the CPU can hold for whoever
+ * owns it, be it a guest that is in the CPU, and put it and XCR0 back. In between the control words of x87 and SSE are the
+ * owner's still: integer vector code only. They do not nest, nor within lib_enter(), which is built on them; host events
+ * stay off as above.
+ */
+void fpu_begin(void);
+void fpu_end(void);
+
 void lib_enter(void);
 void lib_exit(void);
 void lib_assert(void);

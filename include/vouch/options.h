@@ -15,8 +15,8 @@ enum end_action { END_HALT, END_REBOOT, END_POWEROFF };
 #define OPT_SCREEN (1u << 2)
 
 /*
- * What a CPU may have to run guests faster, on either vendor. Vouch uses what is there, unless features=-NAME,... says no;
- * guests then run by the plain path, none the wiser.
+ * What a CPU may have to run or start guests faster, on either vendor. Vouch uses what is there, unless features=-NAME,...
+ * says no; guests then run by the plain path, none the wiser.
  */
 enum feature {
 	FEATURE_NRIP      = 1u << 0,  /* nrip: SVM tells where the next instruction is */
@@ -30,6 +30,7 @@ enum feature {
 	FEATURE_PLE       = 1u << 8,  /* ple: VMX's exit for PAUSE loops */
 	FEATURE_EPT_AD    = 1u << 9,  /* ept-ad: accessed and dirty bits in nested tables */
 	FEATURE_EPT_1G    = 1u << 10, /* ept-1g: leaves of 1 GiB in nested tables */
+	FEATURE_SHA_NI    = 1u << 11, /* sha-ni: the CPU's SHA extensions, for digests of images */
 };
 
 /* consoles=: whose output the console shows. */

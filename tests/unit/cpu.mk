@@ -27,3 +27,8 @@ unit += tpm tpm_regs
 unit-tpm-srcs := loader/tpm.c loader/eventlog.c loader/crypto.c tests/unit/support/panic.c
 unit-tpm-libs := -lmbedcrypto
 unit-tpm_regs-srcs := arch/x86/cpu/tpm_regs.c arch/x86/cpu/tpm_tis.c arch/x86/cpu/tpm_crb.c
+
+unit += fpu
+unit-fpu-srcs := arch/x86/cpu/fpu.c loader/sha256_ni.c core/page.c \
+	$(addprefix tests/unit/support/,cpu_area.c hostram.c lock.c panic_catch.c)
+unit-fpu-cflags := -mgeneral-regs-only -DDIRECT_MAP_BASE=0x200000000000ull

@@ -115,6 +115,7 @@ static void features(void **state)
 		{ "features=-apicv", FEATURE_APICV }, { "features=-preempt", FEATURE_PREEMPT },
 		{ "features=-ple", FEATURE_PLE }, { "features=-ept-ad", FEATURE_EPT_AD },
 		{ "features=-ept-1g", FEATURE_EPT_1G },
+		{ "features=-sha-ni", FEATURE_SHA_NI },
 		{ "features=-nrip,-ept-1g,-clean", FEATURE_NRIP | FEATURE_EPT_1G | FEATURE_CLEAN },
 		{ "features=-nrip features=-vpid", FEATURE_NRIP | FEATURE_VPID },
 	};

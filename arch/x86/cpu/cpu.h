@@ -56,6 +56,14 @@ struct tss {
 };
 _Static_assert(sizeof(struct tss) == 104, "APM 2 \"64-Bit Task State Segment\" (12.2.5)");
 
+/* fpu.c's: where the FPU state of whoever it is goes between fpu_begin() and fpu_end(). */
+struct fpu_cpu {
+	uint8_t *area;                /* 64-byte aligned; NULL before fpu_init() */
+	uint64_t mask;                /* all of XCR0 that the CPU has; 0: no XSAVE, the area is FXSAVE's */
+	uint64_t xcr0;                /* as it was at fpu_begin() */
+	bool owner;                   /* between the two */
+};
+
 /*
  * The CPU's own tables. The GDT fills its whole 64 KiB limit, because a VM exit on Intel sets that limit: a limit that
  * is constant needs no LGDT after an exit, and what lies within it is zeroes, not somebody's data.
@@ -69,6 +77,7 @@ struct pcpu_arch {
 	uint64_t nmi_count;
 	uint64_t unexpected_count;
 	volatile uint32_t *lapic;         /* xAPIC registers; NULL: x2APIC, or lapic_init() has not run */
+	struct fpu_cpu fpu;
 	struct lib_cpu *lib;              /* lib.c's buffers; NULL before lib_init() */
 	struct ap *start;                 /* smp.c: while this CPU is being started */
 	struct cpu_work ping;             /* smp.c: the first call to this CPU */

@@ -238,6 +238,7 @@ static struct pcpu *area_prepare(struct starter *s, uint32_t apic_id)
 	struct pcpu *p = s->spare ? s->spare : paging_cpu_area(s->h, s->areas);
 	struct pcpu_arch *arch = p ? (struct pcpu_arch *)((uint8_t *)p + CPU_AREA_ARCH) : NULL;
 	struct lib_cpu *lib;
+	struct fpu_cpu fpu;
 
 	_Static_assert(sizeof(struct pcpu_arch) + sizeof(struct ap) <= CPU_ARCH_SIZE, "both have their place in an area");
 	if (!p)
@@ -246,11 +247,13 @@ static struct pcpu *area_prepare(struct starter *s, uint32_t apic_id)
 		s->areas++;
 	s->spare = NULL;
 	lib = arch->lib;
+	fpu = arch->fpu;
 	memset(arch, 0, sizeof(*arch));
 	arch->start = (struct ap *)(arch + 1);
 	*arch->start = (struct ap){ .root = hpa(cr3_read()), .starter = s };
 	*p = (struct pcpu){ .self = p, .host = s->h, .arch = arch, .id = s->h->cpus, .apic_id = apic_id };
 	arch->lib = lib;
+	arch->fpu = fpu;
 	return lib || lib_init(p) ? p : NULL;
 }
 
