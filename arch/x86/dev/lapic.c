@@ -40,8 +40,13 @@ static bool vector_test(const struct lapic *l, unsigned int map, uint8_t vector)
 /* The highest vector in a map of eight registers, or -1. */
 static int vector_highest(const struct lapic *l, unsigned int map)
 {
+	const struct lapic_reg *r = &l->page[map];
+
+	/* The usual case, and asked for at each entry. */
+	if (!(r[0].val | r[1].val | r[2].val | r[3].val | r[4].val | r[5].val | r[6].val | r[7].val))
+		return -1;
 	for (int i = 7; i >= 0; i--) {
-		uint32_t word = l->page[map + (unsigned int)i].val;
+		uint32_t word = r[i].val;
 
 		if (word)
 			return i * 32 + 31 - __builtin_clz(word);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The vendor-free half of fast exits: a vendor's entry code answers CPUID and RDMSR
- * from v->fast in assembly, and calls the functions below from its own small C function for the rest. All of them
- * are bounded, take no lock, open no host window, call no device through a pointer and leave the FPU alone.
+ * The vendor-free half of fast exits; docs/fast-path.md has the whole path. A vendor's entry code answers CPUID and RDMSR
+ * from v->fast in assembly, and calls the functions below for the rest. All of them are bounded, take no lock, open no host
+ * window, call no device through a pointer and leave the FPU alone.
  *
  * Before any of them the vendor has made sure of this, or it takes the general path:
  *  - no event was being delivered or injected at the exit, and RFLAGS has neither TF nor RF;
- *  - the next RIP is known: the CPU says it, or fast_code_find() and the bytes there do.
- * After FAST_NEXT and FAST_LOOK it steps RIP and ends an interrupt shadow.
+ *  - the next RIP is known: the CPU says it, or fast_code_find() and the bytes there do;
+ *  - there was no interrupt shadow, or the vendor ends it.
+ * After FAST_NEXT and FAST_LOOK it steps RIP.
  */
 #ifndef ARCH_X86_EXIT_FAST_H
 #define ARCH_X86_EXIT_FAST_H

@@ -76,12 +76,11 @@
 	jmp	leave
 	.endm
 
-/* The instruction is done: RIP is RSI, a shadow has ended, the exit is counted. RAX: vCPU, RDI: VMCB. */
-	.macro step_over kind
-	mov	%rsi, VMCB_RIP(%rdi)
-	movl	$0, VMCB_INT_STATE(%rdi)
-	movb	$0, VMCB_TLB_CONTROL(%rdi)	/* what was to be flushed was at the entry before */
-	incq	EXIT_COUNT + 8 * \kind(%rax)
+/* The instruction is done: RIP is \next, the exit is counted. */
+	.macro step_over kind, next=%rsi, vcpu=%rax, vmcb=%rdi
+	mov	\next, VMCB_RIP(\vmcb)
+	movb	$0, VMCB_TLB_CONTROL(\vmcb)	/* what was to be flushed was at the entry before */
+	incq	EXIT_COUNT + 8 * \kind(\vcpu)
 	.endm
 
 /*
@@ -131,6 +130,9 @@ enter:
 	or	VMCB_EVENT_INJ(%rdi), %esi
 	js	general
 	testl	$RFLAGS_TF_RF, VMCB_RFLAGS(%rdi)
+	jnz	general
+	/* The end of a shadow lets in what waits: better injected than left to V_IRQ, of which Bochs takes no notice here. */
+	testb	$INT_SHADOW, VMCB_INT_STATE(%rdi)
 	jnz	general
 	mov	VMCB_EXIT_CODE(%rdi), %esi
 	cmp	$EXIT_MSR, %esi
@@ -244,13 +246,9 @@ wrmsr:
 	call	fast_msr_write
 	test	%eax, %eax
 	jz	leave
-	mov	%rbx, %rsi
-	mov	%eax, %ebx
-	mov	FRAME_VCPU(%rsp), %rax
-	mov	FRAME_VMCB(%rsp), %rdi
-	step_over EXIT_MSR
-	mov	%rax, %rdi
-	mov	%ebx, %eax
+	mov	FRAME_VCPU(%rsp), %rdi
+	mov	FRAME_VMCB(%rsp), %rsi
+	step_over EXIT_MSR, %rbx, %rdi, %rsi
 	cmp	$FAST_NEXT, %eax
 	je	load_all
 	jmp	leave

@@ -13,7 +13,6 @@
 static void step_over(struct vcpu *v, struct vmcb *c, uint64_t next, unsigned int kind)
 {
 	c->rip = next;
-	c->int_state = 0;
 	c->tlb_control = SVM_TLB_NOTHING;
 	v->exit_count[kind]++;
 }

@@ -76,6 +76,7 @@ void svm_offsets(void)
 	tables();
 	OFFSET(VCPU_TELLS_NEXT, offsetof(struct vcpu, tells_next));
 	OFFSET(EXIT_COUNT, offsetof(struct vcpu, exit_count));
+	OFFSET(INT_SHADOW, SVM_INTSTATE_SHADOW);
 	OFFSET(RFLAGS_TF_RF, RFLAGS_TF | RFLAGS_RF);
 	OFFSET(HYPERCALLS, HYPERCALLS);
 	OFFSET(HYPERCALL_UNKNOWN, HYPERCALL_UNKNOWN);
