@@ -155,10 +155,9 @@ static uint8_t line_status(const struct uart_state *s)
 	return (uint8_t)(s->lsr | LSR_THRE | LSR_TEMT | (s->rx_count ? LSR_DR : 0));
 }
 
-bool uart_fast_status(const struct uart *u, uint8_t *val)
+int uart_fast_status(const struct uart *u)
 {
-	*val = line_status(&u->s);
-	return !u->s.lsr;
+	return u->s.lsr ? -1 : line_status(&u->s);
 }
 
 static uint8_t read_lsr(struct uart_state *s)

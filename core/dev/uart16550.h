@@ -41,8 +41,8 @@ void uart_create(struct uart *u, const struct irq_line *irq, const struct charde
 /* Power-on state; drops received characters. */
 void uart_reset(struct uart *u);
 
-/* The line status, if to read it changes nothing: as for the fast path. False: uart_ops must. */
-bool uart_fast_status(const struct uart *u, uint8_t *val);
+/* The line status, if to read it changes nothing: as for the fast path. -1: uart_ops must. */
+int uart_fast_status(const struct uart *u);
 
 /*
  * Characters from the world. Takes as many of n as fit and returns how many; the caller keeps the rest and tries again

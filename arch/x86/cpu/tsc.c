@@ -14,11 +14,6 @@
 /* A port read takes about a microsecond, less in an emulator: more than this many means that the counter stands. */
 #define SPINS_MAX 20000000u
 
-uint64_t host_tsc(void)
-{
-	return tsc_read();
-}
-
 /* One reading of the PM timer with the TSC at the same moment, as near as five tries get. */
 struct sample {
 	uint64_t tsc, width;

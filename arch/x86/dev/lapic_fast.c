@@ -32,28 +32,32 @@ static bool map_is_empty(const struct lapic *l, unsigned int map)
 	return !(r[0].val | r[1].val | r[2].val | r[3].val | r[4].val | r[5].val | r[6].val | r[7].val);
 }
 
+/* The highest of eight registers that has a bit, or -1. A loop takes twice the instructions, at every EOI. */
+static int top_word(const struct lapic *l, unsigned int map)
+{
+	const struct lapic_reg *r = &l->page[map];
+
+	return r[7].val ? 7 : r[6].val ? 6 : r[5].val ? 5 : r[4].val ? 4 : r[3].val ? 3 : r[2].val ? 2 : r[1].val ? 1 :
+	       r[0].val ? 0 : -1;
+}
+
 /* An edge that nothing else waits for ends, or there is none. */
 enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2)
 {
-	uint32_t bit;
+	int top = top_word(l, LAPIC_ISR);
+	uint32_t bit, *isr;
 
 	if (!in_mode(l, x2))
 		return FAST_NO;
-	if (map_is_empty(l, LAPIC_ISR))
+	if (top < 0)
 		return FAST_NEXT;
-	for (unsigned int i = 8; i-- > 0;) {
-		uint32_t *isr = &l->page[LAPIC_ISR + i].val;
-
-		if (!*isr)
-			continue;
-		bit = 1u << (31 - __builtin_clz(*isr));
-		if (l->page[LAPIC_TMR + i].val & bit)
-			return FAST_NO;
-		*isr &= ~bit;
-		l->changed = true;
-		return map_is_empty(l, LAPIC_IRR) ? FAST_NEXT : FAST_LOOK;
-	}
-	return FAST_NEXT;
+	isr = &l->page[LAPIC_ISR + (unsigned int)top].val;
+	bit = 1u << (31 - __builtin_clz(*isr));
+	if (l->page[LAPIC_TMR + (unsigned int)top].val & bit)
+		return FAST_NO;
+	*isr &= ~bit;
+	l->changed = true;
+	return map_is_empty(l, LAPIC_IRR) ? FAST_NEXT : FAST_LOOK;
 }
 
 /* An edge to this CPU itself. If the same one waits already, nothing changes. */

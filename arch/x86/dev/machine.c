@@ -359,41 +359,27 @@ size_t machine_console_input(struct vm *vm, const uint8_t *bytes, size_t n)
 	return has(m, PLAN_COM1) ? uart_receive(&m->com1, bytes, n) : n;
 }
 
-static bool fast_status(const struct uart *u, uint32_t *val)
-{
-	uint8_t status;
-
-	if (!uart_fast_status(u, &status))
-		return false;
-	*val = status;
-	return true;
-}
-
 /* The interrupt mask, while no poll command waits for its answer. */
-static bool fast_mask(const struct pic_chip *c, uint32_t *val)
+static int64_t fast_mask(const struct pic_chip *c)
 {
-	*val = c->imr;
-	return !c->poll;
+	return c->poll ? -1 : c->imr;
 }
 
-bool machine_fast_in(const struct vm *vm, uint16_t port, unsigned int size, uint32_t *val)
+int64_t machine_fast_in(const struct vm *vm, uint16_t port, unsigned int size)
 {
 	const struct machine *m = vm->machine;
 
 	switch (port) {
 	case LAYOUT_COM1_PORT + UART_LSR:
-		return size == 1 && has(m, PLAN_COM1) && fast_status(&m->com1, val);
+		return size == 1 && has(m, PLAN_COM1) ? uart_fast_status(&m->com1) : -1;
 	case LAYOUT_PM_BASE + PM_TMR_OFF:
-		if (size != 4 || !has(m, PLAN_PM))
-			return false;
-		*val = pm_timer(&m->pm);
-		return true;
+		return size == 4 && has(m, PLAN_PM) ? (int64_t)pm_timer(&m->pm) : -1;
 	case PIC_MASTER_PORT + 1:
-		return size == 1 && has(m, PLAN_PIC) && fast_mask(&m->pic.chip[0], val);
+		return size == 1 && has(m, PLAN_PIC) ? fast_mask(&m->pic.chip[0]) : -1;
 	case PIC_SLAVE_PORT + 1:
-		return size == 1 && has(m, PLAN_PIC) && fast_mask(&m->pic.chip[1], val);
+		return size == 1 && has(m, PLAN_PIC) ? fast_mask(&m->pic.chip[1]) : -1;
 	default:
-		return false;
+		return -1;
 	}
 }
 

@@ -100,10 +100,10 @@ void machine_rom(struct vm *vm, uint8_t *rom, size_t size);
 size_t machine_console_input(struct vm *vm, const uint8_t *bytes, size_t n);
 
 /*
- * IN from one of the ports that guests read all the time, if that changes nothing: for the fast path. False: the bus
- * must. size is 1, 2 or 4.
+ * IN from one of the ports that guests read all the time, if that changes nothing: for the fast path. The value,
+ * without bits above size bytes, or -1: the bus must. size is 1, 2 or 4. Entry code calls it itself.
  */
-bool machine_fast_in(const struct vm *vm, uint16_t port, unsigned int size, uint32_t *val);
+int64_t machine_fast_in(const struct vm *vm, uint16_t port, unsigned int size);
 
 /* An external interrupt could be injected into v now, from its local APIC or from the PIC. */
 bool machine_irq_pending(struct vcpu *v);

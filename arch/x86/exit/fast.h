@@ -74,10 +74,10 @@ static inline bool fast_code_same(const struct fast_code *c)
 /* The EOI, a fixed self-IPI and the deadline of a local APIC in x2APIC mode. FAST_NO is 0. Entry code calls it itself. */
 enum fast_answer fast_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);
 
-/* IN: the status of a UART, the mask of a PIC, the PM timer. *val has no bits above size bytes. */
-static inline enum fast_answer fast_pio_read(const struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val)
+/* IN: the status of a UART, the mask of a PIC, the PM timer. The value, without bits above size bytes, or -1: FAST_NO. */
+static inline int64_t fast_pio_read(const struct vcpu *v, uint16_t port, unsigned int size)
 {
-	return machine_fast_in(v->vm, port, size, val) ? FAST_NEXT : FAST_NO;
+	return machine_fast_in(v->vm, port, size);
 }
 
 /*

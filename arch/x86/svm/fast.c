@@ -21,17 +21,19 @@ static void step_over(struct vcpu *v, struct vmcb *c, uint64_t next, unsigned in
 enum fast_answer svm_fast_in(struct vcpu *v, struct vmcb *c)
 {
 	unsigned int size = SVM_IOIO_SIZE(c->info1);
-	uint32_t val;
+	int64_t val;
 
-	if ((c->info1 & (SVM_IOIO_IN | SVM_IOIO_STRING)) != SVM_IOIO_IN ||
-	    fast_pio_read(v, SVM_IOIO_PORT(c->info1), size, &val) == FAST_NO)
+	if ((c->info1 & (SVM_IOIO_IN | SVM_IOIO_STRING)) != SVM_IOIO_IN)
+		return FAST_NO;
+	val = fast_pio_read(v, SVM_IOIO_PORT(c->info1), size);
+	if (val < 0)
 		return FAST_NO;
 	if (size == 4)
-		c->rax = val;
+		c->rax = (uint64_t)val;
 	else if (size == 2)
-		c->rax = (c->rax & ~0xffffull) | val;
+		c->rax = (c->rax & ~0xffffull) | (uint64_t)val;
 	else
-		c->rax = (c->rax & ~0xffull) | val;
+		c->rax = (c->rax & ~0xffull) | (uint64_t)val;
 	step_over(v, c, c->info2, SVM_EXIT_IOIO);
 	return FAST_NEXT;
 }

@@ -278,7 +278,28 @@ vmx_exit_here:
 .Lio:
 	mov	$FIELD_QUALIFICATION, %eax
 	vmread	%rax, %rsi
-	call	vmx_fast_io
+	mov	%esi, %edx
+	and	$IO_KIND, %edx
+	shr	$16, %esi		/* the port */
+	mov	VCPU_VM(%rdi), %rdi
+	cmp	$IO_IN_8, %edx
+	jne	.Lio_32
+	mov	$1, %edx
+	call	machine_fast_in
+	test	%rax, %rax
+	js	.Lexited
+	mov	%al, GPR_RAX(%rbx)
+	jmp	.Lnext
+.Lio_32:
+	cmp	$IO_IN_32, %edx
+	jne	.Lexited
+	mov	$4, %edx
+	call	machine_fast_in
+	test	%rax, %rax
+	js	.Lexited
+	mov	%rax, GPR_RAX(%rbx)
+.Lnext:
+	mov	$FAST_NEXT, %eax
 .Lanswered:
 	test	%eax, %eax		/* FAST_NO */
 	jz	.Lexited

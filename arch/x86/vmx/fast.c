@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The exits that C answers without leaving vmx_enter(), from the VMCS's words to arch/x86/exit/fast.c, which knows what
- * they mean. All else is the general path's (exit.c, run.c).
+ * The exits that C answers without leaving vmx_enter(), as far as the VMCS's words have to be understood for it;
+ * arch/x86/exit/fast.c knows what they mean. All else is the general path's (exit.c, run.c).
  */
 #include "arch/x86/vmx/vmx.h"
 
@@ -9,23 +9,6 @@
 
 #include "arch/x86/dev/lapic.h"
 #include "arch/x86/exit/fast.h"
-
-/* IN of 8 or 32 bits. */
-enum fast_answer vmx_fast_io(struct vcpu *v, uint64_t qualification)
-{
-	unsigned int size = IO_SIZE(qualification);
-	uint64_t *rax = &v->gpr[REG_RAX];
-	enum fast_answer a;
-	uint32_t val;
-
-	if ((qualification & (IO_IN | IO_STRING)) != IO_IN || size == 2)
-		return FAST_NO;
-	a = fast_pio_read(v, IO_PORT(qualification), size, &val);
-	if (a == FAST_NO)
-		return FAST_NO;
-	*rax = size == 1 ? (*rax & ~0xffull) | val : val;
-	return a;
-}
 
 /*
  * A data access to the local APIC's page, by an instruction known from before. Not if the CPU itself was after it to

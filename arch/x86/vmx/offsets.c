@@ -29,6 +29,7 @@ void vmx_offsets(void)
 	OFFSET(GPR_R15, GPR(R15));
 	/* What vmx_enter() pushed: seven registers, the vCPU the last. */
 	OFFSET(SAVED_RBP, 6 * 8);
+	OFFSET(VCPU_VM, offsetof(struct vcpu, vm));
 	OFFSET(VCPU_HW, offsetof(struct vcpu, hw));
 	OFFSET(VCPU_OWN_TIMER, offsetof(struct vcpu, own_timer));
 	OFFSET(VCPU_ARMED_TSC, offsetof(struct vcpu, armed_tsc));
@@ -49,6 +50,9 @@ void vmx_offsets(void)
 	OFFSET(EXIT_IO, VMX_EXIT_IO);
 	OFFSET(EXIT_WRMSR, VMX_EXIT_WRMSR);
 	OFFSET(EXIT_EPT_VIOL, VMX_EXIT_EPT_VIOL);
+	OFFSET(IO_KIND, IO_IN | IO_STRING | 7);
+	OFFSET(IO_IN_8, IO_IN);
+	OFFSET(IO_IN_32, IO_IN | 3);
 	OFFSET(VMX_FAILED, VMX_FAILED);
 	OFFSET(VMX_EXITED, VMX_EXITED);
 	OFFSET(VMX_DONE, VMX_DONE);

@@ -195,7 +195,6 @@ void vmx_handle_failure(struct vcpu *v);             /* vmx_enter() was false */
  * fast.c: called by vmx_enter() only, once it has found that RFLAGS has neither TF nor RF and no instruction's shadow is
  * on. gpr[] is valid but for RSP, hw->reason and the ring of exits are not this exit's.
  */
-enum fast_answer vmx_fast_io(struct vcpu *v, uint64_t qualification);
 enum fast_answer vmx_fast_mmio(struct vcpu *v);      /* an EPT violation; steps over what it has answered */
 
 /* run.c */
