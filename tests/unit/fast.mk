@@ -3,3 +3,6 @@ unit += fast
 unit-fast-srcs := arch/x86/exit/fast.c arch/x86/exit/fast_code.c arch/x86/exit/fast_table.c arch/x86/exit/decode.c \
 	arch/x86/mm/gwalk.c core/vclock.c $(addprefix arch/x86/dev/,lapic.c lapic_fast.c lapic_regs.c lapic_timer.c) \
 	$(addprefix tests/unit/support/,flatmem.c guestmem.c log.c vm.c host_tsc.c panic.c)
+
+unit += svm_fast
+unit-svm_fast-srcs := arch/x86/svm/fast.c arch/x86/svm/names.c
