@@ -11,6 +11,7 @@
 #include "arch/x86/exit/report.h"
 #include "core/identity.h"
 #include "core/launch.h"
+#include "core/measured.h"
 #include "core/operator.h"
 #include "core/trust.h"
 #include "core/vm.h"
@@ -137,7 +138,7 @@ static void run_modules(struct host *h)
 
 void guests_run(struct host *h)
 {
-	if (!trust_init(h) || !identity_init(h))
+	if (!measured_start(h) || !trust_init(h) || !measured_demand(h) || !identity_init(h))
 		return;
 	operator_init(h);
 	report_pages(h);

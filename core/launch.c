@@ -24,6 +24,7 @@
 #include "core/file_copy.h"
 #include "core/gpa_build.h"
 #include "core/identity.h"
+#include "core/measured.h"
 #include "core/ram.h"
 #include "core/vm.h"
 #include "loader/crypto_memory.h"
@@ -360,8 +361,9 @@ static struct vm *build(struct launch *l, struct vcpu_start *start, struct image
 	report_verified(l);
 	identity_name(vm, &l->id);
 	memcpy(l->names->name[l->module], l->name, sizeof(l->name));
-	if (vm_equip(vm, err))
+	if (measured_guest(vm, &l->id, err) || vm_equip(vm, err))
 		goto refuse;
+	measured_put(vm);
 	if (linux_prepare(vm, &l->bz, l->head, &l->at, GPA_ROM_BASE + ACPI_RSDP_OFF)) {
 		*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL, .text = "no room for boot parameters" };
 		goto refuse;
@@ -369,6 +371,7 @@ static struct vm *build(struct launch *l, struct vcpu_start *start, struct image
 	linux_start_state(start, &l->at);
 	return vm;
 refuse:
+	measured_put(vm);
 	vm_destroy(vm);
 	return NULL;
 }

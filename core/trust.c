@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/block.h"
+#include "core/measured.h"
 
 /* The number of the policy module, -1 without one; -2 after a refusal. */
 static int find_policy(const struct host *h)
@@ -56,9 +57,9 @@ static void report_policy(const struct policy *p, const void *blob, size_t size)
 	char hex[HEX_SIZE];
 
 	sha256_of(blob, size, digest);
-	log_verdict("policy: %s demanded, %u keys, %u guests listed, on refusal %s; SHA-256 %s",
-		    integrity_name(p->integrity), p->key_count, p->guest_count, policy_refusal_name(p->on_refusal),
-		    to_hex(hex, digest));
+	log_verdict("policy: %s%s demanded, %u keys, %u guests listed, on refusal %s; SHA-256 %s",
+		    integrity_name(p->integrity), p->tpm_required ? " and a TPM" : "", p->key_count, p->guest_count,
+		    policy_refusal_name(p->on_refusal), to_hex(hex, digest));
 }
 
 static void report_builtin(const struct policy *p)
@@ -79,6 +80,7 @@ static bool read_policy(struct host *h, const struct boot_module *m, struct poli
 
 	if (blob) {
 		memcpy(blob, hpa_to_ptr(m->start), m->len);
+		measured_policy(h, blob, m->len);
 		lib_enter();
 		ret = policy_read(p, blob, m->len, &err);
 		lib_exit();
@@ -131,6 +133,9 @@ bool trust_init(struct host *h)
 
 	if (module < -1 || (trust_builtin_len && !read_builtin(h)))
 		return false;
+	measured_keys(h);
+	if (module < 0)
+		measured_policy(h, NULL, 0);
 	h->policy = h->builtin;
 	if (module < 0 && h->builtin)
 		return true;

@@ -11,7 +11,9 @@
 #include <mbedtls/bignum.h>
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/ecp.h>
+#include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
+#include <mbedtls/sha512.h>
 #include <string.h>
 
 #define COORD_LEN 32
@@ -124,6 +126,25 @@ void sha256_of(const void *data, size_t len, uint8_t digest[SHA256_LEN])
 	sha256_init(&s);
 	sha256_update(&s, data, len);
 	sha256_final(&s, digest);
+}
+
+void sha1_of(const void *data, size_t len, uint8_t digest[SHA1_LEN])
+{
+	MUST(mbedtls_sha1_ret(data, len, digest));
+}
+
+/* The library calls SHA-384 a kind of SHA-512. */
+void sha384_of(const void *data, size_t len, uint8_t digest[SHA384_LEN])
+{
+	uint8_t all[SHA512_LEN];
+
+	MUST(mbedtls_sha512_ret(data, len, all, 1));
+	memcpy(digest, all, SHA384_LEN);
+}
+
+void sha512_of(const void *data, size_t len, uint8_t digest[SHA512_LEN])
+{
+	MUST(mbedtls_sha512_ret(data, len, digest, 0));
 }
 
 bool digest_equal(const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN])

@@ -21,15 +21,51 @@ size_t tpm_digest_size(uint16_t alg)
 	}
 }
 
-/* TPM 2.0 Part 1 "Extend of a PCR". */
-void pcr_extend(uint8_t pcr[SHA256_LEN], const uint8_t digest[SHA256_LEN])
-{
-	struct sha256 s;
+const uint16_t tpm_known_banks[EVENTLOG_BANKS] = { TPM_SHA1, TPM_SHA256, TPM_SHA384, TPM_SHA512 };
 
-	sha256_init(&s);
-	sha256_update(&s, pcr, SHA256_LEN);
-	sha256_update(&s, digest, SHA256_LEN);
-	sha256_final(&s, pcr);
+const char *tpm_bank_name(uint16_t alg)
+{
+	switch (alg) {
+	case TPM_SHA1:
+		return "sha1";
+	case TPM_SHA256:
+		return "sha256";
+	case TPM_SHA384:
+		return "sha384";
+	case TPM_SHA512:
+		return "sha512";
+	default:
+		return NULL;
+	}
+}
+
+void tpm_digest_of(struct tpm_digest *d, const void *data, size_t len)
+{
+	switch (d->alg) {
+	case TPM_SHA1:
+		sha1_of(data, len, d->bytes);
+		break;
+	case TPM_SHA256:
+		sha256_of(data, len, d->bytes);
+		break;
+	case TPM_SHA384:
+		sha384_of(data, len, d->bytes);
+		break;
+	default:
+		sha512_of(data, len, d->bytes);
+		break;
+	}
+}
+
+/* TPM 2.0 Part 1 "Extend of a PCR". */
+void pcr_extend(struct tpm_digest *pcr, const struct tpm_digest *digest)
+{
+	uint8_t both[2 * TPM_DIGEST_MAX];
+	size_t len = tpm_digest_size(pcr->alg);
+
+	memcpy(both, pcr->bytes, len);
+	memcpy(both + len, digest->bytes, len);
+	tpm_digest_of(pcr, both, 2 * len);
 }
 
 /* ------------------------------------------------------------------ records */

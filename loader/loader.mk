@@ -7,4 +7,4 @@ hv-srcs += loader/bzimage.c loader/mb2.c loader/options.c
 hv-srcs += loader/image2.c loader/chunk.c loader/signature.c loader/crypto.c loader/crypto_memory.c \
 	loader/host_key.c loader/sha256_ni.c loader/tao.c
 hv-srcs += loader/policy.c loader/policy_decide.c loader/policy_image.c
-hv-srcs += loader/tpm.c loader/eventlog.c
+hv-srcs += loader/tpm.c loader/eventlog.c loader/measure.c

@@ -11,7 +11,6 @@ static int send(const struct measure *m, uint32_t pcr, const char *fmt, ...) __p
 static int send(const struct measure *m, uint32_t pcr, const char *fmt, ...)
 {
 	char text[MEASURE_EVENT_MAX + 1];
-	uint8_t digest[SHA256_LEN];
 	va_list ap;
 	int len;
 
@@ -20,27 +19,43 @@ static int send(const struct measure *m, uint32_t pcr, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0 || (size_t)len >= sizeof(text))
 		return -E2BIG;
-	sha256_of(text, (size_t)len, digest);
-	return m->event(m->ctx, pcr, digest, text, (size_t)len);
+	return m->event(m->ctx, pcr, text, (size_t)len);
 }
 
-static int send_policy(const struct measure *m, const uint8_t policy[SHA256_LEN])
+static void put_hex(char *text, const uint8_t digest[SHA256_LEN])
 {
-	char hex[2 * SHA256_LEN + 1];
-
 	for (size_t i = 0; i < SHA256_LEN; i++)
-		snprintf(hex + 2 * i, 3, "%02x", policy[i]);
-	return send(m, MEASURE_PCR_CONFIG, "vouch policy: %s", hex);
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
 }
 
-int measure_config(const struct measure *m, const char *cmdline, const uint8_t *policy)
+int measure_cmdline(const struct measure *m, const char *cmdline)
 {
-	int ret = send(m, MEASURE_PCR_CONFIG, "vouch command line: %s", cmdline);
+	return send(m, MEASURE_PCR_CONFIG, "vouch command line: %s", cmdline);
+}
 
-	if (ret)
-		return ret;
-	/* That there was none must not look like a policy that was never measured. */
-	return policy ? send_policy(m, policy) : send(m, MEASURE_PCR_CONFIG, "vouch policy: none");
+/* That there was none must not look like one that was never measured: so here and below. */
+int measure_keys(const struct measure *m, const struct policy *builtin)
+{
+	char ids[POLICY_MAX_KEYS * (2 * SHA256_LEN + 1) + 1], *at = ids;
+
+	if (!builtin)
+		return send(m, MEASURE_PCR_CONFIG, "vouch built-in keys: none");
+	for (uint32_t i = 0; i < builtin->key_count; i++) {
+		*at++ = ' ';
+		put_hex(at, builtin->key[i].key.id);
+		at += 2 * SHA256_LEN;
+	}
+	*at = '\0';
+	return send(m, MEASURE_PCR_CONFIG, "vouch built-in keys:%s", ids);
+}
+
+int measure_policy(const struct measure *m, const uint8_t *policy)
+{
+	char hex[2 * SHA256_LEN + 1] = "none";
+
+	if (policy)
+		put_hex(hex, policy);
+	return send(m, MEASURE_PCR_CONFIG, "vouch policy: %s", hex);
 }
 
 int measure_guest(const struct measure *m, const char *name, const struct tao_guest *id, const struct vm_plan *plan)

@@ -178,6 +178,17 @@ static int read_on_refusal(struct reader *r, const struct value *v)
 	return 0;
 }
 
+static int read_tpm(struct reader *r, const struct value *v)
+{
+	static const char *const names[] = { "optional", "required" };
+	int choice;
+
+	if (read_choice(r, v, names, ARRAY_SIZE(names), &choice))
+		return -1;
+	r->p->tpm_required = choice == 1;
+	return 0;
+}
+
 /* Before anything else is looked at: of a later version we could not even say what is unknown. */
 static int read_compatible(struct reader *r, const struct value *v)
 {
@@ -519,6 +530,7 @@ static int read_tree(struct reader *r, size_t size)
 		{ "version", true, read_version },
 		{ "integrity", false, read_integrity },
 		{ "on-refusal", false, read_on_refusal },
+		{ "tpm", false, read_tpm },
 	};
 
 	if (check_blob(r, size) || read_head(r) || read_properties(r, 0, rules, ARRAY_SIZE(rules)) ||

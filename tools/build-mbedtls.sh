@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Builds the few parts of mbedTLS that verifying takes (SHA-256, ECDSA over P-256) from Debian's source package, with the
+# Builds the few parts of mbedTLS that verifying takes (SHA-256, ECDSA over P-256), and a TPM's other banks (SHA-1, SHA-384,
+# SHA-512), from Debian's source package, with the
 # hypervisor's own code generation, and installs archive and headers into OUT.
 # Usage: tools/build-mbedtls.sh OUT. Does nothing when OUT holds the result of this very script. The source package is
 # downloaded into OUT.src once, where apt checks its signature; a machine without network needs its .dsc and tar files there.
@@ -75,7 +76,9 @@ cat >"$work/tree/include/mbedtls/config.h" <<'CONFIG'
 #define MBEDTLS_CONFIG_H
 #include <stddef.h>
 #define MBEDTLS_HAVE_ASM
+#define MBEDTLS_SHA1_C
 #define MBEDTLS_SHA256_C
+#define MBEDTLS_SHA512_C
 #define MBEDTLS_BIGNUM_C
 #define MBEDTLS_ASN1_PARSE_C
 #define MBEDTLS_ASN1_WRITE_C
@@ -103,7 +106,7 @@ flags="-O2 -g0 -std=gnu11 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmo
 	-I$work/tree/include -I$work/tree/library -ffile-prefix-map=$work/tree=mbedtls"
 
 mkdir "$work/objects"
-for name in sha256 bignum constant_time platform platform_util ecp ecp_curves ecdsa asn1parse asn1write; do
+for name in sha1 sha256 sha512 bignum constant_time platform platform_util ecp ecp_curves ecdsa asn1parse asn1write; do
 	gcc $flags -c -o "$work/objects/$name.o" "$work/tree/library/$name.c" >>"$log" 2>&1 || {
 		tail -n 20 "$log" >&2
 		fail "cannot compile $name.c" "see $log"

@@ -19,7 +19,7 @@ struct measure_guest_facts {
 
 struct measure_event {
 	uint32_t pcr;
-	uint8_t digest[SHA256_LEN];
+	uint8_t digest[SHA256_LEN];   /* for printing, whatever the banks */
 	char *text;
 	size_t len;
 };
@@ -28,11 +28,14 @@ struct prediction {
 	const char *policy_path;      /* NULL: none */
 	uint8_t policy_digest[SHA256_LEN];
 	struct policy policy;
+	struct policy builtin;        /* keys that Vouch was built with; none: key_count is 0 */
 	char *cmdline;                /* as the loader will give it to Vouch */
 	size_t guest_count, event_count;
 	struct measure_guest_facts *guest;
 	struct measure_event *event;
-	uint8_t pcr[TPM_PCRS][SHA256_LEN];
+	uint32_t bank_count;          /* what follows is of these, in Vouch's order */
+	uint16_t bank[EVENTLOG_BANKS];
+	struct tpm_digest pcr[EVENTLOG_BANKS][TPM_PCRS];
 	struct bytes log;             /* the event log */
 };
 

@@ -25,6 +25,19 @@ static struct hex hex(const uint8_t digest[SHA256_LEN])
 	return h;
 }
 
+struct pcr_hex {
+	char text[2 * TPM_DIGEST_MAX + 1];
+};
+
+static struct pcr_hex pcr_hex(const struct tpm_digest *d)
+{
+	struct pcr_hex h = { "" };
+
+	for (size_t i = 0; i < tpm_digest_size(d->alg); i++)
+		snprintf(h.text + 2 * i, 3, "%02x", d->bytes[i]);
+	return h;
+}
+
 /* ------------------------------------------------------------------ text */
 
 static void print_event(const struct measure_event *e)
@@ -54,8 +67,11 @@ void measure_print_text(const struct prediction *p)
 	puts("events:");
 	for (size_t i = 0; i < p->event_count; i++)
 		print_event(&p->event[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(used); i++)
-		printf("PCR %u (sha256): %s\n", used[i], hex(p->pcr[used[i]]).text);
+	for (uint32_t b = 0; b < p->bank_count; b++) {
+		for (size_t i = 0; i < ARRAY_SIZE(used); i++)
+			printf("PCR %u (%s): %s\n", used[i], tpm_bank_name(p->bank[b]),
+			       pcr_hex(&p->pcr[b][used[i]]).text);
+	}
 }
 
 /* ------------------------------------------------------------------ JSON */
@@ -87,6 +103,18 @@ static void put_event(struct json *j, const struct measure_event *e)
 	json_close(j, '}');
 }
 
+static void put_bank(struct json *j, const struct prediction *p, uint32_t b)
+{
+	json_open(j, tpm_bank_name(p->bank[b]), '{');
+	for (size_t i = 0; i < ARRAY_SIZE(used); i++) {
+		char number[12];
+
+		snprintf(number, sizeof(number), "%u", used[i]);
+		json_string(j, number, pcr_hex(&p->pcr[b][used[i]]).text);
+	}
+	json_close(j, '}');
+}
+
 void measure_print_json(const struct prediction *p)
 {
 	struct json j = { 0 };
@@ -102,13 +130,7 @@ void measure_print_json(const struct prediction *p)
 	for (size_t i = 0; i < p->event_count; i++)
 		put_event(&j, &p->event[i]);
 	json_close(&j, ']');
-	json_open(&j, "sha256", '{');
-	for (size_t i = 0; i < ARRAY_SIZE(used); i++) {
-		char number[12];
-
-		snprintf(number, sizeof(number), "%u", used[i]);
-		json_string(&j, number, hex(p->pcr[used[i]]).text);
-	}
-	json_close(&j, '}');
+	for (uint32_t b = 0; b < p->bank_count; b++)
+		put_bank(&j, p, b);
 	json_close(&j, '}');
 }

@@ -103,6 +103,8 @@ static int show(const char *path)
 		show_hex("SHA-256: ", digest);
 		printf("integrity: %s\n", integrity_name(p->integrity));
 		printf("on refusal: %s\n", policy_refusal_name(p->on_refusal));
+		if (p->tpm_required)
+			puts("TPM: required");
 		for (uint32_t i = 0; i < p->key_count; i++)
 			show_key(&p->key[i]);
 		if (!p->guests_listed)

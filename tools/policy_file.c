@@ -122,6 +122,8 @@ static int put_tree(const struct policy *p, struct bytes *b)
 	done(&t, fdt_property_u32(t.fdt, "version", POLICY_VERSION));
 	put_text(&t, "integrity", integrity_name(p->integrity));
 	put_text(&t, "on-refusal", policy_refusal_name(p->on_refusal));
+	if (p->tpm_required)
+		put_text(&t, "tpm", "required");
 	put_branches(&t, p);
 	done(&t, fdt_end_node(t.fdt));
 	done(&t, fdt_finish(t.fdt));

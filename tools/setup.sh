@@ -45,6 +45,8 @@ test  /usr/share/OVMF/OVMF_CODE_4M.fd  ovmf
 test  xorriso                          xorriso
 test  mformat                          mtools
 test  cpio                             cpio
+test  swtpm                            swtpm
+test  tpm2_eventlog                    tpm2-tools
 test  gzip                             gzip
 test  gdb                              gdb
 test  cppcheck                         cppcheck

@@ -8,7 +8,10 @@
 
 #include <vouch/types.h>
 
+#define SHA1_LEN       20
 #define SHA256_LEN     32
+#define SHA384_LEN     48
+#define SHA512_LEN     64
 #define P256_POINT_LEN 64                  /* X, Y */
 #define P256_SIG_LEN   64                  /* r, s */
 
@@ -35,6 +38,11 @@ void sha256_of(const void *data, size_t len, uint8_t digest[SHA256_LEN]);
  */
 bool sha256_ni_usable(void);
 void sha256_ni_blocks(uint32_t h[8], const uint8_t *blocks, size_t n);
+
+/* For a TPM's other banks: short texts, in one go. SHA-1 stands for no promise of Vouch's. */
+void sha1_of(const void *data, size_t len, uint8_t digest[SHA1_LEN]);
+void sha384_of(const void *data, size_t len, uint8_t digest[SHA384_LEN]);
+void sha512_of(const void *data, size_t len, uint8_t digest[SHA512_LEN]);
 
 /* Takes the same time wherever the first difference is. */
 bool digest_equal(const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN]);

@@ -33,8 +33,17 @@ struct eventlog {
 /* Bytes of a digest; 0: unknown algorithm. */
 size_t tpm_digest_size(uint16_t alg);
 
-/* What TPM2_PCR_Extend does to a PCR of the SHA-256 bank. */
-void pcr_extend(uint8_t pcr[SHA256_LEN], const uint8_t digest[SHA256_LEN]);
+/* The banks that Vouch knows, from the weakest up: the order that it lists them in. */
+extern const uint16_t tpm_known_banks[EVENTLOG_BANKS];
+
+/* "sha1" and so on; NULL: unknown. */
+const char *tpm_bank_name(uint16_t alg);
+
+/* The digest of data by d->alg, a known one. */
+void tpm_digest_of(struct tpm_digest *d, const void *data, size_t len);
+
+/* What TPM2_PCR_Extend does to a PCR, in the bank of both. */
+void pcr_extend(struct tpm_digest *pcr, const struct tpm_digest *digest);
 
 /*
  * Starts a log in the caller's memory with the record that names its algorithms. 0; -EINVAL: no bank, too many, one

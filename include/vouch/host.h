@@ -14,6 +14,7 @@
 
 struct hvm_ops;
 struct identity;
+struct measured;
 struct policy;
 struct vm;
 
@@ -32,6 +33,7 @@ struct host {
 	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */
 	const struct policy *policy, *builtin;
 	sha256_blocks_fn *sha256;     /* for long input: arch/x86/cpu/sha.c; NULL: the library's */
+	struct measured *measured;    /* what went into the TPM and the event log: core/measured.h */
 	struct identity *identity;    /* this boot's key, and the names of its guests: core/identity.h */
 };
 

@@ -125,7 +125,8 @@
 	X(IMG_ERR_POLICY, "launch policy") \
 	/* The machine. */ \
 	X(IMG_ERR_HOST_MEMORY, "not enough host memory") \
-	X(IMG_ERR_NAME_TAKEN, "guest name is taken")
+	X(IMG_ERR_NAME_TAKEN, "guest name is taken") \
+	X(IMG_ERR_CHANGED, "the module has changed")
 
 enum image_err {
 #define X(value, text) value,

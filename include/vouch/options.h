@@ -48,6 +48,7 @@ struct options {
 	enum end_action end;          /* default halt */
 	uint32_t features_off;        /* bits FEATURE_*, default 0 */
 	uint32_t cpus;                /* at most so many CPUs are used, from 1 on; 0, the default: all */
+	bool print_events;            /* measure=print: what is measured is a line of the log; default quiet */
 	uint32_t unknown_count;       /* unknown or malformed words, the first few kept for the report */
 	char unknown[4][64];
 };

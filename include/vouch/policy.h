@@ -94,6 +94,7 @@ struct policy_guest {
 struct policy {
 	enum integrity integrity;                 /* least accepted */
 	enum policy_refusal on_refusal;
+	bool tpm_required;                        /* no guest runs unless a TPM has taken all that was measured */
 	uint32_t key_count;
 	struct policy_key key[POLICY_MAX_KEYS];
 	bool guests_listed;                       /* guests not in guest[] are refused */

@@ -28,8 +28,16 @@ struct ram_list;
 #define GPA_ECAM_BASE     0xe0000000ull  /* reserved, 256 MiB */
 #define GPA_4G            0x100000000ull /* the rest of RAM */
 
+/* What the guest is shown of the event log: core/measured.c. */
+struct vm_events {
+	const uint8_t *log;           /* until vm_equip() has copied it */
+	uint32_t len;
+	bool in_tpm;                  /* each event is in a TPM's PCR too */
+};
+
 struct vm {
 	char name[32];
+	struct vm_events events;
 	struct tao_name tao;          /* who it is to others: core/identity.c; set before it is entered */
 	unsigned int module;          /* index of the module it came from */
 	unsigned int number;          /* of the guest, as the operator counts: its place on the console */

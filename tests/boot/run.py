@@ -9,6 +9,7 @@ import argparse
 import concurrent.futures
 import configparser
 import fnmatch
+import hashlib
 import json
 import os
 import re
@@ -27,6 +28,7 @@ import images  # noqa: E402
 import iso  # noqa: E402
 import results  # noqa: E402
 import screen  # noqa: E402
+import tpm  # noqa: E402
 from bochs import Bochs  # noqa: E402
 from machine import MachineError  # noqa: E402
 from qemu import Qemu  # noqa: E402
@@ -109,7 +111,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?*@&" or len(mark) != 1:
+        if mark not in "=>%~!:?*@&x" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -158,7 +160,7 @@ def check_forbidden(text, forbidden, where=""):
             raise Failure("forbidden line%s: %s" % (where, short(match.group(0))))
 
 
-def run_script(machine, script, forbidden, limit, fonts=""):
+def run_script(machine, script, forbidden, limit, fonts="", fixture=None):
     """Plays the script; returns the position in the transcript behind the last match."""
     at = 0
     moments, same = Moments(machine), {}
@@ -203,6 +205,8 @@ def run_script(machine, script, forbidden, limit, fonts=""):
             check_screen(machine, rest, fonts, min(limit, time.monotonic() + 20 * PATIENCE))
         elif mark == "&":
             shutil.copyfile(machine.screendump(), machine.folder + ".ppm")
+        elif mark == "x":
+            fixture.close()
         elif mark == "?":
             moments.compare(*rest.split())
     return at
@@ -233,6 +237,7 @@ class Test:
         self.work = work
         self.bugs = self.known_bugs()
         self.shown = set()
+        self.tpm = None
 
     def known_bugs(self):
         """The emulator's bugs that this test meets on this machine: {regex: what a CPU does}."""
@@ -268,20 +273,56 @@ class Test:
                 out.append((image, string.strip()))
         return out
 
-    def script(self):
-        """The script; {tao:N} in it is what `vouch measure` calls the guest at place N, its kernel, initrd and image."""
-        text = self.cfg.get("script", "")
-        if "{tao:" not in text:
-            return text
-        modules = self.modules()
-        argv = [os.path.join(self.build, "vouch"), "measure", "--json", "--cmdline", self.cfg.get("cmdline", "")]
+    def prediction(self):
+        """What `vouch measure` says of the boot: its JSON, and with `log` the SHA-256 of the event log. `measured` names the
+        images that start, where some are refused; `trust` the keys that the hypervisor is built with."""
+        modules, started = self.modules(), self.cfg.get("measured")
+        guests = [path for path, string in modules if string != "policy"]
+        if started is not None:
+            guests = [path for path in guests if os.path.basename(path)[:-len(".img")] in started.split()]
+        log = os.path.join(self.folder, "predicted.log")
+        argv = [os.path.join(self.build, "vouch"), "measure", "--json", "--cmdline", self.cfg.get("cmdline", ""),
+                "--event-log", log, "--banks", ",".join(tpm.BANKS) if "tpm" in self.cfg else "sha256"]
         argv += [word for path, string in modules if string == "policy" for word in ("--policy", path)]
-        done = subprocess.run(argv + [path for path, string in modules if string != "policy"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, timeout=300)
+        argv += [word for path in self.cfg.get("trust", "").split() for word in ("--trust", path)]
+        done = subprocess.run(argv + guests, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=300)
         if done.returncode:
             raise Failure("vouch measure: exit status %d" % done.returncode)
-        guests = json.loads(done.stdout)["guests"]
-        return re.sub(r"\{tao:(\d+)\}", lambda m: re.escape(guests[int(m.group(1))]["tao_image"]), text)
+        with open(log, "rb") as f:
+            return dict(json.loads(done.stdout), log=hashlib.sha256(f.read()).hexdigest())
+
+    def script(self):
+        """The script; {tao:N} in it is what `vouch measure` calls the guest at place N, its kernel, initrd and image; {log}
+        the SHA-256 of the event log that it foretells."""
+        text = self.cfg.get("script", "")
+        if "{tao:" not in text and "{log}" not in text:
+            return text
+        foretold = self.prediction()
+        return re.sub(r"\{tao:(\d+)\}", lambda m: re.escape(foretold["guests"][int(m.group(1))]["tao_image"]),
+                      text.replace("{log}", foretold["log"]))
+
+    def indices(self, key):
+        """{index: (count, plain)} of a list's key: INDEX=COUNT, or INDEX=plain."""
+        pairs = [word.split("=") for word in self.cfg.get(key, "").split()]
+        return {int(index, 0): (0 if count == "plain" else int(count), count == "plain") for index, count in pairs}
+
+    def check_tpm(self, machine):
+        """What the boot left in its TPM. QEMU is killed, so that it can't switch the TPM off, and swtpm is asked."""
+        if machine.ended:
+            raise Failure("%s has ended, and its TPM with it: use end = kill" % machine.what)
+        machine.kill()
+        foretold, connection = self.prediction(), self.tpm.connect()
+        try:
+            for bank in tpm.BANKS:
+                for number, want in foretold[bank].items():
+                    got = connection.pcr(bank, int(number))
+                    if got != want and self.cfg.get("pcrs") != "other":
+                        raise Failure("PCR %s (%s) is %s, foretold was %s" % (number, bank, got, want))
+            for index, (count, _) in self.indices("nv-after").items():
+                if connection.counter(index) != count:
+                    raise Failure("NV counter %#x is %d, not %d" % (index, connection.counter(index), count))
+        finally:
+            connection.close()
 
     def hypervisor(self):
         """The bytes of vouch.elf, with the load tweaks of this test."""
@@ -344,13 +385,15 @@ class Test:
 
     def judge(self, machine, limit):
         forbidden = lines(self.cfg.get("forbid", "")) + lines(self.cfg.get("also-forbid", ""))
-        run_script(machine, self.script(), forbidden, limit, self.cfg.get("screen", ""))
+        run_script(machine, self.script(), forbidden, limit, self.cfg.get("screen", ""), self.tpm)
         self.judge_end(machine, forbidden, limit)
         text = machine.text()
         check_forbidden(text, forbidden)
         com2 = machine.com2()
         check_lines(com2, lines(self.cfg.get("com2", "")), "com2")
         check_forbidden(com2, lines(self.cfg.get("com2-forbid", "")), " on com2")
+        if self.tpm and self.tpm.runs():
+            self.check_tpm(machine)
         return self.judge_counts(text) if self.cfg.get("kind") == "guest" else 1
 
     def start(self, path):
@@ -359,7 +402,13 @@ class Test:
         if emulator is Bochs:
             # Under SVM Bochs calls every exit an error.
             return Bochs(path, cpu, cpus, memory, self.folder, cpu_errors=self.on != "bochs-svm")
-        return Qemu(path, cpu, cpus, memory, shlex.split(self.cfg.get("qemu", "")), self.folder,
+        extra = shlex.split(self.cfg.get("qemu", ""))
+        if "tpm" in self.cfg:
+            self.tpm = tpm.Tpm(self.cfg["tpm"], self.folder)
+            if "nv" in self.cfg:
+                self.tpm.prepare(self.indices("nv"))
+            extra += self.tpm.arguments()
+        return Qemu(path, cpu, cpus, memory, extra, self.folder,
                     self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"))
 
     def verdict(self, passed, failed, why, seconds):
@@ -389,7 +438,8 @@ class Test:
             slow = 3 if isinstance(machine, Bochs) else 1
             limit = time.monotonic() + float(self.cfg.get("timeout", "120")) * PATIENCE * slow
             passed = self.judge(machine, limit)
-        except (Failure, MachineError, iso.IsoError, screen.ScreenError, OSError, subprocess.SubprocessError, re.error, ValueError) as e:
+        except (Failure, MachineError, iso.IsoError, screen.ScreenError, tpm.TpmError, OSError,
+                subprocess.SubprocessError, re.error, ValueError) as e:
             why = str(e) or type(e).__name__
             passed, failed = getattr(e, "passed", 0), getattr(e, "failed", 1)
             broke = machine is not None and machine.broke()
@@ -397,6 +447,9 @@ class Test:
             if machine:
                 machine.kill()
                 self.keep(machine)
+            if self.tpm:
+                self.tpm.close()
+                self.tpm = None
         shutil.rmtree(self.folder, ignore_errors=True)
         return passed, failed, why, broke
 

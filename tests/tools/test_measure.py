@@ -96,7 +96,7 @@ class Measure(ToolTest):
         tao = ".CustomVM([%s], [%s])" % (sha(k), sha(i))
         full = "%s.VouchImage([%s])" % (tao, sha(read(self.path("a.img"))))
         self.expect_prediction(got, log, [
-            (12, "vouch command line: console=com1 log=com2"), (12, "vouch policy: none"),
+            (12, "vouch command line: console=com1 log=com2"), (12, "vouch built-in keys: none"), (12, "vouch policy: none"),
             (13, "vouch guest demo: " + full), (13, "vouch boot demo: memory=64 cores=1 cmdline=console=ttyS0")])
         self.assertEqual(got["guests"], [{
             "file": "a.img", "name": "demo", "verdict": "allowed: checksum", "image": sha(read(self.path("a.img"))),
@@ -128,7 +128,7 @@ class Measure(ToolTest):
             ".CustomVM(2, " + pair])
         self.assertEqual(len({g["tao_image"] for g in got["guests"]}), 4)
         self.expect_prediction(got, log, [
-            (12, "vouch command line: "), (12, "vouch policy: none")] + [
+            (12, "vouch command line: "), (12, "vouch built-in keys: none"), (12, "vouch policy: none")] + [
                 (13, text) for g in got["guests"] for text in (
                     "vouch guest %s: %s" % (g["name"], g["tao_image"]),
                     "vouch boot %s: memory=64 cores=1 cmdline=console=ttyS0" % g["name"])])
@@ -174,7 +174,7 @@ class Measure(ToolTest):
     def test_guest_command_line_is_measured_as_it_is(self):
         self.make_image("a.img", cmdline="a &#10; b \u00e9  c")
         _, log = self.measure("a.img")
-        self.assertEqual(log[3], (13, "vouch boot demo: memory=64 cores=1 cmdline=a \n b \u00e9  c"))
+        self.assertEqual(log[4], (13, "vouch boot demo: memory=64 cores=1 cmdline=a \n b \u00e9  c"))
         out = self.expect(self.vouch("measure", "a.img"), GOOD).stdout
         self.assertIn("cmdline=a \\x0a b \\xc3\\xa9  c\n", out)
 
@@ -190,7 +190,7 @@ class Measure(ToolTest):
                      'integrity = "checksum"; guests { demo { digests = [%s]; }; };' % digest):
             policy = self.compile(body)
             got, log = self.measure("--policy=p.dtb", "a.img")
-            self.assertEqual(log[1], (12, "vouch policy: " + sha(policy)))
+            self.assertEqual(log[2], (12, "vouch policy: " + sha(policy)))
             self.assertEqual(got["policy"], sha(policy))
             self.assertEqual(got["guests"][0]["verdict"], "allowed: checksum")
         for body, text in (('integrity = "sha256";', "the image holds checksums only: v1; sha256 is demanded"),
@@ -219,6 +219,38 @@ class Measure(ToolTest):
         self.compile('integrity = "checksum";')
         self.expect(self.vouch("measure", "-p", "p.dtb", "-c", "integrity=none", "v0.img"), REFUSED, "no hashes")
 
+    def test_banks(self):
+        self.make_image("a.img")
+        sizes = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
+        for banks in ("sha1", "sha512,sha1", "sha384,sha256,sha384", "sha1,sha256,sha384,sha512"):
+            want = [b for b in sizes if b in banks.split(",")]
+            got = json.loads(self.expect(self.vouch("measure", "-j", "-b", banks, "-e", "log", "a.img"), GOOD).stdout)
+            self.assertEqual([b for b in sizes if b in got], want)
+            for bank in want:
+                for number in (12, 13):
+                    pcr = bytes(sizes[bank])
+                    for e in got["events"]:
+                        if e["pcr"] == number:
+                            pcr = hashlib.new(bank, pcr + hashlib.new(bank, e["text"].encode()).digest()).digest()
+                    self.assertEqual(got[bank][str(number)], pcr.hex())
+                    self.assertIn("\nPCR %d (%s): %s\n" % (number, bank, pcr.hex()),
+                                  self.vouch("measure", "-b", banks, "a.img").stdout)
+        for bad in ("", "sha256,", "sha2", "sha256 sha1", "SHA1", "sha3-256"):
+            self.expect(self.vouch("measure", "-b", bad, "a.img"), USAGE, "is no list of sha1, sha256, sha384, sha512")
+
+    @unittest.skipUnless(shutil.which("tpm2_eventlog"), "needs tpm2_eventlog")
+    def test_log_is_read_by_others(self):
+        self.make_image("a.img")
+        got = json.loads(self.expect(self.vouch("measure", "-j", "-b", "sha1,sha256,sha384,sha512", "-e", "log", "a.img"),
+                                     GOOD).stdout)
+        out = subprocess.run(["tpm2_eventlog", self.path("log")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True,
+                             timeout=60, text=True).stdout
+        replayed = out[out.index("\npcrs:"):]
+        for bank in ("sha1", "sha256", "sha384", "sha512"):
+            for number in ("12", "13"):
+                self.assertRegex(replayed, r"(?m)^ +%s *: 0x%s$" % (number, got[bank][number]))
+        self.assertEqual(len(re.findall(r"EventType: EV_IPL", out)), len(got["events"]))
+
     def test_refusals(self):
         self.make_image("a.img")
         bad = bytearray(read(self.path("a.img")))
@@ -244,13 +276,13 @@ class Measure(ToolTest):
     def test_words_of_the_document(self):
         with open(os.path.join(TOP, "docs", "measurement.md"), encoding="utf-8") as f:
             words = re.findall(r"(?m)^\| (?:once|each guest) \| (\d+) \| (.*) \|$", f.read())
-        self.assertEqual([int(n) for n, _ in words], [12, 12, 13, 13])
+        self.assertEqual([int(n) for n, _ in words], [12, 12, 12, 13, 13])
         self.make_image("a.img")
         _, log = self.measure("a.img")
         for (_, text), (_, row) in zip(log, words):
             start = re.match(r"`([a-z ]+)", row).group(1)
             self.assertTrue(text.startswith(start), (text, row))
-        self.assertIn("`vouch boot NAME: memory=MIB cores=N cmdline=LINE`", words[3][1])
+        self.assertIn("`vouch boot NAME: memory=MIB cores=N cmdline=LINE`", words[4][1])
 
 
 XML2 = (b'<vm class="PC" name="demo"><memory>64</memory><cores count="1"/><files><file id="k" index="0"/>'
@@ -307,7 +339,7 @@ class Version2(ToolTest):
             "kernel": sha(self.files[0]), "initrd": sha(self.files[1]),
             "tao": ".CustomVM([%s], [%s])" % (sha(self.files[0]), sha(self.files[1])),
             "tao_image": ".CustomVM([%s], [%s]).VouchImage([%s])" % (sha(self.files[0]), sha(self.files[1]), digest)})
-        self.assertIn(".VouchImage([%s])" % digest, got["events"][2]["text"])
+        self.assertIn(".VouchImage([%s])" % digest, got["events"][3]["text"])
         # Who signed is not part of what was measured.
         self.assertEqual(self.put_image(sign=""), digest)
         self.assertEqual(json.loads(self.vouch("measure", "--json", "x.img").stdout), got)
@@ -333,6 +365,27 @@ class Version2(ToolTest):
                         ' b { key-file = "b.pub"; guests = "*"; };')
         self.put_image(sign="ab")
         self.allowed("allowed: signed by key b")
+
+    def test_built_in_keys(self):
+        ids = {n: sha(self.openssl("pkey", "-in", n, "-pubout", "-outform", "DER")) for n in "abc"}
+        self.put_image(sign="a")
+        got = json.loads(self.expect(self.vouch("measure", "-j", "-t", "b.pub", "--trust=a.pub", "x.img"), GOOD).stdout)
+        self.assertEqual(got["events"][1]["text"], "vouch built-in keys: %s %s" % (ids["b"], ids["a"]))
+        self.assertEqual(got["guests"][0]["verdict"], "allowed: signed by key built-in-1")
+        self.expect(self.vouch("measure", "-t", "b.pub", "x.img"), REFUSED, "no trusted key signed the image")
+        # With a policy both must be met, and it is the policy's answer that is shown.
+        self.put_policy()
+        self.allowed("allowed: signed by key a")
+        self.expect(self.vouch("measure", "-p", "p.dtb", "-t", "b.pub", "x.img"), REFUSED, "no trusted key signed the image")
+        self.put_image(sign="b")
+        self.expect(self.vouch("measure", "-p", "p.dtb", "-t", "b.pub", "x.img"), REFUSED, "no trusted key signed the image")
+        self.put_image(sign="ab")
+        done = self.expect(self.vouch("measure", "-j", "-p", "p.dtb", "-t", "b.pub", "x.img"), GOOD)
+        self.assertEqual(json.loads(done.stdout)["guests"][0]["verdict"], "allowed: signed by key a")
+        self.expect(self.vouch("measure", "-t", "x.img", "x.img"), REFUSED, "x.img")
+        self.expect(self.vouch("measure", "-t", "gone", "x.img"), ENV, "gone: cannot open")
+        self.expect(self.vouch("measure", *["-ta.pub"] * 17, "x.img"), USAGE, "more than 16 keys")
+        self.expect(self.vouch("measure", "-e", "a.pub", "-ta.pub", "x.img"), USAGE, "a.pub: is also the output")
 
     def test_wrong_signature_of_a_trusted_key(self):
         self.put_policy()

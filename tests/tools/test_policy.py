@@ -117,6 +117,17 @@ class Policy(ToolTest):
         self.compile("", source=text)
         self.assertEqual(read(self.path("p.dtb")), first)
 
+    def test_tpm(self):
+        self.make_key("a")
+        self.compile(self.key_node())
+        plain = read(self.path("p.dtb"))
+        self.assertNotIn("TPM", self.vouch("policy", "show", "p.dtb").stdout)
+        self.compile('tpm = "optional"; ' + self.key_node())
+        self.assertEqual(read(self.path("p.dtb")), plain)
+        self.compile('tpm = "required"; ' + self.key_node())
+        self.assertEqual(tree(read(self.path("p.dtb")))[""]["tpm"], b"required\0")
+        self.assertIn("\nTPM: required\n", self.vouch("policy", "show", "p.dtb").stdout)
+
     def test_large_numbers(self):
         self.make_key("a")
         self.compile(self.key_node('guests = "web"; least-security-version = /bits/ 64 <0xfedcba9876543210>;'))
@@ -164,7 +175,8 @@ class Policy(ToolTest):
         for body, text in (
                 ("", "demands signatures and trusts no key: add /keys, or ask for less by integrity"),
                 ('integrity = "best";', '/:integrity: value is none of those known: "best"'),
-                ('integrity = "none"; tpm = "required";', "/:tpm: unknown property"),
+                ('integrity = "none"; tpm = "always";', '/:tpm: value is none of those known: "always"'),
+                ('integrity = "none"; iommu = "required";', "/:iommu: unknown property"),
                 (self.key_node(""), "/keys/a:guests: property is missing"),
                 (self.key_node('guests = "we b";'), '/keys/a:guests: guest name not allowed: "we b"'),
                 (self.key_node('guests = "*"; more { };'), "/keys/a/more: unknown node"),

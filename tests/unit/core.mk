@@ -37,3 +37,10 @@ unit-sched_threads-srcs := core/sched.c core/sched_tree.c tests/unit/support/loc
 unit-sched_threads-cflags := -UVOUCH_DEBUG
 unit-sched_threads-san := $(if $(COVERAGE),,-fsanitize=thread)
 unit-sched_threads-libs := -lpthread
+
+unit += measured
+unit-measured-srcs := core/measured.c core/block.c core/page.c loader/tpm.c loader/eventlog.c loader/measure.c \
+	loader/tao.c loader/crypto.c loader/error.c loader/escape.c \
+	$(addprefix tests/unit/support/,hostram.c lock.c log.c panic.c)
+unit-measured-libs := -lmbedcrypto
+unit-measured-cflags := -D_GNU_SOURCE -DDIRECT_MAP_BASE=0x200000000000ull

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vouch/boot_info.h>
 #include <vouch/eventlog.h>
 #include <vouch/measure.h>
 #include <vouch/types.h>
@@ -91,47 +92,68 @@ static void record_bytes(void **state)
 	assert_int_equal(eventlog_add(&l, 12, EVENT_IPL, d, "", 0), -EINVAL);
 }
 
-static void expect_hex(const uint8_t digest[SHA256_LEN], const char *want)
+static void expect_hex(const struct tpm_digest *d, const char *want)
 {
-	char hex[2 * SHA256_LEN + 1];
+	char hex[2 * TPM_DIGEST_MAX + 1];
 
-	for (size_t i = 0; i < SHA256_LEN; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	for (size_t i = 0; i < tpm_digest_size(d->alg); i++)
+		snprintf(hex + 2 * i, 3, "%02x", d->bytes[i]);
 	assert_string_equal(hex, want);
 }
 
-/* By sha256sum: of 32 zero bytes and SHA-256("abc"); of that and SHA-256(""). */
+/* By sha1sum and the like: of zero bytes and the digest of "abc"; of that and the digest of "". */
 static void extend(void **state)
 {
-	uint8_t pcr[SHA256_LEN] = { 0 }, digest[SHA256_LEN];
+	static const struct { uint16_t alg; const char *name, *first, *second; } want[] = {
+		{ TPM_SHA1, "sha1",
+		  "ccd5bd41458de644ac34a2478b58ff819bef5acf",
+		  "e341c8bf722eea72feda9cdd3acc6ebf852d52fb" },
+		{ TPM_SHA256, "sha256",
+		  "589f9ffed4c477966bfb8d41f37895b08c69047df8f911d6f3b57fbe08faee8d",
+		  "ef6a5fdbba9e14e07fa74d23b7ae639d146ce41635cf3fe44315988c4cbd0caf" },
+		{ TPM_SHA384, "sha384",
+		  "93732e3733514a841c982cfa75ea76ab55fe011acb9cd980ef4523913c65be1b0998e04d77f8c174f81a82151619ca40",
+		  "a4d392030aec0188324dac645cac0391f996c9a913563092cd9d7c55c3d86c0f109053c37d2974da85660814bf359bed" },
+		{ TPM_SHA512, "sha512",
+		  "6b9e946755055542adba95a1588a7eaed86323b3bed97d602ee06839d734048e02c63f37892d3adde0d25b5a9d89162e"
+		  "8804ab9ec0ac4a263545c4faecfdf53b",
+		  "70532b8f57b0d70200956d122a702a1dacf1852b324488ed82b7957b6b551ed083368c0615b455c45ab48f8003a7a9a0"
+		  "8b16409f40d293666644bf30786d8c85" },
+	};
 
 	(void)state;
-	sha256_of("abc", 3, digest);
-	pcr_extend(pcr, digest);
-	expect_hex(pcr, "589f9ffed4c477966bfb8d41f37895b08c69047df8f911d6f3b57fbe08faee8d");
-	sha256_of("", 0, digest);
-	pcr_extend(pcr, digest);
-	expect_hex(pcr, "ef6a5fdbba9e14e07fa74d23b7ae639d146ce41635cf3fe44315988c4cbd0caf");
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		struct tpm_digest pcr = { .alg = want[i].alg }, digest = { .alg = want[i].alg };
+
+		assert_int_equal(tpm_known_banks[i], want[i].alg);
+		assert_string_equal(tpm_bank_name(want[i].alg), want[i].name);
+		tpm_digest_of(&digest, "abc", 3);
+		pcr_extend(&pcr, &digest);
+		expect_hex(&pcr, want[i].first);
+		tpm_digest_of(&digest, "", 0);
+		pcr_extend(&pcr, &digest);
+		expect_hex(&pcr, want[i].second);
+	}
+	assert_null(tpm_bank_name(0x0012));
 }
 
 /* ------------------------------------------------------------------ what is measured */
 
+#define SEEN_MAX 6
+
 struct seen {
 	unsigned int count;
-	uint32_t pcr[4];
-	char text[4][MEASURE_EVENT_MAX + 1];
+	uint32_t pcr[SEEN_MAX];
+	char text[SEEN_MAX][MEASURE_EVENT_MAX + 1];
 	int fail_at;
 };
 
-static int see(void *ctx, uint32_t pcr, const uint8_t digest[SHA256_LEN], const char *text, size_t len)
+static int see(void *ctx, uint32_t pcr, const char *text, size_t len)
 {
 	struct seen *s = ctx;
-	uint8_t want[SHA256_LEN];
 
-	assert_true(s->count < 4);
+	assert_true(s->count < SEEN_MAX);
 	assert_int_equal(strlen(text), len);
-	sha256_of(text, len, want);
-	assert_memory_equal(digest, want, SHA256_LEN);
 	if ((int)s->count == s->fail_at)
 		return -EIO;
 	s->pcr[s->count] = pcr;
@@ -143,19 +165,31 @@ static void config(void **state)
 {
 	struct seen s = { .fail_at = -1 };
 	struct measure m = { .event = see, .ctx = &s };
+	static struct policy builtin;
 	uint8_t policy[SHA256_LEN];
 
 	(void)state;
-	assert_int_equal(measure_config(&m, "console=com1 log=com2", NULL), 0);
+	assert_int_equal(measure_cmdline(&m, "console=com1 log=com2"), 0);
+	assert_int_equal(measure_keys(&m, NULL), 0);
+	assert_int_equal(measure_policy(&m, NULL), 0);
 	memset(policy, 0x5a, sizeof(policy));
-	assert_int_equal(measure_config(&m, "", policy), 0);
-	assert_int_equal(s.count, 4);
-	for (int i = 0; i < 4; i++)
+	memset(builtin.key[0].key.id, 0x11, SHA256_LEN);
+	memset(builtin.key[1].key.id, 0x22, SHA256_LEN);
+	builtin.key_count = 2;
+	assert_int_equal(measure_cmdline(&m, ""), 0);
+	assert_int_equal(measure_keys(&m, &builtin), 0);
+	assert_int_equal(measure_policy(&m, policy), 0);
+	assert_int_equal(s.count, 6);
+	for (int i = 0; i < 6; i++)
 		assert_int_equal(s.pcr[i], 12);
 	assert_string_equal(s.text[0], "vouch command line: console=com1 log=com2");
-	assert_string_equal(s.text[1], "vouch policy: none");
-	assert_string_equal(s.text[2], "vouch command line: ");
-	assert_string_equal(s.text[3], "vouch policy: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a");
+	assert_string_equal(s.text[1], "vouch built-in keys: none");
+	assert_string_equal(s.text[2], "vouch policy: none");
+	assert_string_equal(s.text[3], "vouch command line: ");
+	assert_string_equal(s.text[4], "vouch built-in keys: "
+			    "1111111111111111111111111111111111111111111111111111111111111111 "
+			    "2222222222222222222222222222222222222222222222222222222222222222");
+	assert_string_equal(s.text[5], "vouch policy: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a");
 }
 
 static void guest(void **state)
@@ -182,6 +216,7 @@ static void bounds(void **state)
 {
 	static struct vm_plan plan = { .memory_mib = UINT64_MAX, .cores = UINT32_MAX };
 	static char line[MEASURE_EVENT_MAX + 1];
+	static struct policy builtin;
 	struct seen s = { .fail_at = -1 };
 	struct measure m = { .event = see, .ctx = &s };
 	struct tao_guest g = { .number = UINT64_MAX };
@@ -191,8 +226,14 @@ static void bounds(void **state)
 	assert_int_equal(measure_guest(&m, "0123456789012345678901234567890", &g, &plan), 0);
 	assert_int_equal(s.count, 2);
 	memset(line, 'x', sizeof(line) - 1);
-	assert_int_equal(measure_config(&m, line, NULL), -E2BIG);
+	assert_int_equal(measure_cmdline(&m, line), -E2BIG);
 	assert_int_equal(s.count, 2);
+	/* What the loader may hand over fits, and so do all the keys there can be. */
+	line[BOOT_CMDLINE_MAX] = '\0';
+	assert_int_equal(measure_cmdline(&m, line), 0);
+	builtin.key_count = POLICY_MAX_KEYS;
+	assert_int_equal(measure_keys(&m, &builtin), 0);
+	assert_int_equal(s.count, 4);
 }
 
 static void errors(void **state)
@@ -205,8 +246,11 @@ static void errors(void **state)
 		struct seen s = { .fail_at = at };
 		struct measure m = { .event = see, .ctx = &s };
 
-		assert_int_equal(measure_config(&m, "", NULL), -EIO);
-		assert_int_equal(s.count, at);
+		s = (struct seen){ .fail_at = 0 };
+		assert_int_equal(measure_cmdline(&m, ""), -EIO);
+		assert_int_equal(measure_keys(&m, NULL), -EIO);
+		assert_int_equal(measure_policy(&m, NULL), -EIO);
+		assert_int_equal(s.count, 0);
 		s = (struct seen){ .fail_at = at };
 		assert_int_equal(measure_guest(&m, "demo", &g, &plan), -EIO);
 		assert_int_equal(s.count, at);

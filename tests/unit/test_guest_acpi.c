@@ -297,6 +297,38 @@ static void tables_keep_apart(void **state)
 			assert_true(t[i] + len[i] <= t[j] || t[j] + len[j] <= t[i]);
 }
 
+static void event_log(void **state)
+{
+	static uint8_t log[ACPI_LOG_MAX + 1];
+	struct acpi_config cfg = { .devices = PLAN_STANDARD, .cpus = ACPI_MAX_CPUS, .log = log, .log_in_tpm = true };
+	const uint8_t *t;
+
+	(void)state;
+	build(PLAN_STANDARD, 1);
+	assert_null(table("VTML"));
+	memset(log, 0x5a, sizeof(log));
+	for (cfg.log_len = 0; cfg.log_len <= ACPI_LOG_MAX; cfg.log_len += ACPI_LOG_MAX / 4) {
+		assert_int_not_equal(acpi_build(rom, sizeof(rom), &cfg), 0);
+		t = table("VTML");
+		assert_non_null(t);
+		assert_int_equal(get(t + 4, 4), 48 + cfg.log_len);
+		assert_int_equal(get(t + 36, 4), 1);
+		assert_int_equal(get(t + 40, 4), 48);
+		assert_int_equal(get(t + 44, 4), cfg.log_len);
+		assert_memory_equal(t + 48, log, cfg.log_len);
+		assert_non_null(table("APIC"));
+		/* These would announce a TPM. */
+		assert_null(table("TPM2"));
+		assert_null(table("TCPA"));
+	}
+	cfg.log_len = 3;
+	cfg.log_in_tpm = false;
+	assert_int_not_equal(acpi_build(rom, sizeof(rom), &cfg), 0);
+	assert_int_equal(get(table("VTML") + 36, 4), 0);
+	cfg.log_len = ACPI_LOG_MAX + 1;
+	assert_int_equal(acpi_build(rom, sizeof(rom), &cfg), 0);
+}
+
 static void refuses_what_does_not_fit(void **state)
 {
 	struct acpi_config cfg = { .devices = PLAN_STANDARD, .cpus = ACPI_MAX_CPUS + 1 };
@@ -362,6 +394,7 @@ int main(void)
 		cmocka_unit_test(madt_entries),
 		cmocka_unit_test(dsdt_knows_the_devices),
 		cmocka_unit_test(tables_keep_apart),
+		cmocka_unit_test(event_log),
 		cmocka_unit_test(refuses_what_does_not_fit),
 		cmocka_unit_test(iasl_reads_them),
 	};

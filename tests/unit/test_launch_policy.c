@@ -391,6 +391,19 @@ static void root(void **state)
 	start();
 	tree_put_text(&w, "on-refusal", "ignore");
 	refused(POLICY_ERR_CHOICE, "/:on-refusal: ");
+	for (int i = 0; i < 3; i++) {
+		static const char *const tpm[] = { "optional", "required" };
+
+		start();
+		if (i < 2)
+			tree_put_text(&w, "tpm", tpm[i]);
+		put_keys();
+		accepted();
+		assert_int_equal(p.tpm_required, i == 1);
+	}
+	start();
+	tree_put_text(&w, "tpm", "yes");
+	refused(POLICY_ERR_CHOICE, "/:tpm: value is none of those known: \"yes\"");
 	start();
 	tree_put(&w, "integrity", "signed", 6);
 	refused(POLICY_ERR_STRING, "/:integrity: value is not a string");

@@ -30,6 +30,7 @@ static void defaults(void **state)
 	assert_int_equal(o.end, END_HALT);
 	assert_int_equal(o.features_off, 0);
 	assert_int_equal(o.cpus, 0);
+	assert_false(o.print_events);
 }
 
 static void all(void **state)
@@ -51,6 +52,13 @@ static void all(void **state)
 	assert_int_equal(o.consoles, CONSOLES_MUX);
 	parse("consoles=both consoles= consoles console=mux", 4);
 	assert_int_equal(o.consoles, CONSOLES_MUX);
+	parse("measure=print", 0);
+	assert_true(o.print_events);
+	parse("measure=print measure=quiet", 0);
+	assert_false(o.print_events);
+	parse("measure=log", 1);
+	assert_false(o.print_events);
+	parse("measure", 1);
 	parse("loglevel=warn", 0);
 	assert_int_equal(o.loglevel, LOG_WARN);
 }

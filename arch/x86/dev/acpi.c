@@ -57,6 +57,10 @@ enum {
 #define MPS_LEVEL_HIGH   0x000du  /* polarity 01 high, trigger 11 level */
 #define MADT_ALL_CPUS    0xffu
 
+/* VTML (docs/guest-interface.md): offset of each field, and its bits. */
+enum { LOG_FLAGS = 36, LOG_OFFSET = 40, LOG_LEN = 44, LOG_HEAD_LEN = 48 };
+#define LOG_FLAG_IN_TPM 1u
+
 /* dsdt.asl asks VDEV for these bits by number. */
 _Static_assert(PLAN_PIC == 0 && PLAN_PIT == 1 && PLAN_KEYBOARD == 4 && PLAN_COM1 == 5 && PLAN_COM2 == 6 &&
 	       PLAN_RTC == 8, "bits of VDEV in dsdt.asl");
@@ -277,18 +281,42 @@ static uint8_t *build_madt(struct writer *w, const struct acpi_config *cfg)
 	return t;
 }
 
-/* RSDT and XSDT are alike but for the width of their entries. */
-static uint8_t *build_root(struct writer *w, const char *signature, unsigned int width, uint32_t fadt, uint32_t madt)
+/* Vouch's own: where a TPM's log would be announced by TPM2 or TCPA, which promise a TPM that the guest does not have. */
+static uint8_t *build_log(struct writer *w, const struct acpi_config *cfg)
 {
-	size_t len = HEADER_LEN + width * (madt ? 2u : 1u);
-	uint8_t *t = reserve(w, len, 16);
+	size_t len = LOG_HEAD_LEN + cfg->log_len;
+	uint8_t *t = cfg->log_len <= ACPI_LOG_MAX ? reserve(w, len, 16) : NULL;
 
 	if (!t)
 		return NULL;
+	header(t, "VTML", len, 1);
+	w32(t + LOG_FLAGS, cfg->log_in_tpm ? LOG_FLAG_IN_TPM : 0);
+	w32(t + LOG_OFFSET, LOG_HEAD_LEN);
+	w32(t + LOG_LEN, cfg->log_len);
+	memcpy(t + LOG_HEAD_LEN, cfg->log, cfg->log_len);
+	seal(t, len);
+	return t;
+}
+
+/* RSDT and XSDT are alike but for the width of their entries. tables: NULL where there is none. */
+static uint8_t *build_root(struct writer *w, const char *signature, unsigned int width, uint8_t *const tables[], size_t count)
+{
+	size_t len = HEADER_LEN;
+	uint8_t *t, *entry;
+
+	for (size_t i = 0; i < count; i++)
+		len += tables[i] ? width : 0;
+	t = reserve(w, len, 16);
+	if (!t)
+		return NULL;
 	header(t, signature, len, 1);
-	w32(t + HEADER_LEN, fadt);      /* the upper halves of an XSDT's entries stay zero */
-	if (madt)
-		w32(t + HEADER_LEN + width, madt);
+	entry = t + HEADER_LEN;
+	for (size_t i = 0; i < count; i++) {
+		if (!tables[i])
+			continue;
+		w32(entry, address(w, tables[i]));      /* the upper halves of an XSDT's entries stay zero */
+		entry += width;
+	}
 	seal(t, len);
 	return t;
 }
@@ -309,7 +337,7 @@ size_t acpi_build(uint8_t *rom, size_t size, const struct acpi_config *cfg)
 {
 	/* Tables below the RSDP, so that its place never moves. */
 	struct writer w = { .rom = rom, .size = ACPI_RSDP_OFF };
-	uint8_t *facs, *dsdt, *fadt, *madt = NULL, *xsdt, *rsdt;
+	uint8_t *facs, *dsdt, *fadt, *madt = NULL, *log = NULL, *xsdt, *rsdt;
 
 	if (!span_ok(ACPI_RSDP_OFF, RSDP_LEN, size) || cfg->cpus > ACPI_MAX_CPUS)
 		return 0;
@@ -321,10 +349,12 @@ size_t acpi_build(uint8_t *rom, size_t size, const struct acpi_config *cfg)
 	fadt = build_fadt(&w, cfg, address(&w, facs), address(&w, dsdt));
 	if (has(cfg, PLAN_LAPIC))
 		madt = build_madt(&w, cfg);
-	if (!fadt || w.full)
+	if (cfg->log)
+		log = build_log(&w, cfg);
+	if (!fadt || w.full || (cfg->log && !log))
 		return 0;
-	xsdt = build_root(&w, "XSDT", 8, address(&w, fadt), madt ? address(&w, madt) : 0);
-	rsdt = build_root(&w, "RSDT", 4, address(&w, fadt), madt ? address(&w, madt) : 0);
+	xsdt = build_root(&w, "XSDT", 8, (uint8_t *const[]){ fadt, madt, log }, 3);
+	rsdt = build_root(&w, "RSDT", 4, (uint8_t *const[]){ fadt, madt, log }, 3);
 	if (!xsdt || !rsdt)
 		return 0;
 	build_rsdp(rom + ACPI_RSDP_OFF, address(&w, rsdt), address(&w, xsdt));

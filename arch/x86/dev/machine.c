@@ -346,7 +346,8 @@ void machine_reset(struct vm *vm)
 void machine_rom(struct vm *vm, uint8_t *rom, size_t size)
 {
 	struct acpi_config cfg = { .devices = vm->plan.devices, .cpus = vm->machine->cpus,
-				   .ioapic_id = LAYOUT_IOAPIC_ID };
+				   .ioapic_id = LAYOUT_IOAPIC_ID, .log = vm->events.log,
+				   .log_len = vm->events.len, .log_in_tpm = vm->events.in_tpm };
 	size_t used = acpi_build(rom, size, &cfg);
 
 	ASSERT(used != 0);
