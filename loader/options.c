@@ -58,8 +58,9 @@ static const char *const integrity_names[] = { "none", "checksum", "sha256", "si
 /* In the order of bits FEATURE_*. */
 static const char *const feature_names[] = {
 	"nrip", "decode", "clean", "flushasid", "pause", "vpid", "apicv", "preempt", "ple", "ept-ad", "ept-1g", "sha-ni",
+	"apicv:access", "apicv:x2apic", "apicv:regs", "apicv:intr",
 };
-_Static_assert(1u << (ARRAY_SIZE(feature_names) - 1) == FEATURE_SHA_NI, "a name for each feature");
+_Static_assert(1u << (ARRAY_SIZE(feature_names) - 1) == FEATURE_APIC_INTR, "a name for each feature");
 static const char *const consoles_names[] = { "mux", "prefix" };
 #define CPUS_OPTION_MAX 65535u       /* more than any machine has: a number, not a slip of the finger */
 static const char *const measure_names[] = { "quiet", "print" };

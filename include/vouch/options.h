@@ -25,12 +25,16 @@ enum feature {
 	FEATURE_FLUSHASID = 1u << 3,  /* flushasid: SVM flushes one ASID */
 	FEATURE_PAUSE     = 1u << 4,  /* pause: SVM's filter for PAUSE loops */
 	FEATURE_VPID      = 1u << 5,  /* vpid: VMX keeps translations over exits */
-	FEATURE_APICV     = 1u << 6,  /* apicv: VMX keeps the TPR; MOV to and from CR8 do not exit */
+	FEATURE_APICV     = 1u << 6,  /* apicv: all of VMX's APIC virtualization, the TPR shadow first */
 	FEATURE_PREEMPT   = 1u << 7,  /* preempt: VMX's preemption timer */
 	FEATURE_PLE       = 1u << 8,  /* ple: VMX's exit for PAUSE loops */
 	FEATURE_EPT_AD    = 1u << 9,  /* ept-ad: accessed and dirty bits in nested tables */
 	FEATURE_EPT_1G    = 1u << 10, /* ept-1g: leaves of 1 GiB in nested tables */
 	FEATURE_SHA_NI    = 1u << 11, /* sha-ni: the CPU's SHA extensions, for digests of images */
+	FEATURE_APIC_ACCESS = 1u << 12,  /* apicv:access: VMX knows the local APIC's page */
+	FEATURE_APIC_X2APIC = 1u << 13,  /* apicv:x2apic: and its MSRs */
+	FEATURE_APIC_REGS = 1u << 14, /* apicv:regs: and the registers that only hold what was written */
+	FEATURE_APIC_INTR = 1u << 15, /* apicv:intr: and delivers interrupts */
 };
 
 /* consoles=: whose output the console shows. */

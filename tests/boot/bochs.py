@@ -30,7 +30,7 @@ clock: sync=none, time0=1767225600
 log: {log}
 panic: action=fatal
 error: action=report, cpu0={cpu_errors}
-info: action=report
+info: action=report, cpu0=ignore
 debug: action=ignore
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1, iodebug=0
 speaker: enabled=0

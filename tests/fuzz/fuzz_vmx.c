@@ -5,7 +5,7 @@
  * out: they end in panic() or a reset by design. What must hold: no check of a VM entry fails, whatever the guest did
  * and Vouch made of it; windows are as event.c promises them; and what rig_check() says.
  *
- * Input: a byte of plan, a byte for the mode the guest starts in, then steps of one exit each.
+ * Input: a byte of plan, a byte for the mode the guest starts in and for APIC virtualization, then steps of one exit each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct vcpu_hw hw;
 static bool legacy;                     /* the guest starts in 32-bit protected mode without paging */
+static bool apicv;                      /* the CPU virtualizes all it can of the local APIC, but its page */
+static uint8_t msr_bitmap[PAGE_SIZE];
 static uint64_t shown_cr4, shown_efer;  /* the policy's: it asks the CPU each time, which is slow in a virtual machine */
 
 void vmx_host_window(void)
@@ -62,6 +64,37 @@ unsigned int nested_path(const struct nested *n, gpa_t g, uint64_t e[4])
 	(void)n;
 	e[0] = g.v;
 	return 1;
+}
+
+/* The local APIC's page is not virtualized here: hw.apic_access is 0. */
+int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, enum nested_prot prot)
+{
+	(void)n, (void)g, (void)h, (void)len, (void)prot;
+	abort();
+}
+
+int nested_unmap(struct nested *n, gpa_t g, uint64_t len)
+{
+	(void)n, (void)g, (void)len;
+	abort();
+}
+
+bool page_get_zeroed(struct page_alloc *p, unsigned int order, hpa_t *out)
+{
+	(void)p, (void)order, (void)out;
+	abort();
+}
+
+void page_put(struct page_alloc *p, hpa_t base, unsigned int order)
+{
+	(void)p, (void)base, (void)order;
+	abort();
+}
+
+void page_scrub(hpa_t base, unsigned int order)
+{
+	(void)base, (void)order;
+	abort();
 }
 
 static const struct hvm_ops ops = {
@@ -101,7 +134,6 @@ static void set_room(void)
 {
 	set(VMCS_PIN_CTRL, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI);
 	set(VMCS_CPU_CTRL, 0x04006172 | CPU_HLT | CPU_TPR_SHADOW | CPU_MSR_BITMAPS | CPU_SECONDARY | CPU_UNCOND_IO);
-	set(VMCS_VIRTUAL_APIC, 0x8000);         /* for the checks only: the CPU's part is in guest_ran() */
 	set(VMCS_CPU_CTRL2, CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED);
 	set(VMCS_EXIT_CTRL, 0x36dfb | EXIT_HOST_64 | EXIT_LOAD_EFER | EXIT_LOAD_PAT);
 	set(VMCS_VPID, 1);
@@ -113,6 +145,11 @@ static void set_room(void)
 	set(VMCS_HOST_CS, 8);
 	set(VMCS_HOST_TR, 24);
 	hw.ctl.cpu = (uint32_t)get(VMCS_CPU_CTRL);
+	hw.ctl.cpu2 = (uint32_t)get(VMCS_CPU_CTRL2);
+	hw.msr_bitmap = ptr_to_hpa(msr_bitmap);
+	hw.apic_ctls = apicv ? CPU2_X2APIC | CPU2_APIC_REGS | CPU2_VIRT_INTR : 0;
+	vmx_apic_reset(&rig.vcpu);
+	set(VMCS_VIRTUAL_APIC, 0x8000);         /* for the checks only: the CPU's part is in guest_ran() */
 	hw.ctl.entry = (uint32_t)get(VMCS_ENTRY_CTRL);
 }
 
@@ -142,6 +179,18 @@ static void reset_vmcs(void)
 		leave_long_mode();
 }
 
+/* The CPU knows what the local APIC has: nothing else makes it deliver an interrupt, or tell of an EOI. */
+static void check_delivery(uint32_t windows)
+{
+	const struct lapic *l = rig.vcpu.lapic;
+
+	rig_expect(lapic_delivers(l) && (lapic_xapic_enabled(l) || (hw.ctl.cpu2 & CPU2_X2APIC)));
+	rig_expect(get(VMCS_GUEST_INTR_STATUS) == (lapic_highest_irr(l) | (uint64_t)lapic_highest_isr(l) << 8));
+	for (unsigned int i = 0; i < 4; i++)
+		rig_expect(get((enum vmcs_field)(VMCS_EOI_EXIT0 + 2 * i)) == lapic_levels(l, i));
+	rig_expect(machine_extint_pending(&rig.vcpu) == !!(windows & CPU_INTR_WINDOW));
+}
+
 /* SDM 3C "Checks on the Guest State Area" and the others: the CPU is Bochs' corei7_skylake_x. */
 static void check_entry(void)
 {
@@ -169,10 +218,14 @@ static void check_entry(void)
 	}
 	rig_expect(r.count == 0);
 	rig_expect(hw.ctl.cpu == get(VMCS_CPU_CTRL) && hw.ctl.entry == get(VMCS_ENTRY_CTRL));
+	rig_expect(hw.ctl.cpu2 == get(VMCS_CPU_CTRL2));
 	/* Whatever still waits has its window, and no other is open. */
 	rig_expect(!(windows & CPU_NMI_WINDOW) || rig.vcpu.nmi_pending);
 	rig_expect(!rig.vcpu.nmi_pending || windows);
-	rig_expect(!machine_irq_pending(&rig.vcpu) || (windows & CPU_INTR_WINDOW));
+	if (vmx_apic_delivers(&rig.vcpu))
+		check_delivery(windows);
+	else
+		rig_expect(!machine_irq_pending(&rig.vcpu) || (windows & CPU_INTR_WINDOW));
 }
 
 /* What the CPU makes of the entry: an injected event is delivered, which ends shadows and blocks NMIs behind one. */
@@ -188,6 +241,28 @@ static void entered(void)
 	set(VMCS_GUEST_INTERRUPTIBILITY, block);
 	set(VMCS_GUEST_PENDING_DBG, 0);
 	set(VMCS_ENTRY_INTR_INFO, info & ~(uint64_t)INTR_VALID);
+}
+
+static void set_status(void)
+{
+	const struct lapic *l = rig.vcpu.lapic;
+
+	set(VMCS_GUEST_INTR_STATUS, lapic_highest_irr(l) | (uint64_t)lapic_highest_isr(l) << 8);
+}
+
+/* SDM 3C "Evaluation of Pending Virtual Interrupts" and "Virtual-Interrupt Delivery". */
+static void deliver_virtual(void)
+{
+	struct lapic *l = rig.vcpu.lapic;
+	int vector = lapic_pending(l);
+
+	if (!vmx_apic_delivers(&rig.vcpu) || vector < 0 || (hw.ctl.cpu & CPU_INTR_WINDOW) ||
+	    !(get(VMCS_GUEST_RFLAGS) & RFLAGS_IF) || (get(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCK_STI | BLOCK_MOV_SS)))
+		return;
+	l->page[LAPIC_IRR + (unsigned int)vector / 32].val &= ~(1u << vector % 32);
+	l->page[LAPIC_ISR + (unsigned int)vector / 32].val |= 1u << vector % 32;
+	set_status();
+	set(VMCS_GUEST_RFLAGS, get(VMCS_GUEST_RFLAGS) & ~(RFLAGS_IF | RFLAGS_TF));
 }
 
 static bool in_long_mode(void)
@@ -248,23 +323,46 @@ static void change_flags(void)
 	set(VMCS_GUEST_PENDING_DBG, pending);
 }
 
-/* MOV to CR8, in the TPR shadow: the guest goes on, but for the one that lets an interrupt through. True: it exits. */
-static bool moved_to_cr8(void)
+/* EOI and self-IPI without an exit, or up to the one behind an EOI that somebody waits for. Its reason, or 0. */
+static uint32_t used_apic(uint8_t how)
 {
-	uint8_t cr8 = (uint8_t)rig_take(1) & 15;
-	bool exits = cr8 < get(VMCS_TPR_THRESHOLD);
+	struct lapic *l = rig.vcpu.lapic;
+	unsigned int vector = how & 0x80 ? (unsigned int)rig_take(1) | 16 : lapic_highest_isr(l);
 
+	if (how & 0x80) {
+		l->page[LAPIC_IRR + vector / 32].val |= 1u << vector % 32;
+	} else {
+		l->page[LAPIC_ISR + vector / 32].val &= ~(1u << vector % 32);
+		set(VMCS_EXIT_QUALIFICATION, vector);
+	}
+	set_status();
+	return !(how & 0x80) && get((enum vmcs_field)(VMCS_EOI_EXIT0 + vector / 64 * 2)) >> vector % 64 & 1 ?
+		VMX_EXIT_VIRT_EOI : 0;
+}
+
+/* MOV to CR8, in the TPR shadow: the guest goes on, but for the one that lets an interrupt through. The exit, or 0. */
+static uint32_t moved_to_cr8(void)
+{
+	uint8_t cr8 = (uint8_t)rig_take(1);
+	uint32_t exits;
+
+	if (vmx_apic_delivers(&rig.vcpu) && (cr8 & 0x40))
+		return used_apic(cr8);
+	cr8 &= 15;
 	rig.vcpu.lapic->page[LAPIC_TPR].val = (uint32_t)cr8 << 4;
+	if (vmx_apic_delivers(&rig.vcpu))
+		return 0;
+	exits = cr8 < get(VMCS_TPR_THRESHOLD) ? VMX_EXIT_TPR : 0;
 	rig_expect(exits ? lapic_pending(rig.vcpu.lapic) >= 0 :
 		   lapic_pending(rig.vcpu.lapic) < 0 || (hw.ctl.cpu & CPU_INTR_WINDOW));
 	return exits;
 }
 
 /* What the guest did until it exited: flags, privilege, code and registers change as it likes. */
-static bool guest_ran(void)
+static uint32_t guest_ran(void)
 {
 	uint64_t what = rig_take(1), rip;
-	bool exits = what & 8 && moved_to_cr8();
+	uint32_t exits = what & 8 ? moved_to_cr8() : 0;
 
 	if (what & 1)
 		change_flags();
@@ -359,6 +457,16 @@ static uint64_t task_words(void)
 	return by << 30 | (rig_take(1) & 0x3f);
 }
 
+/* A register that the CPU lets the guest write, with anything in it. */
+static uint64_t apic_written(void)
+{
+	unsigned int n = (unsigned int)rig_take(1) % LAPIC_REGS;
+
+	if (n != LAPIC_TPR && (n < LAPIC_ISR || n >= LAPIC_ESR))
+		rig.vcpu.lapic->page[n].val = (uint32_t)rig_take(4);
+	return n * 16;
+}
+
 /* Reason and qualification of an exit that hardware can give, most of the time. */
 static uint64_t exit_words(uint32_t reason)
 {
@@ -381,6 +489,12 @@ static uint64_t exit_words(uint32_t reason)
 		return exception_words();
 	case VMX_EXIT_TASK_SWITCH:
 		return task_words();
+	case VMX_EXIT_APIC_ACCESS:
+		return rig_take(2) & 0x1fff;
+	case VMX_EXIT_APIC_WRITE:
+		return apic_written();
+	case VMX_EXIT_VIRT_EOI:
+		return lapic_highest_isr(rig.vcpu.lapic);
 	default:
 		return rig_number();
 	}
@@ -391,22 +505,27 @@ static uint32_t exit_reason(void)
 	static const uint8_t usual[] = { VMX_EXIT_IO, VMX_EXIT_RDMSR, VMX_EXIT_WRMSR, VMX_EXIT_EPT_VIOL, VMX_EXIT_HLT,
 					 VMX_EXIT_CPUID, VMX_EXIT_EXT_INTR, VMX_EXIT_INTR_WINDOW, VMX_EXIT_NMI_WINDOW,
 					 VMX_EXIT_CR, VMX_EXIT_EXCEPTION, VMX_EXIT_VMCALL, VMX_EXIT_XSETBV, VMX_EXIT_WBINVD,
-					 VMX_EXIT_RDPMC, VMX_EXIT_VMXON, VMX_EXIT_TASK_SWITCH, VMX_EXIT_TRIPLE_FAULT };
+					 VMX_EXIT_RDPMC, VMX_EXIT_VMXON, VMX_EXIT_TASK_SWITCH, VMX_EXIT_TRIPLE_FAULT,
+					 VMX_EXIT_APIC_ACCESS, VMX_EXIT_APIC_WRITE };
 	uint64_t which = rig_take(1);
 	uint32_t reason = which < 0xc0 ? usual[which % ARRAY_SIZE(usual)] : (uint32_t)rig_number() & ~VMX_EXIT_ENTRY_FAILED;
 
 	return reason == VMX_EXIT_INIT ? VMX_EXIT_EXT_INTR : reason;
 }
 
-static void leave(bool tpr)
+static void leave(uint32_t trap)
 {
-	uint32_t reason = tpr ? VMX_EXIT_TPR : exit_reason();
+	uint32_t reason = trap ? trap : exit_reason();
 
 	/* There are none in real mode and in long mode. */
 	if (reason == VMX_EXIT_TASK_SWITCH && (in_long_mode() || !(get(VMCS_GUEST_CR0) & CR0_PE)))
 		reason = VMX_EXIT_CPUID;
+	/* No instruction has run that could change whether the event has an error code. */
+	if (reason == VMX_EXIT_CR && (get(VMCS_IDT_VECTORING_INFO) & INTR_VALID))
+		reason = VMX_EXIT_EPT_VIOL;
 	set(VMCS_EXIT_REASON, reason);
-	set(VMCS_EXIT_QUALIFICATION, exit_words(reason));
+	if (reason != VMX_EXIT_VIRT_EOI || !trap)
+		set(VMCS_EXIT_QUALIFICATION, exit_words(reason));
 	vmx_handle_exit(&rig.vcpu);
 }
 
@@ -434,7 +553,7 @@ static void restart_if_stopped(void)
 static void step(void)
 {
 	uint64_t how = rig_take(1);
-	bool tpr;
+	uint32_t trap;
 
 	if (how & 1)
 		rig_pass_time();
@@ -446,18 +565,23 @@ static void step(void)
 		rig_pass_time();
 		return;
 	}
+	vmx_apic_mode(&rig.vcpu);
 	vmx_event_prepare(&rig.vcpu);
 	vmx_apic_prepare(&rig.vcpu);
 	check_entry();
 	entered();
-	tpr = guest_ran();
+	deliver_virtual();
+	trap = guest_ran();
 	event_cut_short();
-	leave(tpr);
+	leave(trap);
 }
 
 static void play(void)
 {
-	legacy = rig_take(1) & 1;
+	uint64_t how = rig_take(1);
+
+	legacy = how & 1;
+	apicv = how & 2;
 	msr_reset(&rig.vcpu);
 	reset_vmcs();
 	for (unsigned int i = 0; rig.in_left && i < STEPS_MAX; i++) {

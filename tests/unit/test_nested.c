@@ -156,6 +156,40 @@ static void entries_are_what_the_manual_says(void **ctx)
 	done();
 }
 
+/* Mapped for the CPU, which answers there by itself: to everybody else there is nothing. */
+static void a_device_is_no_memory(void **ctx)
+{
+	const struct nested_limits limits = { .largest = 1, .mtrr = { .def_type = 6 } };
+	struct nested_hit hit;
+	uint64_t e[4];
+	uint32_t val = 1;
+
+	(void)ctx;
+	fresh_in(&ept_format, &limits);
+	assert_int_equal(nested_map(&nested, gpa(0xfee00000), hpa(0x7000), PAGE_SIZE, NESTED_DEVICE), 0);
+	assert_int_equal(nested_path(&nested, gpa(0xfee00000), e), 4);
+	assert_int_equal(e[3], 1ull << 52 | 0x7333);            /* R W A D, write-back; no X */
+	assert_false(nested_lookup(&nested, gpa(0xfee00000), &hit));
+	assert_false(gpa_is_ram(&vm, gpa(0xfee00080)));
+	assert_int_equal(gpa_read(&vm, gpa(0xfee00000), &val, 4), -EFAULT);
+	assert_int_equal(gpa_write(&vm, gpa(0xfee00000), &val, 4), -EFAULT);
+	assert_int_equal(gpa_cmpxchg(&vm, gpa(0xfee00000), 4, 0, 1), -EFAULT);
+	assert_int_equal(nested_map(&nested, gpa(0xfee00000), hpa(0x8000), PAGE_SIZE, NESTED_RWX), -EEXIST);
+	assert_int_equal(nested_narrowed(&nested), 0);
+	assert_int_equal(nested_unmap(&nested, gpa(0xfee00000), PAGE_SIZE), 0);
+	assert_int_equal(nested_narrowed(&nested), 1);
+	assert_int_equal(nested_path(&nested, gpa(0xfee00000), e), 4);
+	assert_int_equal(e[3], 0);
+	nested_destroy(&nested);
+	assert_int_equal(hostram_missing(&host.pages), 0);
+	fresh(true);
+	assert_int_equal(nested_map(&nested, gpa(0xfee00000), hpa(0x7000), PAGE_SIZE, NESTED_DEVICE), 0);
+	assert_int_equal(nested_path(&nested, gpa(0xfee00000), e), 4);
+	assert_int_equal(e[3], 1ull << 52 | 0x7067);            /* P W U A D */
+	assert_false(nested_lookup(&nested, gpa(0xfee00000), &hit));
+	done();
+}
+
 static void guest_memory_has_the_fixed_layout(void **ctx)
 {
 	struct nested_hit hit;
@@ -320,6 +354,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_cannot_be_mapped),
 		cmocka_unit_test(unmapping_takes_whole_leaves_and_is_counted),
 		cmocka_unit_test(entries_are_what_the_manual_says),
+		cmocka_unit_test(a_device_is_no_memory),
 		cmocka_unit_test(guest_memory_has_the_fixed_layout),
 		cmocka_unit_test(odd_sizes_end_where_they_should),
 		cmocka_unit_test(too_much_memory_is_refused_and_nothing_kept),

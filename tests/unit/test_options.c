@@ -124,12 +124,15 @@ static void features(void **state)
 		{ "features=-ple", FEATURE_PLE }, { "features=-ept-ad", FEATURE_EPT_AD },
 		{ "features=-ept-1g", FEATURE_EPT_1G },
 		{ "features=-sha-ni", FEATURE_SHA_NI },
+		{ "features=-apicv:access", FEATURE_APIC_ACCESS }, { "features=-apicv:x2apic", FEATURE_APIC_X2APIC },
+		{ "features=-apicv:regs", FEATURE_APIC_REGS }, { "features=-apicv:intr", FEATURE_APIC_INTR },
 		{ "features=-nrip,-ept-1g,-clean", FEATURE_NRIP | FEATURE_EPT_1G | FEATURE_CLEAN },
 		{ "features=-nrip features=-vpid", FEATURE_NRIP | FEATURE_VPID },
 	};
 	static const char *const bad[] = {
 		"features=", "features=-", "features=nrip", "features=+nrip", "features=-nrips", "features=-NRIP",
 		"features=-nrip,", "features=-nrip,clean", "features=-nrip,-sse", "features=--nrip", "features=-ept",
+		"features=-apicv:", "features=-apicv:tpr",
 		"features",
 	};
 

@@ -47,7 +47,7 @@ static void a_modern_cpu_gets_what_vouch_wants(void **ctx)
 	assert_int_equal(ctl.cpu, 0x04006172u | CPU_TSC_OFFSET | CPU_HLT | CPU_MWAIT | CPU_RDPMC |
 				  CPU_TPR_SHADOW | CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MONITOR | CPU_SECONDARY);
 	assert_int_equal(ctl.cpu2, CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_WBINVD |
-				   CPU2_PLE);
+				   CPU2_PLE | VMX_APIC_CTLS);
 	assert_int_equal(ctl.exit, 0x36dfb | EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
 				   EXIT_SAVE_EFER | EXIT_LOAD_EFER);
 	assert_int_equal(ctl.entry, 0x11fb | ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
@@ -147,7 +147,7 @@ static void forced_controls_are_refused(void **ctx)
 		if (fine & c.cpu2.must)
 			assert_null(refusal(&c));
 		else
-			assert_non_null(strstr(refusal(&c), "does not know"));
+			assert_non_null(strstr(refusal(&c), VMX_APIC_CTLS & c.cpu2.must ? "no use for" : "does not know"));
 	}
 	c = skylake();
 	c.cpu.must |= CPU_INTR_WINDOW;
@@ -200,15 +200,48 @@ static void cr8_exits_only_without_the_tpr_shadow(void **ctx)
 	}
 }
 
+/* Each where the CPU has it, none without the TPR shadow, and none that cannot be switched off while it does not fit. */
+static void apic_virtualization_stands_on_the_tpr_shadow(void **ctx)
+{
+	static const struct { uint32_t bit; const char *name; } rows[] = {
+		{ CPU2_APIC_ACCESS, "Virtualize APIC accesses" }, { CPU2_X2APIC, "Virtualize x2APIC mode" },
+		{ CPU2_APIC_REGS, "APIC-register virtualization" }, { CPU2_VIRT_INTR, "Virtual-interrupt delivery" },
+	};
+	struct vmx_controls ctl;
+	const char *why;
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct vmx_caps c = skylake();
+
+		c.cpu2.may &= ~rows[i].bit;
+		assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
+		assert_int_equal(ctl.cpu2 & VMX_APIC_CTLS, VMX_APIC_CTLS & ~rows[i].bit);
+		assert_true(vmx_controls_pick(&c, FEATURE_APICV, &ctl, &why));
+		assert_int_equal(ctl.cpu2 & VMX_APIC_CTLS, 0);
+		c = skylake();
+		c.cpu.may &= ~CPU_TPR_SHADOW;
+		assert_true(vmx_controls_pick(&c, 0, &ctl, &why));
+		assert_int_equal(ctl.cpu2 & VMX_APIC_CTLS, 0);
+		c.cpu2.must |= rows[i].bit;
+		assert_non_null(refusal(&c));
+		assert_non_null(strstr(refusal(&c), rows[i].name));
+	}
+}
+
 static void features_are_left_out_by_name(void **ctx)
 {
 	static const struct { uint32_t off; const char *text; } rows[] = {
-		{ 0, " vpid apicv:tpr preempt ple ept-ad" },
-		{ FEATURE_VPID, " apicv:tpr preempt ple ept-ad" },
+		{ 0, " vpid apicv:tpr,access,x2apic,regs,intr preempt ple ept-ad" },
+		{ FEATURE_VPID, " apicv:tpr,access,x2apic,regs,intr preempt ple ept-ad" },
 		{ FEATURE_APICV, " vpid preempt ple ept-ad" },
-		{ FEATURE_PREEMPT, " vpid apicv:tpr ple ept-ad" },
-		{ FEATURE_PLE, " vpid apicv:tpr preempt ept-ad" },
-		{ FEATURE_EPT_AD, " vpid apicv:tpr preempt ple" },
+		{ FEATURE_PREEMPT, " vpid apicv:tpr,access,x2apic,regs,intr ple ept-ad" },
+		{ FEATURE_PLE, " vpid apicv:tpr,access,x2apic,regs,intr preempt ept-ad" },
+		{ FEATURE_EPT_AD, " vpid apicv:tpr,access,x2apic,regs,intr preempt ple" },
+		{ FEATURE_APIC_ACCESS, " vpid apicv:tpr,x2apic,regs,intr preempt ple ept-ad" },
+		{ FEATURE_APIC_X2APIC, " vpid apicv:tpr,access,regs,intr preempt ple ept-ad" },
+		{ FEATURE_APIC_REGS, " vpid apicv:tpr,access,x2apic,intr preempt ple ept-ad" },
+		{ FEATURE_APIC_INTR, " vpid apicv:tpr,access,x2apic,regs preempt ple ept-ad" },
 		{ ~0u, " none" },
 	};
 
@@ -216,7 +249,7 @@ static void features_are_left_out_by_name(void **ctx)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct vmx_cpu c = { .caps = skylake() };
 		const char *why;
-		char text[48];
+		char text[80];
 
 		assert_true(vmx_controls_pick(&c.caps, rows[i].off, &c.ctl, &why));
 		c.eptp_bits = vmx_eptp_bits(&c.caps, rows[i].off);
@@ -285,6 +318,7 @@ int main(void)
 		cmocka_unit_test(forced_controls_are_refused),
 		cmocka_unit_test(a_vpid_is_used_only_with_a_way_to_flush_it),
 		cmocka_unit_test(cr8_exits_only_without_the_tpr_shadow),
+		cmocka_unit_test(apic_virtualization_stands_on_the_tpr_shadow),
 		cmocka_unit_test(features_are_left_out_by_name),
 		cmocka_unit_test(a_timer_known_to_be_wrong_is_left_alone),
 		cmocka_unit_test(poor_ept_is_refused),

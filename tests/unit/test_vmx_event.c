@@ -24,6 +24,7 @@ static struct vcpu v;
 static struct vcpu_hw hw;
 static int irq;                         /* what the interrupt controller offers, or -1 */
 static int irq_behind;                  /* what it offers then */
+static int pic;                         /* what the PIC alone offers */
 static unsigned int acks;
 
 bool machine_irq_pending(struct vcpu *cpu)
@@ -40,6 +41,22 @@ int machine_irq_ack(struct vcpu *cpu)
 	acks++;
 	irq = irq_behind;
 	irq_behind = -1;
+	return got;
+}
+
+bool machine_extint_pending(struct vcpu *cpu)
+{
+	(void)cpu;
+	return pic >= 0;
+}
+
+int machine_extint_ack(struct vcpu *cpu)
+{
+	int got = pic;
+
+	(void)cpu;
+	acks++;
+	pic = -1;
 	return got;
 }
 
@@ -65,7 +82,7 @@ static void fresh(void)
 	hw.ctl.cpu = (uint32_t)fake_vmcs_get(VMCS_CPU_CTRL);
 	hw.ctl.entry = (uint32_t)fake_vmcs_get(VMCS_ENTRY_CTRL);
 	hw.dr6 = 0xffff0ff0;
-	irq = irq_behind = -1;
+	irq = irq_behind = pic = -1;
 	acks = 0;
 }
 
@@ -160,6 +177,36 @@ static void a_second_interrupt_gets_its_window(void **ctx)
 	assert_int_equal(windows(), CPU_INTR_WINDOW);
 	assert_int_equal(enter(), event(INTR_EXT, 0x20));
 	assert_int_equal(windows(), 0);
+}
+
+/* With virtual-interrupt delivery the local APIC's are the CPU's to deliver, and a window would keep it from that. */
+static void only_a_pics_is_injected_where_the_cpu_delivers(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	hw.ctl.cpu2 = CPU2_VIRT_INTR;
+	irq = 0x41;
+	assert_int_equal(enter(), 0);
+	assert_int_equal(windows(), 0);
+	assert_int_equal(acks, 0);
+	set_flags(0);
+	assert_int_equal(enter(), 0);
+	assert_int_equal(windows(), 0);
+	assert_false(vmx_event_wakes(&v));
+	set_flags(RFLAGS_IF);
+	assert_true(vmx_event_wakes(&v));       /* a HLT ends for it all the same */
+	set_flags(0);
+	pic = 0x20;
+	assert_int_equal(enter(), 0);
+	assert_int_equal(windows(), CPU_INTR_WINDOW);
+	set_flags(RFLAGS_IF);
+	assert_int_equal(enter(), event(INTR_EXT, 0x20));
+	assert_int_equal(windows(), 0);
+	assert_int_equal(acks, 1);
+	/* What was cut short is in service already, whoever began to deliver it. */
+	cut_short(event(INTR_EXT, 0x41), 0);
+	assert_int_equal(enter(), event(INTR_EXT, 0x41));
+	assert_int_equal(acks, 1);
 }
 
 static void a_window_closes_when_nothing_waits(void **ctx)
@@ -488,6 +535,7 @@ static void run_all(void *failed)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(injects_when_the_guest_can_take_it),
 		cmocka_unit_test(opens_a_window_when_it_cannot),
+		cmocka_unit_test(only_a_pics_is_injected_where_the_cpu_delivers),
 		cmocka_unit_test(a_window_closes_when_nothing_waits),
 		cmocka_unit_test(a_second_interrupt_gets_its_window),
 		cmocka_unit_test(a_queued_exception_goes_first),

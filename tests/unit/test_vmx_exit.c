@@ -92,6 +92,18 @@ uint8_t lapic_cr8(const struct lapic *l)
 	return 7;
 }
 
+void lapic_page_written(struct lapic *l, unsigned int off)
+{
+	(void)l;
+	called("page written", off, 0, 0, 0);
+}
+
+void lapic_eoi_done(struct lapic *l, uint8_t vector)
+{
+	(void)l;
+	called("eoi", vector, 0, 0, 0);
+}
+
 unsigned int nested_path(const struct nested *n, gpa_t g, uint64_t e[4])
 {
 	(void)n;
@@ -107,6 +119,18 @@ bool machine_irq_pending(struct vcpu *cpu)
 }
 
 int machine_irq_ack(struct vcpu *cpu)
+{
+	(void)cpu;
+	return -1;
+}
+
+bool machine_extint_pending(struct vcpu *cpu)
+{
+	(void)cpu;
+	return false;
+}
+
+int machine_extint_ack(struct vcpu *cpu)
 {
 	(void)cpu;
 	return -1;
@@ -519,22 +543,63 @@ static void some_have_no_effect(void **ctx)
 	}
 }
 
-/* SDM 3C "Saving Non-Register State": the exit comes behind MOV to CR8, and before its #DB. */
-static void a_step_over_mov_to_cr8_traps(void **ctx)
+/* SDM 3C "Saving Non-Register State": the exit comes behind MOV to CR8 or a write to the APIC, and before its #DB. */
+static void a_step_over_what_exits_behind_it_traps(void **ctx)
 {
+	static const uint32_t traps[] = { VMX_EXIT_TPR, VMX_EXIT_APIC_WRITE, VMX_EXIT_VIRT_EOI };
+
 	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(traps); i++) {
+		fresh();
+		fake_vmcs_set(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
+		fake_vmcs_set(VMCS_GUEST_PENDING_DBG, PENDING_DBG_BS);
+		leave(traps[i], 0);
+		assert_true(raised(EXC_DB));
+		assert_int_equal(hw.dr6 & PENDING_DBG_BS, PENDING_DBG_BS);
+		assert_int_equal(fake_vmcs_get(VMCS_GUEST_PENDING_DBG), 0);
+		assert_int_equal(rip(), 0x8000);
+		fresh();                        /* no step: the flag alone says nothing */
+		fake_vmcs_set(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
+		leave(traps[i], 0);
+		assert_false(hw.event.valid);
+	}
+}
+
+/* SDM 3C tables "Exit Qualification for APIC-Access VM Exits", "APIC-Write VM Exits" and "Virtualized EOI". */
+static void what_the_cpu_leaves_of_the_apic_is_done(void **ctx)
+{
+	static const struct { uint64_t q, gpa; bool write, fetch; } rows[] = {
+		{ 0x0390, 0xfee00390, false, false }, { 0x1300, 0xfee00300, true, false },
+		{ 0x2fff, 0xfee00fff, false, true }, { 0xf0a0, 0xfee000a0, false, false },
+	};
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		fresh();
+		last.answer = EXIT_AGAIN;
+		leave(VMX_EXIT_APIC_ACCESS, rows[i].q);
+		assert_called("gpa");
+		assert_int_equal(last.arg[0], rows[i].gpa);
+		assert_int_equal(last.arg[1], rows[i].write);
+		assert_int_equal(last.arg[2], rows[i].fetch);
+		assert_int_equal(rip(), 0x8000);
+	}
+	fresh();                                /* the CPU's own access, for a stack frame */
+	fake_vmcs_set(VMCS_IDT_VECTORING_INFO, INTR_VALID | INTR_EXT << 8 | 0x41);
+	leave(VMX_EXIT_APIC_ACCESS, 0x3ff8);
+	assert_called("nothing");
+	assert_int_equal(vm.stop.kind, STOP_UNHANDLED);
+	assert_string_equal(vm.stop.text, "vector 65 cannot be delivered: GPA 0xfee00ff8 is no plain memory");
 	fresh();
-	fake_vmcs_set(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
-	fake_vmcs_set(VMCS_GUEST_PENDING_DBG, PENDING_DBG_BS);
-	leave(VMX_EXIT_TPR, 0);
-	assert_true(raised(EXC_DB));
-	assert_int_equal(hw.dr6 & PENDING_DBG_BS, PENDING_DBG_BS);
-	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PENDING_DBG), 0);
+	leave(VMX_EXIT_APIC_WRITE, 0x320);
+	assert_called("page written");
+	assert_int_equal(last.arg[0], 0x320);
+	assert_int_equal(rip(), 0x8000);        /* it is behind the instruction already */
+	fresh();
+	leave(VMX_EXIT_VIRT_EOI, 0x91);
+	assert_called("eoi");
+	assert_int_equal(last.arg[0], 0x91);
 	assert_int_equal(rip(), 0x8000);
-	fresh();                                /* no step: the flag alone says nothing */
-	fake_vmcs_set(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
-	leave(VMX_EXIT_TPR, 0);
-	assert_false(hw.event.valid);
 }
 
 static void a_triple_fault_ends_the_guest(void **ctx)
@@ -565,8 +630,8 @@ static void an_init_signal_resets_the_machine(void **ctx)
 static void the_unknown_stops_the_guest(void **ctx)
 {
 	static const uint32_t unknown[] = { VMX_EXIT_SIPI, 5, 6, VMX_EXIT_INVLPG, VMX_EXIT_RDTSC, 17, VMX_EXIT_DR, 35, 37, 38,
-					    42, VMX_EXIT_APIC_ACCESS, VMX_EXIT_VIRT_EOI, 46, 47,
-					    VMX_EXIT_APIC_WRITE, 57, 61, 62, 63, 64, 75, 78, 80, 0xffff, 1u << 27 | 10 };
+					    42, 46, 47,
+					    57, 61, 62, 63, 64, 75, 78, 80, 0xffff, 1u << 27 | 10 };
 	char text[96];
 
 	(void)ctx;
@@ -652,7 +717,8 @@ static void run_all(void *failed)
 		cmocka_unit_test(an_iret_that_faulted_blocks_nmis_again),
 		cmocka_unit_test(what_guests_do_not_have_is_undefined),
 		cmocka_unit_test(some_have_no_effect),
-		cmocka_unit_test(a_step_over_mov_to_cr8_traps),
+		cmocka_unit_test(a_step_over_what_exits_behind_it_traps),
+		cmocka_unit_test(what_the_cpu_leaves_of_the_apic_is_done),
 		cmocka_unit_test(a_triple_fault_ends_the_guest),
 		cmocka_unit_test(the_unknown_stops_the_guest),
 		cmocka_unit_test(a_failed_entry_is_explained),

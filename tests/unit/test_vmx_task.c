@@ -71,6 +71,18 @@ int machine_irq_ack(struct vcpu *cpu)
 	return -1;
 }
 
+bool machine_extint_pending(struct vcpu *cpu)
+{
+	(void)cpu;
+	return false;
+}
+
+int machine_extint_ack(struct vcpu *cpu)
+{
+	(void)cpu;
+	return -1;
+}
+
 void vm_stop(struct vm *m, enum stop_kind kind, const char *fmt, ...)
 {
 	va_list ap;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 unit += nested
-unit-nested-srcs := $(addprefix arch/x86/mm/,nested.c npt.c mtrr.c) core/gpa.c core/gpa_build.c core/ram.c core/page.c \
+unit-nested-srcs := $(addprefix arch/x86/mm/,ept.c nested.c npt.c mtrr.c) core/gpa.c core/gpa_build.c core/ram.c core/page.c \
 	tests/unit/support/hostram.c tests/unit/support/host_tsc.c tests/unit/support/lock.c \
 	tests/unit/support/panic.c
 unit-nested-cflags := -DDIRECT_MAP_BASE=0x200000000000ull

@@ -14,7 +14,7 @@ unit-vmx_names-srcs := arch/x86/vmx/names.c
 
 unit += vmx_apic
 unit-vmx_apic-srcs := arch/x86/vmx/apic.c $(addprefix arch/x86/dev/,lapic.c lapic_regs.c lapic_timer.c) \
-	$(addprefix tests/unit/support/,clock.c vmcs.c)
+	$(addprefix tests/unit/support/,clock.c panic.c vmcs.c)
 
 unit += vmx_exit
 unit-vmx_exit-srcs := $(unit-vmx-srcs) $(addprefix arch/x86/vmx/,exit.c names.c) tests/unit/support/panic_catch.c

@@ -81,6 +81,7 @@ struct lapic {
 	struct lapic_reg page[LAPIC_MMIO_SIZE / 16] __attribute__((aligned(LAPIC_MMIO_SIZE)));
 	uint32_t reg[LAPIC_REGS];
 	bool changed;             /* ISR, IRR, TMR, the mode or SVR by us: for the vendor, who clears it */
+	bool watched;             /* by the vendor: he has to look after each such change before the guest goes on */
 	uint64_t base;            /* IA32_APIC_BASE */
 	uint64_t tsc_deadline;    /* IA32_TSC_DEADLINE: guest TSC, 0 = not armed */
 	uint64_t timer_end;       /* guest ns at which the count reaches 0, or VTIMER_OFF */

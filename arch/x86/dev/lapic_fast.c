@@ -57,7 +57,7 @@ enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2)
 		return FAST_NO;
 	*isr &= ~bit;
 	l->changed = true;
-	return map_is_empty(l, LAPIC_IRR) ? FAST_NEXT : FAST_LOOK;
+	return map_is_empty(l, LAPIC_IRR) && !l->watched ? FAST_NEXT : FAST_LOOK;
 }
 
 /* An edge to this CPU itself. If the same one waits already, nothing changes. */
@@ -137,7 +137,7 @@ enum fast_answer lapic_fast_write(struct lapic *l, unsigned int off, uint32_t va
 		val &= 0xff;
 		if (l->page[LAPIC_TPR].val == val)
 			return FAST_NEXT;
-		lapic_set(l, LAPIC_TPR, val);
+		l->page[LAPIC_TPR].val = val;
 		return FAST_LOOK;
 	default:
 		return FAST_NO;

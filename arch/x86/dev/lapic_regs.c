@@ -182,8 +182,11 @@ static void write_reg(struct lapic *l, unsigned int n, uint32_t val)
 	case LAPIC_SELF_IPI:
 		send(l, val | APIC_DEST_SELF << 18, 0);
 		break;
-	default: /* TPR, LDR, ICR2 */
+	case LAPIC_LDR:
 		lapic_set(l, n, val);
+		break;
+	default: /* TPR, ICR2 */
+		l->page[n].val = val;
 		break;
 	}
 }

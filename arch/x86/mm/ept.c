@@ -35,6 +35,7 @@ const struct nested_format ept_format = {
 	.leaf = {
 		[NESTED_RWX] = EPT_R | EPT_W | EPT_X | EPT_A | EPT_D,
 		[NESTED_RX]  = EPT_R | EPT_X | EPT_A | EPT_D,
+		[NESTED_DEVICE] = EPT_R | EPT_W | EPT_A | EPT_D | NESTED_MARK,
 	},
 	.type_shift = EPT_TYPE_SHIFT,
 	.limits = ept_limits,

@@ -190,7 +190,7 @@ bool nested_lookup(const struct nested *n, gpa_t g, struct nested_hit *hit)
 	for (unsigned int l = LEVELS; l-- > 0;) {
 		uint64_t e = *entry_in(table, g, l);
 
-		if (!(e & n->fmt->present))
+		if (!(e & n->fmt->present) || (e & NESTED_MARK))
 			return false;
 		if (entry_is_leaf(n, e, l)) {
 			uint64_t off = g.v & (leaf_size(l) - 1);

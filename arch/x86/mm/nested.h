@@ -11,7 +11,11 @@
 
 #include "arch/x86/mm/mtrr.h"
 
-enum nested_prot { NESTED_RWX, NESTED_RX, NESTED_PROTS };
+/* NESTED_DEVICE: read and written by the guest, but no memory of its: nested_lookup() passes it over, the CPU takes care. */
+enum nested_prot { NESTED_RWX, NESTED_RX, NESTED_DEVICE, NESTED_PROTS };
+
+/* Marks leaves of NESTED_DEVICE: CPUs ignore this bit, in either format. */
+#define NESTED_MARK (1ull << 52)
 
 /* What this host allows in its nested tables. */
 struct nested_limits {
@@ -71,7 +75,7 @@ struct nested_hit {
 	bool writable;
 	unsigned int level;           /* 0: 4 KiB, 1: 2 MiB, 2: 1 GiB */
 };
-/* False if nothing is mapped at g. */
+/* False if no memory is mapped at g. */
 __must_check bool nested_lookup(const struct nested *n, gpa_t g, struct nested_hit *hit);
 
 /* The entries on the way to g, root's first, into e[4]; returns how many. For dumps and tests. */

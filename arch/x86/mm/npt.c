@@ -28,6 +28,7 @@ const struct nested_format npt_format = {
 	.leaf = {
 		[NESTED_RWX] = NPT_P | NPT_W | NPT_U | NPT_A | NPT_D,
 		[NESTED_RX]  = NPT_P | NPT_U | NPT_A | NPT_D,
+		[NESTED_DEVICE] = NPT_P | NPT_W | NPT_U | NPT_A | NPT_D | NESTED_MARK,
 	},
 	.limits = npt_limits,
 };

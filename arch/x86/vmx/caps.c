@@ -83,6 +83,7 @@ enum use {
 	ON,                           /* set, and Vouch cannot do without */
 	LATER,                        /* the same, but set only when it is needed */
 	IF_THERE,                     /* set where the CPU has it */
+	AT_TIMES,                     /* the same, but must not be forced on: apic.c clears it when it does not fit */
 	OFF,                          /* must not be forced on */
 };
 
@@ -90,7 +91,7 @@ struct control {
 	enum word word;
 	enum use use;
 	uint32_t bit;
-	uint32_t feature;             /* FEATURE_* that leaves it out, or 0 */
+	uint32_t feature;             /* FEATURE_* that leave it out, or 0 */
 	const char *why;              /* the refusal */
 };
 
@@ -127,6 +128,10 @@ static const struct control controls[] = {
 	{ CPU2, IF_THERE, CPU2_WBINVD, 0, NULL },
 	{ CPU2, IF_THERE, CPU2_ENCLS, 0, NULL },
 	{ CPU2, IF_THERE, CPU2_PLE, FEATURE_PLE, NULL },
+	{ CPU2, AT_TIMES, CPU2_APIC_ACCESS, FEATURE_APICV | FEATURE_APIC_ACCESS, FORCES("Virtualize APIC accesses") },
+	{ CPU2, AT_TIMES, CPU2_X2APIC, FEATURE_APICV | FEATURE_APIC_X2APIC, FORCES("Virtualize x2APIC mode") },
+	{ CPU2, AT_TIMES, CPU2_APIC_REGS, FEATURE_APICV | FEATURE_APIC_REGS, FORCES("APIC-register virtualization") },
+	{ CPU2, AT_TIMES, CPU2_VIRT_INTR, FEATURE_APICV | FEATURE_APIC_INTR, FORCES("Virtual-interrupt delivery") },
 
 	{ EXIT, ON, EXIT_SAVE_DEBUG, 0, LACKS("Save debug controls") },
 	{ EXIT, ON, EXIT_HOST_64, 0, LACKS("Host address-space size") },
@@ -185,6 +190,18 @@ static bool usable(const struct vmx_caps *c, const struct control *r)
 	return true;
 }
 
+static bool is_choice(const struct control *r)
+{
+	return r->use == IF_THERE || r->use == AT_TIMES;
+}
+
+static bool refuses(const struct control *r, bool there, bool forced)
+{
+	if (r->use == OFF || r->use == AT_TIMES)
+		return forced;
+	return r->use != IF_THERE && !there;
+}
+
 bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_controls *out, const char **why)
 {
 	const struct vmx_ctl has[WORDS] = { [PIN] = c->pin, [CPU] = c->cpu, [CPU2] = c->cpu2, [EXIT] = c->exit,
@@ -200,19 +217,22 @@ bool vmx_controls_pick(const struct vmx_caps *c, uint32_t off, struct vmx_contro
 		bool there = has[r->word].may & r->bit, forced = has[r->word].must & r->bit;
 
 		*why = r->why;
-		if (r->use == OFF ? forced : r->use != IF_THERE && !there)
+		if (refuses(r, there, forced))
 			return false;
-		if (r->use == ON || (r->use == IF_THERE && there && !(r->feature & off) && usable(c, r)))
+		if (r->use == ON || (is_choice(r) && there && !(r->feature & off) && usable(c, r)))
 			want[r->word] |= r->bit;
-		if (r->use != OFF && r->use != LATER)
+		if (r->use == ON || r->use == IF_THERE)
 			known[r->word] |= r->bit;
 	}
 	*why = "this CPU's VT-x cannot do without a control that Vouch does not know: use another CPU, or a newer Vouch";
 	for (int w = 0; w < WORDS; w++)
 		if (has[w].must & ~known[w])
 			return false;
+	/* SDM 3C "VM-Execution Control Fields" (26.2.1.1): the rest of APIC virtualization needs the TPR shadow. */
 	if (want[CPU] & CPU_TPR_SHADOW)
 		want[CPU] &= ~CR8_EXITS;
+	else
+		want[CPU2] &= ~VMX_APIC_CTLS;
 	*out = (struct vmx_controls){ want[PIN], want[CPU], want[CPU2], want[EXIT], want[ENTRY] };
 	return true;
 }
@@ -237,8 +257,10 @@ void vmx_features_text(const struct vmx_cpu *c, char *dst, size_t size)
 {
 	const bool vpid = c->ctl.cpu2 & CPU2_VPID, ple = c->ctl.cpu2 & CPU2_PLE, ad = c->eptp_bits & EPTP_AD;
 	const bool preempt = c->ctl.pin & PIN_PREEMPT_TIMER, tpr = c->ctl.cpu & CPU_TPR_SHADOW;
+	const uint32_t apic = c->ctl.cpu2;
 
-	/* Of what apicv stands for only the TPR shadow is used. */
-	snprintf(dst, size, "%s%s%s%s%s%s", vpid ? " vpid" : "", tpr ? " apicv:tpr" : "", preempt ? " preempt" : "",
+	snprintf(dst, size, "%s%s%s%s%s%s%s%s%s%s", vpid ? " vpid" : "", tpr ? " apicv:tpr" : "",
+		 apic & CPU2_APIC_ACCESS ? ",access" : "", apic & CPU2_X2APIC ? ",x2apic" : "",
+		 apic & CPU2_APIC_REGS ? ",regs" : "", apic & CPU2_VIRT_INTR ? ",intr" : "", preempt ? " preempt" : "",
 		 ple ? " ple" : "", ad ? " ept-ad" : "", vpid || tpr || preempt || ple || ad ? "" : " none");
 }

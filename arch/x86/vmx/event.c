@@ -155,6 +155,12 @@ static bool can_take_interrupt(void)
 	return (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCK_INSN);
 }
 
+/* Something waits that has to be injected. */
+static bool interrupt_pending(struct vcpu *v)
+{
+	return vmx_apic_delivers(v) ? machine_extint_pending(v) : machine_irq_pending(v);
+}
+
 /* True if none is waiting any more. */
 static bool prepare_interrupt(struct vcpu *v, bool busy)
 {
@@ -162,10 +168,10 @@ static bool prepare_interrupt(struct vcpu *v, bool busy)
 
 	if (busy || !can_take_interrupt())
 		return false;
-	vector = machine_irq_ack(v);
+	vector = vmx_apic_delivers(v) ? machine_extint_ack(v) : machine_irq_ack(v);
 	if (vector >= 0)
 		inject(&(struct vmx_event){ .vector = (uint8_t)vector, .type = INTR_EXT });
-	return !machine_irq_pending(v);         /* the PIC may have one besides the local APIC's */
+	return !interrupt_pending(v);           /* the PIC may have one besides the local APIC's */
 }
 
 void vmx_event_prepare(struct vcpu *v)
@@ -180,7 +186,7 @@ void vmx_event_prepare(struct vcpu *v)
 	}
 	if (v->nmi_pending)
 		busy |= prepare_nmi(v, busy, &windows);
-	if (machine_irq_pending(v) && !prepare_interrupt(v, busy))
+	if (interrupt_pending(v) && !prepare_interrupt(v, busy))
 		windows |= CPU_INTR_WINDOW;
 	vmx_cpu_ctl(v, (CPU_INTR_WINDOW | CPU_NMI_WINDOW) & ~windows, false);
 	vmx_cpu_ctl(v, windows, true);

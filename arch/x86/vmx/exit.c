@@ -80,21 +80,25 @@ static void undo_nmi_unblock(struct vcpu *v, bool unblocked)
 		vmx_event_nmi_block();
 }
 
+/*
+ * The CPU itself was after it, for a stack frame or a descriptor: the instruction at RIP has no part in that, and to
+ * deliver the event again would come here again, for ever.
+ */
+static enum exit_action undeliverable(struct vcpu *v, gpa_t at)
+{
+	vm_stop(v->vm, STOP_UNHANDLED, "vector %u cannot be delivered: GPA 0x%lx is no plain memory", v->hw->event.vector,
+		at.v);
+	return EXIT_STOP;
+}
+
 static enum exit_action do_ept_violation(struct vcpu *v)
 {
 	const struct exit_record *r = this_exit(v);
 	struct gpa_exit x = { .gpa = gpa(r->info2), .write = r->info1 & EPT_WRITE, .fetch = r->info1 & EPT_FETCH };
 
 	undo_nmi_unblock(v, r->info1 & EPT_NMI_UNBLOCK);
-	/*
-	 * The CPU itself was after it, for a stack frame or a descriptor: the instruction at RIP has no part in that, and
-	 * to deliver the event again would come here again, for ever.
-	 */
-	if (v->hw->event.valid) {
-		vm_stop(v->vm, STOP_UNHANDLED, "vector %u cannot be delivered: GPA 0x%lx is no plain memory",
-			v->hw->event.vector, x.gpa.v);
-		return EXIT_STOP;
-	}
+	if (v->hw->event.valid)
+		return undeliverable(v, x.gpa);
 	/*
 	 * Without a linear address it was MOV to CR3 or CR4 after the PDPTEs: where no memory is the CPU would have read
 	 * ones, whose reserved bits it refuses. There is no memory operand to emulate.
@@ -150,15 +154,37 @@ static enum exit_action do_triple_fault(struct vcpu *v)
 	return EXIT_STOP;
 }
 
+/* The page is no memory, though it is mapped: what the CPU does not do by itself is emulated, as on any device. */
+static enum exit_action do_apic_access(struct vcpu *v)
+{
+	uint64_t q = this_exit(v)->info1;
+	struct gpa_exit x = { .gpa = gpa(APIC_DEFAULT_BASE | APIC_OFFSET(q)), .write = APIC_KIND(q) == APIC_WRITE,
+			      .fetch = APIC_KIND(q) == APIC_FETCH };
+
+	return v->hw->event.valid ? undeliverable(v, x.gpa) : exit_gpa(v, &x);
+}
+
 /*
- * MOV to CR8 is done, and lets an interrupt through. If it was single-stepped its #DB is still to come (SDM 3C "Saving
- * Non-Register State"), and goes first: with an interrupt injected the CPU would drop it.
+ * An instruction has done something to the virtual APIC, and is over. If it was single-stepped its #DB is still to come
+ * (SDM 3C "Saving Non-Register State"), and goes first: with an interrupt injected the CPU would drop it.
  */
-static enum exit_action do_tpr(struct vcpu *v)
+static enum exit_action apic_trap(struct vcpu *v)
 {
 	if (vmcs_read(VMCS_GUEST_PENDING_DBG) & PENDING_DBG_BS)
 		vmx_event_trap(v);
 	return EXIT_AGAIN;
+}
+
+static enum exit_action do_apic_write(struct vcpu *v)
+{
+	lapic_page_written(v->lapic, APIC_OFFSET(this_exit(v)->info1));
+	return apic_trap(v);
+}
+
+static enum exit_action do_virtual_eoi(struct vcpu *v)
+{
+	lapic_eoi_done(v->lapic, (uint8_t)this_exit(v)->info1);
+	return apic_trap(v);
 }
 
 static enum exit_action dispatch(struct vcpu *v)
@@ -176,7 +202,10 @@ static enum exit_action dispatch(struct vcpu *v)
 	case VMX_EXIT_INTR_WINDOW:                                   /* vmx_event_prepare() closes it */
 	case VMX_EXIT_NMI_WINDOW:
 	case VMX_EXIT_PREEMPT:      return EXIT_AGAIN;
-	case VMX_EXIT_TPR:          return do_tpr(v);
+	case VMX_EXIT_TPR:          return apic_trap(v);             /* MOV to CR8 lets an interrupt through */
+	case VMX_EXIT_APIC_ACCESS:  return do_apic_access(v);
+	case VMX_EXIT_APIC_WRITE:   return do_apic_write(v);
+	case VMX_EXIT_VIRT_EOI:     return do_virtual_eoi(v);
 	case VMX_EXIT_VMCALL:       return exit_hypercall(v);
 	case VMX_EXIT_XSETBV:       return exit_xsetbv(v);
 	case VMX_EXIT_INVD:         /* nothing to do: no device reads memory behind the caches */

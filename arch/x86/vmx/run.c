@@ -86,6 +86,7 @@ static void enter_once(struct vcpu *v, struct vmx_cpu *c)
 	struct vcpu_hw *hw = v->hw;
 	enum vmx_entered how;
 
+	vmx_apic_mode(v);
 	vmx_event_prepare(v);
 	vmx_apic_prepare(v);
 	prepare_tlb(v, c);

@@ -111,7 +111,7 @@ int vmx_cpu_enable(struct pcpu *p)
 	uint32_t off = p->host->options.features_off;
 	struct vmx_cpu *c;
 	const char *why;
-	char uses[48];
+	char uses[80];
 	hpa_t page;
 
 	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &page))
@@ -198,9 +198,13 @@ int vmx_vcpu_create(struct vcpu *v)
 		goto no_vmcs;
 	if (!page_get(pages, PAGE_ORDER_4K, &v->hw->msr_bitmap))
 		goto no_bitmap;
+	if ((c->ctl.cpu2 & CPU2_APIC_ACCESS) && vmx_apic_create(v))
+		goto no_apic;
 	*(uint32_t *)hpa_to_ptr(v->hw->vmcs) = c->caps.revision;
 	msr_bitmap_build(hpa_to_ptr(v->hw->msr_bitmap));
 	return 0;
+no_apic:
+	page_put(pages, v->hw->msr_bitmap, PAGE_ORDER_4K);
 no_bitmap:
 	page_put(pages, v->hw->vmcs, PAGE_ORDER_4K);
 no_vmcs:
@@ -228,6 +232,7 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	if (!hw)
 		return;
 	forget(v);
+	vmx_apic_destroy(v);
 	page_put(pages, hw->msr_bitmap, PAGE_ORDER_4K);
 	page_scrub(hw->vmcs, PAGE_ORDER_4K);
 	page_put(pages, hw->vmcs, PAGE_ORDER_4K);
@@ -245,6 +250,8 @@ static void write_controls(struct vcpu *v, const struct vmx_cpu *c)
 	struct vcpu_hw *hw = v->hw;
 
 	hw->ctl = c->ctl;
+	hw->apic_ctls = c->ctl.cpu2 & VMX_APIC_CTLS;
+	hw->ctl.cpu2 &= ~VMX_APIC_CTLS;
 	vmcs_write(VMCS_PIN_CTRL, hw->ctl.pin);
 	vmcs_write(VMCS_CPU_CTRL, hw->ctl.cpu);
 	vmcs_write(VMCS_CPU_CTRL2, hw->ctl.cpu2);
@@ -348,7 +355,8 @@ void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	struct vcpu_hw *hw = v->hw;
 
 	forget(v);
-	*hw = (struct vcpu_hw){ .vmcs = old.vmcs, .msr_bitmap = old.msr_bitmap, .dr6 = 0xffff0ff0,
+	*hw = (struct vcpu_hw){ .vmcs = old.vmcs, .msr_bitmap = old.msr_bitmap, .apic_access = old.apic_access,
+				.apic_mapped = old.apic_mapped, .dr6 = 0xffff0ff0,
 				.timer_rate = VMX_MISC_TIMER_RATE(c->caps.misc), .eptp = v->vm->nested->root.v | c->eptp_bits };
 	vmx_make_current(v);
 	write_controls(v, c);

@@ -340,6 +340,12 @@ enum vmcs_field {
 #define EPT_FINAL      (1u << 8)        /* the access itself; clear: the walk of the guest's page tables */
 #define EPT_NMI_UNBLOCK (1u << 12)
 
+/* Exit qualification of an APIC access (SDM 3C table "Exit Qualification for APIC-Access VM Exits"). */
+#define APIC_OFFSET(q) ((unsigned int)(q) & 0xfffu)
+#define APIC_KIND(q)   (((unsigned int)(q) >> 12) & 15u)
+#define APIC_WRITE     1u               /* by an instruction; 0 is a read */
+#define APIC_FETCH     2u
+
 #ifdef VOUCH_HOST_TEST
 /* Host tests bring a VMCS of their own: tests/unit/support/vmcs.h. */
 uint64_t vmcs_read(enum vmcs_field f);

@@ -58,8 +58,15 @@ struct vmx_event {
 
 #define VMX_LIVE_MSRS 6
 
+/* The secondary controls of APIC virtualization: used if they fit the mode that the guest's local APIC is in. */
+#define VMX_APIC_CTLS (CPU2_APIC_ACCESS | CPU2_X2APIC | CPU2_APIC_REGS | CPU2_VIRT_INTR)
+
 struct vcpu_hw {
 	hpa_t vmcs, msr_bitmap;
+	hpa_t apic_access;            /* what the guest's page at APIC_DEFAULT_BASE is mapped to; 0: never to anything */
+	bool apic_mapped;             /* it is now */
+	uint32_t apic_ctls;           /* VMX_APIC_CTLS that may be used */
+	uint64_t eoi_exit[4];         /* what the VMCS holds */
 	uint8_t tpr_threshold;        /* what the VMCS holds */
 	uint64_t eptp;
 	uint64_t host_rsp, guest_rsp; /* what the VMCS holds */
@@ -172,9 +179,14 @@ void vmx_event_trap(struct vcpu *v);                 /* an instruction was compl
 void vmx_event_debug(struct vcpu *v, uint32_t info, uint64_t dr6);   /* a #DB of the guest's own exited: hand it on */
 void vmx_event_nmi_block(void);                      /* the exit undid the IRET that had unblocked NMIs */
 
-/* apic.c: neither does anything without the TPR shadow. */
+/* apic.c: nothing of it does anything without the TPR shadow. */
+int vmx_apic_create(struct vcpu *v);                 /* 0 or -ENOMEM */
+void vmx_apic_destroy(struct vcpu *v);
 void vmx_apic_reset(struct vcpu *v);                 /* into a VMCS that is fresh and current */
+void vmx_apic_mode(struct vcpu *v);                  /* before an entry, before vmx_event_prepare() */
 void vmx_apic_prepare(struct vcpu *v);               /* before an entry, behind vmx_event_prepare() */
+/* The CPU takes interrupts out of the guest's local APIC by itself; a PIC's are still injected. */
+static inline bool vmx_apic_delivers(const struct vcpu *v) { return v->hw->ctl.cpu2 & CPU2_VIRT_INTR; }
 
 /* names.c */
 unsigned int vmx_exit_kind(uint32_t reason);         /* below EXIT_KINDS */
