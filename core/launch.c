@@ -25,6 +25,7 @@
 #include "core/gpa_build.h"
 #include "core/identity.h"
 #include "core/measured.h"
+#include "core/module.h"
 #include "core/ram.h"
 #include "core/vm.h"
 #include "loader/crypto_memory.h"
@@ -59,13 +60,6 @@ struct launch {
 	struct linux_layout at;
 	_Alignas(16) uint8_t crypto[CRYPTO_MEMORY_SIZE];
 };
-
-/* ctx: where the bytes begin. */
-static int memory_copy(void *ctx, uint64_t off, void *dst, size_t len)
-{
-	memcpy(dst, (const uint8_t *)ctx + off, len);
-	return 0;
-}
 
 /* A guest's number: policies and other modules are not counted, so that `vouch measure` knows it from the images alone. */
 static unsigned int guest_number(const struct launch *l)
@@ -118,7 +112,7 @@ static int keep_whole(struct launch *l, struct image_error *err)
 	if (!l->whole)
 		return refuse_text(err, IMG_ERR_HOST_MEMORY, "to take the digest of an image below version 2");
 	l->src.copy(l->src.ctx, 0, l->whole, l->src.size);
-	l->src.ctx = l->whole;
+	l->src = module_source(l->whole, l->src.size);
 	copied = host_tsc();
 	sha256_init_with(&sha, l->host->sha256);
 	sha256_update(&sha, l->whole, l->src.size);
@@ -396,7 +390,7 @@ struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *n
 		l->host = h;
 		l->module = module;
 		l->names = names;
-		l->src = (struct image_source){ memory_copy, hpa_to_ptr(m->start), m->len };
+		l->src = module_source(hpa_to_ptr(m->start), m->len);
 		l->trial[l->trials++].policy = h->policy;
 		if (h->builtin && h->builtin != h->policy)
 			l->trial[l->trials++].policy = h->builtin;

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: BSD-2-Clause
-hv-srcs += $(addprefix core/,block.c file_copy.c gpa.c gpa_build.c guest.c hvm.c identity.c launch.c measured.c ram.c trust.c vcpu.c vm.c)
+hv-srcs += $(addprefix core/,block.c file_copy.c gpa.c gpa_build.c guest.c hvm.c identity.c launch.c measured.c module.c ram.c)
+hv-srcs += core/trust.c core/vcpu.c core/vm.c

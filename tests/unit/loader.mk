@@ -70,3 +70,12 @@ unit-file_copy-srcs := $(loader-test-srcs) $(loader-key-srcs) core/file_copy.c c
 	$(addprefix tests/unit/support/,image2.c hostram.c host_tsc.c lock.c)
 unit-file_copy-libs := -lexpat -lmbedcrypto
 unit-file_copy-cflags := -D_GNU_SOURCE -DDIRECT_MAP_BASE=0x200000000000ull
+
+unit += launch
+unit-launch-srcs := $(loader-test-srcs) $(loader-key-srcs) \
+	$(addprefix loader/,bzimage.c crypto_memory.c host_key.c options.c policy_decide.c policy_image.c tao.c) \
+	$(addprefix core/,block.c file_copy.c gpa.c gpa_build.c identity.c launch.c page.c ram.c) \
+	$(addprefix arch/x86/mm/,mtrr.c nested.c npt.c) arch/x86/guest/linux.c \
+	$(addprefix tests/unit/support/,image2.c hostram.c host_tsc.c lock.c)
+unit-launch-libs := -lexpat -lmbedcrypto
+unit-launch-cflags := -D_GNU_SOURCE -DDIRECT_MAP_BASE=0x200000000000ull

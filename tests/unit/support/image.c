@@ -26,14 +26,14 @@ void test_put64(uint8_t *p, uint64_t v)
 }
 
 /* From the words of the specification, not from the loader. */
-static uint64_t hash_of(const char *s, size_t len)
+static uint64_t hash_of(const uint8_t *s, size_t len)
 {
 	uint64_t h = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		uint64_t t;
 
-		h = h * 16 + (uint8_t)s[i] + i;
+		h = h * 16 + s[i] + i;
 		t = h & 0xf0000000u;
 		if (t)
 			h ^= t >> 24;
@@ -45,6 +45,17 @@ static uint64_t hash_of(const char *s, size_t len)
 void test_image_make(struct test_image *t, unsigned int version, const char *xml, unsigned int count,
 		     const char *const *data)
 {
+	size_t lens[IMAGE_MAX_FILES + 1];
+
+	assert_true(count <= IMAGE_MAX_FILES + 1);
+	for (unsigned int i = 0; i < count; i++)
+		lens[i] = strlen(data[i]);
+	test_image_make_bytes(t, version, xml, count, (const void *const *)data, lens);
+}
+
+void test_image_make_bytes(struct test_image *t, unsigned int version, const char *xml, unsigned int count,
+			   const void *const *data, const size_t *lens)
+{
 	size_t len = strlen(xml), hdr = version ? 24 : 16, off;
 
 	memset(t, 0, sizeof(*t));
@@ -53,7 +64,7 @@ void test_image_make(struct test_image *t, unsigned int version, const char *xml
 	t->size = t->data;
 	t->fail_at = SIZE_MAX;
 	for (unsigned int i = 0; i < count; i++)
-		t->size += strlen(data[i]);
+		t->size += lens[i];
 	t->bytes = calloc(t->size, 1);
 	assert_non_null(t->bytes);
 	memcpy(t->bytes, "v3vee", 5);
@@ -64,7 +75,7 @@ void test_image_make(struct test_image *t, unsigned int version, const char *xml
 	off = t->data;
 	for (unsigned int i = 0; i < count; i++) {
 		uint8_t *h = t->bytes + t->table + i * hdr;
-		size_t n = strlen(data[i]);
+		size_t n = lens[i];
 
 		test_put32(h, i);
 		test_put32(h + 4, (uint32_t)n);

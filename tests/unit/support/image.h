@@ -16,6 +16,9 @@ struct test_image {
 /* count files with the contents of data[i] (strings). Hashes are right. */
 void test_image_make(struct test_image *t, unsigned int version, const char *xml, unsigned int count,
 		     const char *const *data);
+/* The same with contents of any bytes. */
+void test_image_make_bytes(struct test_image *t, unsigned int version, const char *xml, unsigned int count,
+			   const void *const *data, const size_t *lens);
 /* An image with this XML and no files. */
 void test_image_xml(struct test_image *t, const char *xml);
 void test_image_free(struct test_image *t);

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * core/launch.c and all it calls, over a module that somebody else writes to: after each single read, that is between the
+ * copy and the hash of what was read and before whatever is read next, the module is changed in every way below. Whatever
+ * happens, either the guest is refused and leaves nothing behind, or what lies in its memory, its name and its level are
+ * those of one image that passes as a whole. The module's reads are the only thing that is not Vouch's own code here.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <vouch/gpa.h>
+#include <vouch/host.h>
+#include <vouch/policy.h>
+
+#include "arch/x86/cpu/entropy.h"
+#include "arch/x86/guest/linux.h"
+#include "arch/x86/mm/nested.h"
+#include "core/block.h"
+#include "core/identity.h"
+#include "core/launch.h"
+#include "core/measured.h"
+#include "core/module.h"
+#include "core/ram.h"
+#include "core/vm.h"
+#include "tests/unit/support/hostram.h"
+#include "tests/unit/support/image2.h"
+#include "tests/unit/support/log.h"
+
+#define RAM       (64ul << 20)
+#define KERNEL    (1024u + 90000u)
+#define INITRD    150000u
+#define LONG      (IMAGE2_CHUNK + 70000u)
+#define LOAD      0x200000u
+#define XML \
+	"<vm class=\"PC\" name=\"web\"><memory>8</memory><cores count=\"1\"/><files><file id=\"k\" index=\"0\"/>" \
+	"<file id=\"i\" index=\"1\"/></files><boot kernel=\"k\" initrd=\"i\" cmdline=\"quiet\"/></vm>"
+
+/* One image, and what a guest made of it must be. */
+struct made {
+	struct test_image image;
+	struct test_layout at;        /* version 2 */
+	size_t data;                  /* where the files' bytes begin */
+	uint8_t *kernel, *initrd;
+	size_t initrd_len;
+	char name[TAO_TEXT_MAX];
+};
+
+static struct host host;
+static struct identity identity;
+static struct policy policy;
+static struct key *key;
+static struct made a, b;              /* b: of the same key, sizes and name; other files */
+static uint8_t *module;               /* in host memory: what is launched */
+static uint64_t missing;              /* pages, with nothing launched */
+
+/* What happens after the read with this number. */
+static unsigned int reads, strike_at;
+static void (*strike)(void);
+static bool spoil_each_read;
+
+/* ------------------------------------------------------------------ what launch.c calls that is not under test */
+
+static int read_module(void *ctx, uint64_t off, void *dst, size_t len)
+{
+	uint8_t *from = ctx;
+
+	assert_true(span_ok(off, len, a.image.size));
+	memcpy(dst, from + off, len);
+	if (from != module)
+		return 0;             /* Vouch's own copy of it */
+	reads++;
+	for (size_t i = 0; i < len && spoil_each_read; i++)
+		from[off + i] ^= 0xff;
+	if (reads == strike_at)
+		strike();
+	return 0;
+}
+
+struct image_source module_source(void *bytes, uint64_t size)
+{
+	return (struct image_source){ read_module, bytes, size };
+}
+
+/* What is measured is what the guest is named by. */
+int measured_guest(struct vm *vm, const struct tao_guest *id, struct image_error *err)
+{
+	char text[TAO_TEXT_MAX];
+
+	(void)err;
+	assert_true(tao_text(text, sizeof(text), NULL, id, TAO_IMAGE));
+	assert_string_equal(text, vm->tao.text);
+	return 0;
+}
+
+void measured_put(struct vm *vm)
+{
+	(void)vm;
+}
+
+const char *entropy_seed(uint8_t seed[SHA256_LEN])
+{
+	memset(seed, 1, SHA256_LEN);
+	return "the test";
+}
+
+static void limits(uint32_t features_off, struct nested_limits *l)
+{
+	(void)features_off;
+	l->largest = 1;
+}
+
+struct vm *vm_create(struct host *h, unsigned int number, const char *name, const struct vm_plan *plan,
+		     struct image_error *err)
+{
+	struct vm *vm = block_get(&h->pages, sizeof(*vm));
+	struct nested_limits l = { 0 };
+
+	(void)err;
+	assert_non_null(vm);
+	vm->host = h;
+	vm->module = number;
+	vm->plan = *plan;
+	strcpy(vm->name, name);
+	vm->nested = block_get(&h->pages, sizeof(*vm->nested));
+	assert_non_null(vm->nested);
+	limits(0, &l);
+	assert_int_equal(nested_init(vm->nested, &npt_format, &h->pages, &l), 0);
+	assert_int_equal(ram_create(vm, plan->memory_mib << 20), 0);
+	return vm;
+}
+
+int vm_equip(struct vm *vm, struct image_error *err)
+{
+	(void)vm;
+	(void)err;
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	struct page_alloc *pages = &vm->host->pages;
+
+	nested_destroy(vm->nested);
+	ram_destroy(vm);
+	block_put(pages, vm->nested, sizeof(*vm->nested));
+	block_put(pages, vm, sizeof(*vm));
+}
+
+/* ------------------------------------------------------------------ two images */
+
+static void fill_kernel(uint8_t *k, unsigned int seed)
+{
+	for (size_t i = 0; i < KERNEL; i++)
+		k[i] = (uint8_t)(i * 2654435761u >> (13 + seed));
+	memset(k + 0x1f1, 0, 0x100);
+	k[0x1f1] = 1;
+	test_put32(k + 0x1f4, (KERNEL - 1024) / 16);
+	memcpy(k + 0x1fe, "\x55\xaa\xeb\x6aHdrS\x0f\x02", 10);
+	k[0x211] = 1;
+	test_put32(k + 0x22c, 0x7fffffff);
+	test_put32(k + 0x230, 0x200000);
+	test_put32(k + 0x238, 2047);
+	test_put64(k + 0x258, LOAD);
+	test_put32(k + 0x260, 0x40000);
+}
+
+static void name_it(struct made *m, const uint8_t image[SHA256_LEN])
+{
+	struct tao_guest id = { .number = 0 };
+
+	sha256_of(m->kernel, KERNEL, id.kernel);
+	sha256_of(m->initrd, m->initrd_len, id.initrd);
+	memcpy(id.image, image, SHA256_LEN);
+	tao_text(m->name, sizeof(m->name), NULL, &id, TAO_IMAGE);
+}
+
+static void make(struct made *m, unsigned int version, unsigned int seed, size_t initrd_len)
+{
+	struct test_image2 spec = { .xml = XML, .count = 2, .security = 3, .keys = 1, .key = { key } };
+	uint8_t digest[SHA256_LEN];
+
+	m->kernel = malloc(KERNEL);
+	m->initrd = malloc(initrd_len);
+	assert_true(m->kernel && m->initrd);
+	m->initrd_len = initrd_len;
+	fill_kernel(m->kernel, seed);
+	for (size_t i = 0; i < initrd_len; i++)
+		m->initrd[i] = (uint8_t)(i * 40503u >> (7 - seed));
+	if (version >= 2) {
+		spec.file[0].data = m->kernel;
+		spec.file[0].len = KERNEL;
+		spec.file[1].data = m->initrd;
+		spec.file[1].len = initrd_len;
+		test_image2_make(&m->image, &spec, &m->at);
+		m->data = m->at.data;
+		sha256_of(m->image.bytes, m->at.lists, digest);
+	} else {
+		test_image_make_bytes(&m->image, 1, XML, 2, (const void *const[]){ m->kernel, m->initrd },
+				      (const size_t[]){ KERNEL, initrd_len });
+		m->data = m->image.data;
+		sha256_of(m->image.bytes, m->image.size, digest);
+	}
+	name_it(m, digest);
+}
+
+static void drop(struct made *m)
+{
+	free(m->kernel);
+	free(m->initrd);
+	test_image_free(&m->image);
+}
+
+static const struct hvm_ops ops = { .name = "none", .nested = &npt_format };
+
+static void set_up(unsigned int version, size_t initrd_len)
+{
+	struct public_key pub;
+
+	memset(&host, 0, sizeof(host));
+	memset(&identity, 0, sizeof(identity));
+	hostram_init(&host.pages, RAM);
+	key = key_generate();
+	assert_non_null(key);
+	key_public(key, &pub);
+	policy_none(&policy, version >= 2 ? INTEGRITY_SIGNED : INTEGRITY_CHECKSUM);
+	if (version >= 2) {
+		policy.key_count = 1;
+		policy.key[0] = (struct policy_key){ .name = "k", .key = pub, .any_guest = true, .least_version = 3 };
+	}
+	host.policy = &policy;
+	host.hvm = &ops;
+	host.identity = &identity;
+	make(&a, version, 0, initrd_len);
+	make(&b, version, 1, initrd_len);
+	assert_int_equal(a.image.size, b.image.size);
+	assert_int_equal(a.data, b.data);
+	module = block_get(&host.pages, a.image.size);
+	assert_non_null(module);
+	host.boot.module_count = 1;
+	host.boot.module[0] = (struct boot_module){ .start = ptr_to_hpa(module), .len = a.image.size };
+	missing = hostram_missing(&host.pages);
+	strike_at = 0;
+	spoil_each_read = false;
+}
+
+static void take_down(void)
+{
+	drop(&a);
+	drop(&b);
+	key_free(key);
+}
+
+/* ------------------------------------------------------------------ what somebody else does to the module */
+
+static void complement(void)
+{
+	for (size_t i = 0; i < a.image.size; i++)
+		module[i] ^= 0xff;
+}
+
+static void zero(void)
+{
+	memset(module, 0, a.image.size);
+}
+
+static void exchange(void)
+{
+	memcpy(module, b.image.bytes, a.image.size);
+}
+
+static void exchange_head(void)
+{
+	memcpy(module, b.image.bytes, a.data);
+}
+
+static void exchange_data(void)
+{
+	memcpy(module + a.data, b.image.bytes + a.data, a.image.size - a.data);
+}
+
+/* One bit of each page. */
+static void bits(void)
+{
+	for (size_t i = 5; i < a.image.size; i += 4096)
+		module[i] ^= 0x10;
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} strikes[] = {
+	{ "complement", complement }, { "zero", zero }, { "another image", exchange }, { "another head", exchange_head },
+	{ "other data", exchange_data }, { "a bit a page", bits },
+};
+
+/* ------------------------------------------------------------------ launches */
+
+static void expect_bytes(struct vm *vm, uint64_t at, const uint8_t *want, size_t len)
+{
+	uint8_t *got = malloc(len);
+
+	assert_non_null(got);
+	assert_int_equal(gpa_read(vm, gpa(at), got, len), 0);
+	assert_memory_equal(got, want, len);
+	free(got);
+}
+
+/* All that the guest will run is of this image. */
+static void expect_guest(struct vm *vm, const struct vcpu_start *start, const struct made *m)
+{
+	uint8_t params[0x280];
+	uint32_t initrd, size;
+
+	assert_int_equal(start->rip, LOAD);
+	expect_bytes(vm, LOAD, m->kernel + 1024, KERNEL - 1024);
+	assert_int_equal(gpa_read(vm, gpa(LINUX_PARAMS_GPA), params, sizeof(params)), 0);
+	memcpy(&initrd, params + 0x218, 4);
+	memcpy(&size, params + 0x21c, 4);
+	assert_int_equal(size, m->initrd_len);
+	expect_bytes(vm, initrd, m->initrd, m->initrd_len);
+	assert_string_equal(vm->tao.text, m->name);
+	assert_string_equal(vm->plan.cmdline, "quiet");
+}
+
+/* Launches the module as a, and as it becomes meanwhile. NULL: refused; else whose guest it is. */
+static const struct made *launch(void)
+{
+	static struct launch_names names;
+	struct vcpu_start start;
+	const struct made *who = NULL;
+	struct vm *vm;
+
+	memcpy(module, a.image.bytes, a.image.size);
+	memset(&names, 0, sizeof(names));
+	memset(&identity.guest, 0, sizeof(identity.guest));
+	log_clear();
+	reads = 0;
+	vm = launch_vm(&host, 0, &names, &start);
+	assert_int_equal(vm != NULL, strstr(log_text(), " verified: ") != NULL);
+	if (vm) {
+		who = strcmp(vm->tao.text, a.name) == 0 ? &a : &b;
+		expect_guest(vm, &start, who);
+		/* It is in its memory now, and the module is nothing to it. */
+		zero();
+		expect_guest(vm, &start, who);
+		vm_destroy(vm);
+	} else {
+		assert_non_null(strstr(log_text(), " refused: "));
+	}
+	assert_int_equal(hostram_missing(&host.pages), missing);
+	return who;
+}
+
+static void every_point(unsigned int version, size_t initrd_len, size_t kinds)
+{
+	unsigned int count, own = 0, other = 0, refused = 0;
+
+	set_up(version, initrd_len);
+	assert_ptr_equal(launch(), &a);
+	count = reads;
+	assert_true(count >= 6);
+	for (size_t s = 0; s < kinds; s++) {
+		strike = strikes[s].fn;
+		for (strike_at = 1; strike_at <= count; strike_at++) {
+			const struct made *who = launch();
+
+			own += who == &a;
+			other += who == &b;
+			refused += !who;
+			/* Behind the last read nothing counts. */
+			if (strike_at == count)
+				assert_ptr_equal(who, &a);
+		}
+	}
+	assert_true(own >= kinds && refused > 0);
+	print_message("version %u: %u reads, %u launches: %u ran as measured first, %u as the other image, %u refused\n",
+		      version, count, own + other + refused, own, other, refused);
+	take_down();
+}
+
+static void signed_image(void **state)
+{
+	(void)state;
+	every_point(2, INITRD, ARRAY_SIZE(strikes));
+}
+
+/* Lists of chunks, and more pieces. */
+static void long_file(void **state)
+{
+	(void)state;
+	every_point(2, LONG, 2);
+}
+
+static void checksum_image(void **state)
+{
+	(void)state;
+	every_point(1, INITRD, ARRAY_SIZE(strikes));
+}
+
+/* Each byte is spoilt the moment that it was read: were one read twice, the guest would be refused, or run what is not a. */
+static void nothing_is_read_twice(void **state)
+{
+	(void)state;
+	set_up(2, LONG);
+	spoil_each_read = true;
+	assert_ptr_equal(launch(), &a);
+	take_down();
+}
+
+static bool refused_for(const char *reason)
+{
+	const struct made *who = launch();
+
+	return !who && strstr(log_text(), reason);
+}
+
+/* The whole way in, and not the judge of host tools: one bit of each byte in head and seal, of some in the data. */
+static void every_byte_flipped(void **state)
+{
+	size_t step = 1;
+
+	(void)state;
+	set_up(2, INITRD);
+	for (size_t i = 0; i < a.image.size; i += step) {
+		bool head = i < a.at.lists || i >= a.at.seal;
+
+		a.image.bytes[i] ^= (uint8_t)(1u << i % 8);
+		if (!refused_for(i >= a.at.lists && i < a.at.data ? "is not zero" : ""))
+			fail_msg("a flip in byte %zu passes", i);
+		a.image.bytes[i] ^= (uint8_t)(1u << i % 8);
+		step = head ? 1 : 997;
+	}
+	assert_ptr_equal(launch(), &a);
+	take_down();
+}
+
+/* Refused under a policy that asks for signatures, each for its own reason. */
+static void refusals(void **state)
+{
+	struct key *own, *mallory = key_generate();
+
+	(void)state;
+	assert_non_null(mallory);
+	set_up(2, INITRD);
+	policy.key[0].least_version = 4;
+	assert_true(refused_for("security version too low: 3, key k demands 4"));
+	policy.key[0].least_version = 3;
+	own = key;
+	drop(&a);
+	key = mallory;
+	make(&a, 2, 0, INITRD);
+	key = own;
+	assert_true(refused_for("no signature by a trusted key"));
+	take_down();
+	key_free(mallory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signed_image), cmocka_unit_test(long_file), cmocka_unit_test(checksum_image),
+		cmocka_unit_test(nothing_is_read_twice), cmocka_unit_test(every_byte_flipped), cmocka_unit_test(refusals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
