@@ -18,6 +18,7 @@
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/mm/paging.h"
+#include "core/block.h"
 #include "guest.h"
 #include "hvm.h"
 #include "memory.h"
@@ -70,13 +71,40 @@ static void stage_memory(struct host *h)
 		  (unsigned long)(h->pages.total_frames >> 8), (unsigned int)h->boot.module_count);
 }
 
+/* Memory that is near some CPUs and far from others, as ACPI's SRAT tells. */
+static void sort_memory(struct host *h)
+{
+	const struct platform *p = &h->platform;
+	struct page_range range[PAGE_RANGES];
+	unsigned int i;
+
+	_Static_assert(PAGE_RANGES >= PLATFORM_RANGES && PAGE_NODES >= PLATFORM_NODES, "the allocator takes what SRAT says");
+	if (p->node_count < 2)
+		return;
+	for (i = 0; i < p->range_count; i++)
+		range[i] = (struct page_range){ p->range[i].base >> PAGE_SHIFT,
+						(p->range[i].base + p->range[i].len) >> PAGE_SHIFT, p->range[i].node };
+	page_set_nodes(&h->pages, range, p->range_count);
+	log_info("memory: %u nodes, in %u ranges", p->node_count, p->range_count);
+}
+
 static void stage_acpi(struct host *h)
 {
 	const struct platform *p = &h->platform;
 
 	acpi_init(h);
+	sort_memory(h);
 	log_stage("ACPI: %u CPUs, IOAPIC %#lx, PM timer port %#x, %s", p->cpu_count, (unsigned long)p->ioapic_hpa,
 		  (unsigned int)p->pm_tmr, p->has_s5 ? "_S5 found" : "no _S5 found: power-off will not work");
+}
+
+/* A few pages at hand for each CPU. Without memory for that it goes without. */
+static void cache_pages(struct host *h)
+{
+	struct page_cache *c = block_get(&h->pages, h->cpus * sizeof(*c));
+
+	if (c)
+		page_set_caches(&h->pages, c, h->cpus);
 }
 
 static void stage_clock(struct host *h)
@@ -136,6 +164,7 @@ void vouch_main(struct host *h)
 	stage_pci(h);
 	if (hvm_start(h)) {
 		cpus_start(h);
+		cache_pages(h);
 		guests_run(h);
 	}
 	end(h);

@@ -9,7 +9,10 @@
 
 #include <vouch/types.h>
 
-#define CPU_AREA_SIZE  0x10000ul     /* 64 KiB: data below CPU_DATA_MAX, guard page, stack */
+/* 64 KiB: data below CPU_DATA_MAX, guard page, stack. Host tests give it more, for what ThreadSanitizer puts there. */
+#ifndef CPU_AREA_SIZE
+#define CPU_AREA_SIZE  0x10000ul
+#endif
 #define CPU_DATA_MAX   0x7000ul
 #define CPUS_MAX       128u
 
@@ -35,6 +38,7 @@ struct pcpu {
 	uint64_t run_until;           /* host TSC at which the vCPU in this CPU must make room; UINT64_MAX: never */
 	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
 	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's at one moment; 0: in step */
+	unsigned int node;            /* of the memory that is near: page.h */
 	struct sched_cpu *sched;      /* the scheduler's per-CPU part */
 	uint32_t locks_held;          /* debug: bit per rank */
 };

@@ -100,7 +100,7 @@ static void joins_what_was_split(void **ctx)
 	/* Odd ones first, so that every join waits for the second half. */
 	for (n = 1; n < TOTAL; n += 2)
 		page_put(&pages, a[n], 0);
-	assert_null(pages.free[1]);
+	assert_null(pages.free[0][1]);
 	for (n = 0; n < TOTAL; n += 2)
 		page_put(&pages, a[n], 0);
 	assert_int_equal(pages.free_frames, TOTAL);

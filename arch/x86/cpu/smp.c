@@ -233,9 +233,9 @@ static void page_give_back(struct starter *s)
 }
 
 /* A CPU's area with all that it finds there when it arrives. */
-static struct pcpu *area_prepare(struct starter *s, uint32_t apic_id)
+static struct pcpu *area_prepare(struct starter *s, const struct platform_cpu *cpu)
 {
-	struct pcpu *p = s->spare ? s->spare : paging_cpu_area(s->h, s->areas);
+	struct pcpu *p = s->spare ? s->spare : paging_cpu_area(s->h, s->areas, cpu->node);
 	struct pcpu_arch *arch = p ? (struct pcpu_arch *)((uint8_t *)p + CPU_AREA_ARCH) : NULL;
 	struct lib_cpu *lib;
 	struct fpu_cpu fpu;
@@ -251,7 +251,8 @@ static struct pcpu *area_prepare(struct starter *s, uint32_t apic_id)
 	memset(arch, 0, sizeof(*arch));
 	arch->start = (struct ap *)(arch + 1);
 	*arch->start = (struct ap){ .root = hpa(cr3_read()), .starter = s };
-	*p = (struct pcpu){ .self = p, .host = s->h, .arch = arch, .id = s->h->cpus, .apic_id = apic_id };
+	*p = (struct pcpu){ .self = p, .host = s->h, .arch = arch, .id = s->h->cpus, .apic_id = cpu->apic_id,
+			    .node = cpu->node };
 	arch->lib = lib;
 	arch->fpu = fpu;
 	return lib || lib_init(p) ? p : NULL;
@@ -351,10 +352,11 @@ static bool answers_calls(unsigned int id)
 	return cpu_work_done(w);
 }
 
-static void start_one(struct starter *s, uint32_t apic_id)
+static void start_one(struct starter *s, const struct platform_cpu *cpu)
 {
 	struct host *h = s->h;
-	struct pcpu *p = area_prepare(s, apic_id);
+	struct pcpu *p = area_prepare(s, cpu);
+	uint32_t apic_id = cpu->apic_id;
 	bool gone = false;
 	const char *why;
 
@@ -397,8 +399,15 @@ static void start_all(struct starter *s, unsigned int most)
 			log_warn("the CPU with APIC ID %u is left out: the boot CPU has no x2APIC to reach it by",
 				 p->cpu[i].apic_id);
 		else
-			start_one(s, p->cpu[i].apic_id);
+			start_one(s, &p->cpu[i]);
 	}
+}
+
+static void find_node(const struct platform *p)
+{
+	for (unsigned int i = 0; i < p->cpu_count && i < PLATFORM_CPUS; i++)
+		if (p->cpu[i].apic_id == this_cpu()->apic_id)
+			this_cpu()->node = p->cpu[i].node;
 }
 
 void cpus_start(struct host *h)
@@ -406,9 +415,10 @@ void cpus_start(struct host *h)
 	unsigned int most = h->options.cpus && h->options.cpus < CPUS_MAX ? h->options.cpus : CPUS_MAX;
 	struct starter s = { .h = h };
 
+	find_node(&h->platform);
 	if (most > 1 && h->platform.cpu_count > 1) {
 		/* The first area brings the tables that all areas hang from: paging_ap_begin() copies what there is. */
-		s.spare = paging_cpu_area(h, s.areas++);
+		s.spare = paging_cpu_area(h, s.areas++, 0);
 		if (s.spare && page_prepare(&s)) {
 			start_all(&s, most);
 			page_give_back(&s);

@@ -94,15 +94,16 @@ static const struct piece area_pieces[] = {
 #define AREA_ORDER 5u
 _Static_assert(CPU_AREA_SIZE - 2 * PAGE_SIZE + CPU_ARCH_SIZE == PAGE_SIZE << AREA_ORDER, "an area fills its block");
 
-struct pcpu *paging_cpu_area(struct host *h, unsigned int n)
+struct pcpu *paging_cpu_area(struct host *h, unsigned int n, unsigned int node)
 {
 	struct hostmap m = { .pages = &h->pages, .root = host_root() };
 	uint64_t va = CPU_AREAS_BASE + n * CPU_AREA_STRIDE;
 	hpa_t at;
 	bool ok = true;
 
-	if (!page_get_zeroed(&h->pages, AREA_ORDER, &at))
+	if (!page_get_near(&h->pages, AREA_ORDER, node, &at))
 		return NULL;
+	page_scrub(at, AREA_ORDER);
 	lock_take(&h->platform.map_lock);
 	for (unsigned int i = 0; ok && i < ARRAY_SIZE(area_pieces); i++) {
 		const struct piece *p = &area_pieces[i];

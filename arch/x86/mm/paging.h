@@ -27,8 +27,8 @@ void paging_init(struct host *h, uint64_t load_base);
 #define CPU_AREA_ARCH   0x20000ul
 #define CPU_ARCH_SIZE   0x12000ul
 
-/* Maps area n, of new memory, zeroed; NULL without memory. Boot CPU. What is mapped stays. */
-struct pcpu *paging_cpu_area(struct host *h, unsigned int n);
+/* Maps area n, of new memory near that node, zeroed; NULL without memory. Boot CPU. What is mapped stays. */
+struct pcpu *paging_cpu_area(struct host *h, unsigned int n, unsigned int node);
 
 /*
  * Page tables for a CPU that comes out of real mode: all of Vouch as this CPU has it, and the page at start, below 1 MiB,

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What several CPUs do at once, under ThreadSanitizer: pages, log lines, console input, calls. The real lock. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <vouch/host.h>
+#include <vouch/log.h>
+#include <vouch/serial.h>
+#include <vouch/smp.h>
+
+#include "core/log_port.h"
+#include "tests/unit/support/cpu_threads.h"
+
+#define CPUS  4u
+#define RAM   (32ull << 20)
+#define TOTAL (RAM >> PAGE_SHIFT)
+
+static struct host host;
+static uint8_t state[TOTAL];
+static struct page_cache caches[CPUS];
+
+void cpu_kick(unsigned int cpu)
+{
+	(void)cpu;
+}
+
+static int ram_map(void **ctx)
+{
+	void *want = (void *)(uintptr_t)DIRECT_MAP_BASE;
+	void *at = mmap(want, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			-1, 0);
+
+	(void)ctx;
+	return at == want ? 0 : -1;
+}
+
+/* -------------------------------------------------------------------------------------------------- pages */
+
+struct block {
+	hpa_t at;
+	unsigned int order;
+	bool used;
+};
+
+/* What a CPU writes into its block nobody else writes: ThreadSanitizer sees whoever does. */
+static void mark(const struct block *b)
+{
+	memset(hpa_to_ptr(b->at), (int)this_cpu()->id + 1, PAGE_SIZE << (b->order < 2 ? b->order : 2));
+}
+
+static void look(const struct block *b)
+{
+	const uint8_t *p = hpa_to_ptr(b->at);
+
+	if (p[0] != this_cpu()->id + 1 || p[PAGE_SIZE - 1] != this_cpu()->id + 1)
+		abort();
+}
+
+static void take_and_give(void *arg)
+{
+	struct block b[24] = { 0 };
+	unsigned int seed = this_cpu()->id;
+
+	(void)arg;
+	for (unsigned int i = 0; i < 3000; i++) {
+		struct block *one = &b[(unsigned int)rand_r(&seed) % 24];
+
+		if (one->used) {
+			look(one);
+			page_put(&host.pages, one->at, one->order);
+			one->used = false;
+			continue;
+		}
+		one->order = rand_r(&seed) % 4 ? 0 : (unsigned int)rand_r(&seed) % 9;
+		one->used = page_get(&host.pages, one->order, &one->at);
+		if (one->used)
+			mark(one);
+	}
+	for (unsigned int i = 0; i < 24; i++) {
+		if (b[i].used)
+			page_put(&host.pages, b[i].at, b[i].order);
+	}
+}
+
+static void pages_are_one_cpus(void **ctx)
+{
+	hpa_t a;
+
+	(void)ctx;
+	page_alloc_init(&host.pages, state, TOTAL);
+	page_add(&host.pages, hpa(0), RAM);
+	page_set_caches(&host.pages, caches, CPUS);
+	cpu_threads_run(&host, CPUS, take_and_give, NULL);
+	assert_int_equal(host.pages.free_frames, TOTAL);
+	assert_true(page_get_near(&host.pages, 13, 0, &a));
+	assert_int_equal(a.v, 0);
+	page_put(&host.pages, a, 13);
+}
+
+/* ------------------------------------------------------------------------------------- lines and the console */
+
+static char out[400000];
+static size_t out_used;
+static unsigned int sent;
+
+bool serial_init(unsigned int port, bool rx)
+{
+	(void)port;
+	(void)rx;
+	return true;
+}
+
+/* Byte by byte and without a lock of its own: the console's is there for that. */
+void serial_write(unsigned int port, const uint8_t *bytes, size_t n)
+{
+	(void)port;
+	while (n-- && out_used < sizeof(out))
+		out[out_used++] = (char)*bytes++;
+}
+
+void serial_drain(unsigned int port)
+{
+	(void)port;
+}
+
+bool serial_ready(unsigned int port)
+{
+	(void)port;
+	return true;
+}
+
+#define INPUT 5000u
+
+/* The chip gives 0, 1, 2, ... and then nothing. */
+int serial_read(unsigned int port)
+{
+	if (port || sent == INPUT)
+		return -1;
+	return (int)(sent++ & 0xff);
+}
+
+static void say(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < 300; i++) {
+		if (i % 10 == 9)
+			log_emergency("cpu %u says %u of them all", this_cpu()->id, i);
+		else
+			log_info("cpu %u says %u of them all", this_cpu()->id, i);
+	}
+}
+
+static void console_fresh(void)
+{
+	static const struct options o = { .console = OPT_COM1, .loglevel = LOG_INFO };
+
+	memset(&host.console, 0, sizeof(host.console));
+	console_init(&host.console, &o);
+	out_used = 0;
+}
+
+static void lines_stay_whole(void **ctx)
+{
+	unsigned int next[CPUS] = { 0 }, lines = 0;
+	char *at = out;
+
+	(void)ctx;
+	console_fresh();
+	cpu_threads_run(&host, CPUS, say, NULL);
+	assert_true(out_used < sizeof(out));
+	for (out[out_used] = '\0'; *at; at = strstr(at, "\r\n") + 2, lines++) {
+		unsigned int cpu, i, end = 0;
+
+		if (sscanf(at, "vouch: cpu %u says %u of them all\r\n%n", &cpu, &i, &end) != 2 || !end)
+			assert_int_equal(sscanf(at, "vouch: error: cpu %u says %u of them all", &cpu, &i), 2);
+		assert_true(cpu < CPUS);
+		assert_int_equal(i, next[cpu]);
+		next[cpu]++;
+	}
+	assert_int_equal(lines, CPUS * 300);
+}
+
+static unsigned int got[CPUS], sum;
+
+static void poll_or_read(void *arg)
+{
+	unsigned int me = this_cpu()->id;
+	uint8_t bytes[16];
+
+	(void)arg;
+	while (__atomic_load_n(&sum, __ATOMIC_RELAXED) < INPUT) {
+		size_t n = 0;
+
+		if (me % 2)
+			console_poll(&host.console);
+		else
+			n = console_read(&host.console, 0, bytes, sizeof(bytes));
+		for (size_t i = 1; i < n; i++)
+			if ((uint8_t)(bytes[i - 1] + 1) != bytes[i])
+				abort();
+		got[me] += (unsigned int)n;
+		__atomic_add_fetch(&sum, (unsigned int)n, __ATOMIC_RELAXED);
+		sched_yield();
+	}
+}
+
+static void input_comes_once(void **ctx)
+{
+	(void)ctx;
+	console_fresh();
+	sent = sum = 0;
+	memset(got, 0, sizeof(got));
+	cpu_threads_run(&host, CPUS, poll_or_read, NULL);
+	assert_int_equal(got[0] + got[2], INPUT);
+	assert_int_equal(sent, INPUT);
+}
+
+/* -------------------------------------------------------------------------------------------------- calls */
+
+static unsigned int tally[CPUS], at_the_end;
+
+static void add_here(void *arg)
+{
+	tally[this_cpu()->id] += *(const unsigned int *)arg;
+}
+
+static void call_around(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < 400; i++) {
+		unsigned int one = 1;
+
+		cpu_call(i % CPUS, add_here, &one);
+	}
+	__atomic_add_fetch(&at_the_end, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&at_the_end, __ATOMIC_ACQUIRE) < CPUS) {
+		cpu_serve();
+		sched_yield();
+	}
+	cpu_serve();
+}
+
+static void calls_carry_what_they_write(void **ctx)
+{
+	(void)ctx;
+	cpu_threads_run(&host, CPUS, call_around, NULL);
+	for (unsigned int i = 0; i < CPUS; i++)
+		assert_int_equal(tally[i], 400);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_are_one_cpus),
+		cmocka_unit_test(lines_stay_whole),
+		cmocka_unit_test(input_comes_once),
+		cmocka_unit_test(calls_carry_what_they_write),
+	};
+
+	return cmocka_run_group_tests(tests, ram_map, NULL);
+}
