@@ -375,7 +375,7 @@ help:
 	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
 	@echo 'make readme      write README.md'"'"'s session and docs/screen.png anew; make readme-check compares'
 	@echo 'make bench       measure in instructions, beside KVM; writes docs/performance.md, with which'
-	@echo '                 make bench-check compares what exits cost'
+	@echo '                 make bench-check compares what exits cost; make bench-hash: SHA-256 beside openssl'"'"'s'
 	@echo 'make debug       QEMU with the demo guest (IMAGE=FILE: another), stopped, and gdb on it; make debug-test tries gdb'
 	@echo 'make lint        cppcheck and clang-tidy over the hypervisor and the tools'
 	@echo 'make format-check   rules of style; make format FILE=a.c lays one file out anew'

@@ -36,8 +36,8 @@ static void warn_of_weakness(const char *source, const struct policy *p)
 	for (uint32_t i = 0; i < p->guest_count; i++)
 		pinned &= p->guest[i].digest_count > 0;
 	if (p->key_count && p->integrity < INTEGRITY_SIGNED)
-		cli_warn("%s: keys do nothing under integrity = \"%s\"; leave it out or make it \"signed\"", source,
-			 integrity_name(p->integrity));
+		cli_warn("%s: under integrity = \"%s\" keys demand no signature, they only refuse wrong ones; leave it out "
+			 "or make it \"signed\"", source, integrity_name(p->integrity));
 	else if (p->integrity < INTEGRITY_SIGNED && !pinned)
 		cli_warn("%s: anyone can make an image that passes: there are neither signatures nor digests for all guests",
 			 source);

@@ -213,7 +213,7 @@ class Policy(ToolTest):
         digest = "guests { web { digests = [%s]; }; %%s };" % ("ab" * 32)
         for body, texts in (
                 (self.key_node(), ()), ('integrity = "signed"; ' + self.key_node(), ()),
-                ('integrity = "sha256"; ' + self.key_node(), ('p.dts: keys do nothing under integrity = "sha256"',)),
+                ('integrity = "sha256"; ' + self.key_node(), ('p.dts: under integrity = "sha256" keys demand no signature',)),
                 ('integrity = "none";', ("p.dts: anyone can make an image that passes",)),
                 ('integrity = "sha256";', ("anyone can make",)), ('integrity = "sha256"; ' + digest % "", ()),
                 ('integrity = "sha256"; ' + digest % "db { };", ("anyone can make",))):
