@@ -16,6 +16,7 @@
 #include "arch/x86/cpu/pci.h"
 #include "arch/x86/cpu/sha.h"
 #include "arch/x86/cpu/smp.h"
+#include "arch/x86/cpu/spec.h"
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/mm/paging.h"
 #include "core/block.h"
@@ -47,6 +48,7 @@ static void stage_cpu(struct host *h)
 
 	h->platform.phys_bits = cpu_phys_bits();
 	log_stage("CPU: %s, %u physical address bits, SHA-256 %s", cpu_name(name), h->platform.phys_bits, sha_init(h));
+	spec_init(h);                   /* patches text that stage_memory() makes read-only */
 }
 
 static void stage_memory(struct host *h)

@@ -10,6 +10,7 @@
 #include <vouch/page.h>
 #include <vouch/pcpu.h>
 #include <vouch/platform.h>
+#include <vouch/spec.h>
 #include <vouch/timing.h>
 
 struct hvm_ops;
@@ -30,6 +31,7 @@ struct host {
 	uint32_t stopping;            /* atomic: id + 1 of the CPU that stops all others, or 0 */
 	struct timing timing;         /* of the guest that starts or runs */
 	const struct hvm_ops *hvm;
+	struct spec spec;
 	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */
 	const struct policy *policy, *builtin;
 	sha256_blocks_fn *sha256;     /* for long input: arch/x86/cpu/sha.c; NULL: the library's */

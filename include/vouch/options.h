@@ -50,6 +50,7 @@ struct options {
 	bool integrity_bad;           /* a level was asked for that is none: no guest may run; integrity is signed then */
 	char bad_level[32];           /* the first such word, escaped */
 	enum end_action end;          /* default halt */
+	bool mitigations_off;         /* nothing is done against speculation; default: what the CPU needs */
 	uint32_t features_off;        /* bits FEATURE_*, default 0 */
 	uint32_t cpus;                /* at most so many CPUs are used, from 1 on; 0, the default: all */
 	bool print_events;            /* measure=print: what is measured is a line of the log; default quiet */

@@ -30,6 +30,7 @@ struct pcpu {
 	unsigned int apic_id;
 	struct vcpu *vcpu;            /* whose FPU and segment state is live in this CPU, or NULL */
 	void *hvm;                    /* the vendor's per-CPU part */
+	unsigned int last_guest;      /* vm->number + 1 of the vCPU that was in this CPU last: for spec_switch() */
 	bool lib_owner;               /* between lib_enter() and lib_exit() */
 	void *lib_arena;              /* lib_arena_slot(): memory of the library call under way */
 	bool host_event;              /* set by interrupt handlers: something to look at */

@@ -6,3 +6,6 @@ unit-fast-srcs := arch/x86/exit/fast.c arch/x86/exit/fast_code.c arch/x86/exit/f
 
 unit += svm_fast
 unit-svm_fast-srcs := arch/x86/svm/fast.c arch/x86/svm/names.c
+
+unit += spec
+unit-spec-srcs := arch/x86/cpu/spec.c arch/x86/exit/decode.c tests/unit/support/log.c

@@ -90,6 +90,21 @@ static void ports(void **state)
 	parse("console=COM1", 1);
 }
 
+static void mitigations(void **state)
+{
+	(void)state;
+	parse("", 0);
+	assert_false(o.mitigations_off);
+	parse("mitigations=auto", 0);
+	assert_false(o.mitigations_off);
+	parse("mitigations=off", 0);
+	assert_true(o.mitigations_off);
+	parse("mitigations=none", 1);
+	assert_false(o.mitigations_off);
+	parse("mitigations=", 1);
+	parse("mitigations", 1);
+}
+
 static void cpus(void **state)
 {
 	static const char *const bad[] = {
@@ -324,7 +339,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(defaults), T(all), T(ports), T(cpus), T(features), T(log_shared), T(integrity),
+		T(defaults), T(all), T(ports), T(mitigations), T(cpus), T(features), T(log_shared), T(integrity),
 		T(integrity_misspelt), T(unknown), T(unknown_long), T(modules),
 		T(escape), T(escape_sizes),
 	};

@@ -18,13 +18,12 @@ static struct vcpu v;
 static struct vmcb c, before;
 static struct { enum fast_answer answer; uint32_t val; uint16_t port; unsigned int size; uint64_t at, rax; bool write; } dev;
 
-bool machine_fast_in(const struct vm *m, uint16_t port, unsigned int size, uint32_t *val)
+int64_t machine_fast_in(const struct vm *m, uint16_t port, unsigned int size)
 {
 	(void)m;
 	dev.port = port;
 	dev.size = size;
-	*val = dev.val;
-	return dev.answer != FAST_NO;
+	return dev.answer == FAST_NO ? -1 : (int64_t)dev.val;
 }
 
 enum fast_answer fast_mmio(struct vcpu *x, const struct fast_code *code, gpa_t a, bool write)

@@ -7,6 +7,7 @@
  * masked by the size of its table.
  */
 #include <arch/x86/svm/offsets.h>
+#include "arch/x86/cpu/spec.inc"
 
 /* The stack from VMRUN to VMRUN: struct vcpu, the VMCB's physical address, its virtual one. */
 #define FRAME_VCPU  0
@@ -28,18 +29,18 @@
 	shl	$7, %edx
 	add	%rax, %rdx
 	cmp	%rsi, CODE_RIP(%rdx)
-	jne	general
+	jne	.Lgeneral
 	mov	VMCB_CR3(%rdi), %rcx
 	cmp	%rcx, CODE_CR3(%rdx)
-	jne	general
+	jne	.Lgeneral
 	movzwl	VMCB_CS_ATTR(%rdi), %ecx
 	cmp	%cx, CODE_CS(%rdx)
-	jne	general
+	jne	.Lgeneral
 	.irp	i, 0, 8, 16, 24
 	mov	CODE_PTE + \i(%rdx), %rcx
 	mov	(%rcx), %rcx
 	cmp	%rcx, CODE_ENTRY + \i(%rdx)
-	jne	general
+	jne	.Lgeneral
 	.endr
 	.endm
 
@@ -54,10 +55,10 @@
 	find_code
 	mov	CODE_BYTES(%rdx), %rcx
 	cmpw	$\opcode, (%rcx)
-	jne	general
+	jne	.Lgeneral
 	.ifnb	\third
 	cmpb	$\third, 2(%rcx)
-	jne	general
+	jne	.Lgeneral
 	inc	%rsi
 	.endif
 	add	$2, %rsi
@@ -72,8 +73,8 @@
 	call	\function
 	mov	FRAME_VCPU(%rsp), %rdi
 	cmp	$FAST_NEXT, %eax
-	je	load_all
-	jmp	leave
+	je	.Lload_all
+	jmp	.Lleave
 	.endm
 
 /* The instruction is done: RIP is \next, the exit is counted. */
@@ -100,7 +101,7 @@ svm_enter:
 	push	%rdx
 	push	%rsi
 	push	%rdi
-load_all:
+.Lload_all:
 	mov	GPR_RBP(%rdi), %rbp
 	mov	GPR_R8(%rdi), %r8
 	mov	GPR_R9(%rdi), %r9
@@ -115,8 +116,9 @@ load_all:
 	mov	GPR_RDX(%rdi), %rdx
 	mov	GPR_RSI(%rdi), %rsi
 	mov	GPR_RDI(%rdi), %rdi
-enter:
+.Lenter:
 	mov	FRAME_HPA(%rsp), %rax
+	spec_verw			/* of the flags VMRUN loads the guest's */
 	vmrun	%rax
 	mov	FRAME_VCPU(%rsp), %rax		/* RAX is the host's again, and free */
 	mov	%rcx, GPR_RCX(%rax)
@@ -128,27 +130,27 @@ enter:
 	/* Whatever was on its way into the guest, and whoever steps through it, is the general path's. */
 	mov	VMCB_EXIT_INT_INFO(%rdi), %esi
 	or	VMCB_EVENT_INJ(%rdi), %esi
-	js	general
+	js	.Lgeneral
 	testl	$RFLAGS_TF_RF, VMCB_RFLAGS(%rdi)
-	jnz	general
+	jnz	.Lgeneral
 	/* The end of a shadow lets in what waits: better injected than left to V_IRQ, of which Bochs takes no notice here. */
 	testb	$INT_SHADOW, VMCB_INT_STATE(%rdi)
-	jnz	general
+	jnz	.Lgeneral
 	mov	VMCB_EXIT_CODE(%rdi), %esi
 	cmp	$EXIT_MSR, %esi
-	je	msr
+	je	.Lmsr
 	cmp	$EXIT_CPUID, %esi
-	je	cpuid
+	je	.Lcpuid
 	cmp	$EXIT_IOIO, %esi
-	je	ioio
+	je	.Lioio
 	cmp	$EXIT_NPF, %esi
-	je	npf
+	je	.Lnpf
 	cmp	$EXIT_VMMCALL, %esi
-	jne	general
+	jne	.Lgeneral
 
 	/* A hypercall: numbers from HYPERCALLS on are nobody's. */
 	cmpl	$HYPERCALLS, VMCB_RAX(%rdi)
-	jb	general
+	jb	.Lgeneral
 	next_rip 0x010f, 0xd9
 	step_over EXIT_VMMCALL
 	movq	$HYPERCALL_UNKNOWN, VMCB_RAX(%rdi)
@@ -156,10 +158,10 @@ enter:
 	mov	GPR_RDX(%rax), %rdx
 	mov	GPR_RSI(%rax), %rsi
 	mov	GPR_RDI(%rax), %rdi
-	jmp	enter
+	jmp	.Lenter
 
 	/* RAX, RBX, RCX and RDX are all results: only RSI and RDI are to be put back. */
-cpuid:
+.Lcpuid:
 	mov	VMCB_RAX(%rdi), %esi
 	mov	%rcx, %rdx
 	shl	$32, %rdx
@@ -172,7 +174,7 @@ cpuid:
 	shl	$5, %ebx
 	add	%rax, %rbx
 	cmp	%rdx, CPUID_KEY(%rbx)
-	jne	general
+	jne	.Lgeneral
 	next_rip 0xa20f
 	step_over EXIT_CPUID
 	mov	CPUID_EAX(%rbx), %esi
@@ -182,11 +184,11 @@ cpuid:
 	mov	CPUID_EBX(%rbx), %ebx
 	mov	GPR_RSI(%rax), %rsi
 	mov	GPR_RDI(%rax), %rdi
-	jmp	enter
+	jmp	.Lenter
 
-msr:
+.Lmsr:
 	cmpl	$0, VMCB_INFO1(%rdi)
-	jne	wrmsr
+	jne	.Lwrmsr
 	mov	%ecx, %ecx
 	mov	%ecx, %ebx
 	shr	$4, %ebx
@@ -195,7 +197,7 @@ msr:
 	shl	$4, %ebx
 	add	%rax, %rbx
 	cmp	%rcx, MSR_NUMBER(%rbx)
-	jne	general
+	jne	.Lgeneral
 	next_rip 0x320f
 	step_over EXIT_MSR
 	mov	MSR_VALUE(%rbx), %esi
@@ -205,7 +207,7 @@ msr:
 	mov	GPR_RCX(%rax), %rcx
 	mov	GPR_RSI(%rax), %rsi
 	mov	GPR_RDI(%rax), %rdi
-	jmp	enter
+	jmp	.Lenter
 
 /* All of the guest's registers that are not yet saved, and then no value of the guest's in any of them. */
 	.macro save_rest
@@ -233,7 +235,7 @@ msr:
 	.endm
 
 	/* The rest is answered in C, without leaving. WRMSR: fast_msr_write(v, msr, val), RBX: the RIP behind it. */
-wrmsr:
+.Lwrmsr:
 	next_rip 0x300f
 	save_rest
 	mov	%rsi, %rbx
@@ -245,28 +247,29 @@ wrmsr:
 	mov	%rax, %rdi
 	call	fast_msr_write
 	test	%eax, %eax
-	jz	leave
+	jz	.Lleave
 	mov	FRAME_VCPU(%rsp), %rdi
 	mov	FRAME_VMCB(%rsp), %rsi
 	step_over EXIT_MSR, %rbx, %rdi, %rsi
 	cmp	$FAST_NEXT, %eax
-	je	load_all
-	jmp	leave
-ioio:
+	je	.Lload_all
+	jmp	.Lleave
+.Lioio:
 	save_rest
 	call_c	svm_fast_in
-npf:
+.Lnpf:
 	find_code
 	lea	CODE_RIP(%rdx), %rsi
 	save_rest
 	call_c	svm_fast_mmio
 
-general:
+.Lgeneral:
 	save_rest
 	xor	%esi, %esi
 	xor	%edi, %edi
 	xor	%eax, %eax			/* FAST_NO */
-leave:
+.Lleave:
+	spec_stuff_rsb			/* the first RET beyond our own CALLs is near */
 	add	$FRAME_SIZE, %rsp
 	pop	%r15
 	pop	%r14

@@ -11,6 +11,7 @@
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/spec.h"
 #include "arch/x86/dev/lapic.h"
 #include "arch/x86/exit/policy.h"
 
@@ -72,6 +73,7 @@ static void load_guest(struct vcpu *v)
 		xcr0_write(v->xcr0);
 	__asm__ volatile("vmload %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
 	load_unswitched(v->hw);
+	spec_switch(v->vm);
 }
 
 static void unload_guest(struct vcpu *v)

@@ -11,6 +11,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/spec.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
 
@@ -68,6 +69,7 @@ int svm_cpu_enable(struct pcpu *p)
 	s->facts = svm_facts_read(cpuid_leaf);
 	tlb_ids_init(&s->asids, 1, s->has.asids, s->has.flush_by_asid);
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+	spec_cpu_enable(p->host);
 	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
 	p->hvm = s;
 	if (p->id)

@@ -6,6 +6,7 @@
  * are still the guest's. docs/fast-path.md goes through all of it.
  */
 #include <arch/x86/vmx/offsets.h>
+#include "arch/x86/cpu/spec.inc"
 
 	.text
 
@@ -134,13 +135,16 @@ vmx_enter:
 	test	%dl, %dl		/* ZF stays as it is up to the JZ */
 	LOAD_GUEST
 	jz	.Llaunch
+	spec_verw
 	vmresume
 	jmp	.Lfailed
 .Llaunch:
+	spec_verw
 	vmlaunch
 .Lfailed:				/* here only if that failed, or the VMWRITE */
 	mov	$VMX_FAILED, %eax
 .Lleave:
+	spec_stuff_rsb			/* the first RET beyond our own CALLs is near */
 	pop	%rdi
 	xor	%ecx, %ecx
 	xor	%edx, %edx
@@ -204,6 +208,7 @@ vmx_exit_here:
 
 	.macro	FAST_END
 	pop	%rdi
+	spec_verw
 	vmresume
 	jmp	.Lfailed
 	.endm
@@ -312,6 +317,7 @@ vmx_exit_here:
 	jne	.Ldone
 	SET_TIMER .Ldone
 	LOAD_GUEST
+	spec_verw
 	vmresume
 	jmp	.Lfailed
 .Ldone:

@@ -10,6 +10,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/spec.h"
 #include "arch/x86/exit/fast.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
@@ -127,6 +128,7 @@ static void load_guest(struct vcpu *v)
 	for (size_t i = 0; i < VMX_LIVE_MSRS; i++)
 		if (live_msr_exists(vmx_live_msrs[i]))
 			msr_write(vmx_live_msrs[i], hw->live_msr[i]);
+	spec_switch(v->vm);
 	this_cpu()->vcpu = v;
 }
 

@@ -11,6 +11,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/spec.h"
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
@@ -125,6 +126,7 @@ int vmx_cpu_enable(struct pcpu *p)
 	c->eptp_bits = vmx_eptp_bits(&c->caps, off);
 	c->invept_single = c->caps.ept_vpid & CAP_INVEPT_SINGLE;
 	tlb_ids_init(&c->ids, 1, c->ctl.cpu2 & CPU2_VPID ? VPID_LIMIT : 0, c->caps.ept_vpid & CAP_INVVPID_SINGLE);
+	spec_cpu_enable(p->host);
 	p->hvm = c;
 	if (p->id)
 		return 0;

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The choice of what to do against speculation, and its doing. Guests get none of the MSRs concerned. */
+#include "arch/x86/cpu/spec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+#include <vouch/x86.h>
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/exit/policy.h"
+
+#define MSR_SPEC_CTRL 0x48u
+#define SPEC_CTRL_IBRS 1ull
+#define MSR_PRED_CMD  0x49u
+#define PRED_CMD_IBPB 1ull
+#define MSR_ARCH_CAPABILITIES 0x10au
+#define EFER_AIBRSE (1ull << 21)
+
+/* CPUID 7, EDX: SDM 2A "CPUID". */
+#define SEVEN_MD_CLEAR  (1u << 10)
+#define SEVEN_IBRS_IBPB (1u << 26)
+#define SEVEN_ARCH_CAP  (1u << 29)
+/* CPUID 80000008, EBX, and 80000021: APM 3 appendix E. */
+#define EXT8_IBPB       (1u << 12)
+#define EXT21A_VERW     (1u << 5)
+#define EXT21A_AUTO_IBRS (1u << 8)
+#define EXT21C_TSA_NO   (1u << 1 | 1u << 2)
+/* IA32_ARCH_CAPABILITIES: SDM 4. */
+#define ARCH_IBRS_ALL   (1ull << 1)
+#define ARCH_MDS_NO     (1ull << 5)
+#define ARCH_TAA_NO     (1ull << 8)
+#define ARCH_MMIO_NO    (7ull << 13)
+#define ARCH_PBRSB_NO   (1ull << 24)
+
+/* A piece of code, as spec.inc notes it. */
+struct spec_site {
+	uint8_t *at;
+	uint32_t len, need;
+};
+
+/* What VERW is given, by spec.inc: a segment that can be written to. */
+extern const uint16_t spec_selector;
+const uint16_t spec_selector = SEL_DATA;
+
+/* vouch.lds. */
+extern const struct spec_site spec_sites[], spec_sites_end[];
+
+/* APM 2 "Automatic IBRS": with it an exit empties the return stack. */
+static void choose_amd(struct spec *s, const struct spec_facts *f)
+{
+	s->auto_ibrs = f->ext_21_eax & EXT21A_AUTO_IBRS;
+	s->ibpb = f->ext_8_ebx & EXT8_IBPB;
+	if (!s->auto_ibrs)
+		s->code |= SPEC_RSB;
+	if ((f->ext_21_eax & EXT21A_VERW) && (f->ext_21_ecx & EXT21C_TSA_NO) != EXT21C_TSA_NO)
+		s->code |= SPEC_VERW;
+}
+
+/* A CPU that says nothing of a weakness has it, if it has the means against it. */
+static void choose_intel(struct spec *s, const struct spec_facts *f)
+{
+	const uint64_t safe = ARCH_MDS_NO | ARCH_TAA_NO | ARCH_MMIO_NO;
+
+	s->ibrs = (f->arch & ARCH_IBRS_ALL) && (f->seven_edx & SEVEN_IBRS_IBPB);
+	s->ibpb = f->seven_edx & SEVEN_IBRS_IBPB;
+	if (!s->ibrs || !(f->arch & ARCH_PBRSB_NO))
+		s->code |= SPEC_RSB;
+	if ((f->seven_edx & SEVEN_MD_CLEAR) && (f->arch & safe) != safe)
+		s->code |= SPEC_VERW;
+}
+
+struct spec spec_choose(const struct spec_facts *f)
+{
+	struct spec s = { 0 };
+
+	if (f->amd)
+		choose_amd(&s, f);
+	else
+		choose_intel(&s, f);
+	return s;
+}
+
+void spec_text(const struct spec *s, char *dst, size_t size)
+{
+	bool any = s->code || s->auto_ibrs || s->ibrs || s->ibpb;
+
+	snprintf(dst, size, "%s%s%s%s%s%s", s->code & SPEC_RSB ? " rsb" : "", s->code & SPEC_VERW ? " verw" : "",
+		 s->auto_ibrs ? " auto-ibrs" : "", s->ibrs ? " ibrs" : "", s->ibpb ? " ibpb" : "", any ? "" : " none");
+}
+
+/* A short piece becomes a NOP of its length (APM 3 "NOP"), a long one a jump behind it and breakpoints. */
+void spec_take_out(uint8_t *at, size_t len)
+{
+	static const uint8_t nops[][7] = {
+		{ 0x90 }, { 0x66, 0x90 }, { 0x0f, 0x1f, 0x00 }, { 0x0f, 0x1f, 0x40, 0x00 },
+		{ 0x0f, 0x1f, 0x44, 0x00, 0x00 }, { 0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00 },
+		{ 0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00 },
+	};
+	uint32_t over = (uint32_t)len - 5;
+
+	if (len <= ARRAY_SIZE(nops)) {
+		memcpy(at, nops[len - 1], len);
+		return;
+	}
+	memset(at, 0xcc, len);
+	at[0] = 0xe9;                           /* JMP rel32 */
+	memcpy(at + 1, &over, sizeof(over));
+}
+
+static struct spec_facts read_facts(void)
+{
+	struct spec_facts f = { .amd = policy_by_amd(), .ext_8_ebx = cpuid_leaf(0x80000008, 0).ebx,
+				.ext_21_eax = cpuid_leaf(0x80000021, 0).eax, .ext_21_ecx = cpuid_leaf(0x80000021, 0).ecx,
+				.seven_edx = cpuid_leaf(7, 0).edx };
+
+	if (f.seven_edx & SEVEN_ARCH_CAP)
+		f.arch = msr_read(MSR_ARCH_CAPABILITIES);
+	return f;
+}
+
+void spec_init(struct host *h)
+{
+	struct spec_facts f = read_facts();
+	char text[48];
+
+	if (!h->options.mitigations_off)
+		h->spec = spec_choose(&f);
+	for (const struct spec_site *s = spec_sites; s < spec_sites_end; s++)
+		if (!(h->spec.code & s->need))
+			spec_take_out(s->at, s->len);
+	spec_text(&h->spec, text, sizeof(text));
+	log_info("against speculation:%s", text);
+}
+
+void spec_cpu_enable(const struct host *h)
+{
+	if (h->spec.auto_ibrs)
+		msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_AIBRSE);
+	if (h->spec.ibrs)
+		msr_write(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
+}
+
+/* What a VM has taught the predictor is not for the next one. */
+void spec_switch(const struct vm *vm)
+{
+	struct pcpu *p = this_cpu();
+
+	if (p->last_guest == vm->number + 1)
+		return;
+	p->last_guest = vm->number + 1;
+	if (p->host->spec.ibpb)
+		msr_write(MSR_PRED_CMD, PRED_CMD_IBPB);
+}

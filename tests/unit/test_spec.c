@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is chosen against speculation, CPU by CPU, and code that is taken out: one instruction of the right length. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/spec.h"
+#include "arch/x86/exit/decode.h"
+#include "arch/x86/exit/policy.h"
+
+/* For what these tests do not call. */
+extern const struct spec_site { uint8_t *at; uint32_t len, need; } spec_sites[1], spec_sites_end[1];
+const struct spec_site spec_sites[1], spec_sites_end[1];
+bool policy_by_amd(void) { return true; }
+
+#define IBRS_ALL 2ull
+#define MDS_TAA_MMIO_NO (1ull << 5 | 1ull << 8 | 7ull << 13)
+#define PBRSB_NO (1ull << 24)
+
+static void choices(void **state)
+{
+	static const struct { struct spec_facts f; const char *text; } rows[] = {
+		{ { .amd = true }, " rsb" },                                                    /* Zen, old microcode */
+		{ { .amd = true, .ext_8_ebx = 1u << 12 }, " rsb ibpb" },
+		{ { .amd = true, .ext_8_ebx = 1u << 12, .ext_21_eax = 1u << 8 }, " auto-ibrs ibpb" },   /* Zen 4 */
+		{ { .amd = true, .ext_8_ebx = 1u << 12, .ext_21_eax = 1u << 8 | 1u << 5 }, " verw auto-ibrs ibpb" },
+		{ { .amd = true, .ext_21_eax = 1u << 8 | 1u << 5, .ext_21_ecx = 1u << 1 }, " verw auto-ibrs" },
+		{ { .amd = true, .ext_21_eax = 1u << 8 | 1u << 5, .ext_21_ecx = 3u << 1 }, " auto-ibrs" },
+		{ { .amd = true, .seven_edx = 1u << 10 | 1u << 26, .arch = IBRS_ALL }, " rsb" },  /* Intel's bits */
+		{ { .amd = false }, " rsb" },
+		{ { .seven_edx = 1u << 26 }, " rsb ibpb" },
+		{ { .seven_edx = 1u << 26 | 1u << 10 }, " rsb verw ibpb" },                       /* Skylake */
+		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | 1u << 5 }, " rsb verw ibrs ibpb" },   /* Cascade Lake */
+		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | PBRSB_NO | MDS_TAA_MMIO_NO }, " ibrs ibpb" },
+		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | PBRSB_NO | (MDS_TAA_MMIO_NO & ~(1ull << 14)) },
+		  " verw ibrs ibpb" },
+		{ { .seven_edx = 1u << 10, .arch = IBRS_ALL | PBRSB_NO | MDS_TAA_MMIO_NO }, " rsb" },     /* no SPEC_CTRL */
+	};
+	char text[48];
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct spec s = spec_choose(&rows[i].f);
+
+		spec_text(&s, text, sizeof(text));
+		if (strcmp(text, rows[i].text))
+			fail_msg("row %u: %s", i, text);
+	}
+	spec_text(&(struct spec){ 0 }, text, sizeof(text));
+	assert_string_equal(text, " none");
+}
+
+static void taken_out(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len < 300; len++) {
+		uint8_t code[320];
+		uint32_t over;
+		struct insn in;
+
+		memset(code, 0x55, sizeof(code));
+		spec_take_out(code + 8, len);
+		for (size_t i = 0; i < 8; i++)
+			assert_true(code[i] == 0x55 && code[8 + len + i] == 0x55);
+		assert_int_equal(insn_decode(&in, code + 8, INSN_MAX_LEN, MODE_64), 0);
+		if (len <= 7) {
+			assert_int_equal(in.len, len);
+			assert_true(in.opcode == 0x90 || (in.map == MAP_0F && in.opcode == 0x1f));
+			continue;
+		}
+		memcpy(&over, code + 9, sizeof(over));
+		assert_int_equal(code[8], 0xe9);
+		assert_int_equal(over, len - 5);
+		for (size_t i = 5; i < len; i++)
+			assert_int_equal(code[8 + i], 0xcc);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(choices), cmocka_unit_test(taken_out) };
+
+	return cmocka_run_group_tests_name("spec", tests, NULL, NULL);
+}
