@@ -50,20 +50,41 @@ void cpu_serve(void)
 	}
 }
 
-void cpu_call(unsigned int cpu, void (*fn)(void *arg), void *arg)
+/* Whoever holds a lock that the other CPU waits for, with its interrupts off, would wait for ever. */
+static void wait_for(const struct cpu_work *w)
 {
-	struct cpu_work w = { .fn = fn, .arg = arg };
-	const struct pcpu *p = this_cpu();
-
-	if (cpu == p->id) {
-		fn(arg);
-		return;
-	}
-	/* Whoever holds a lock that the other CPU waits for, with its interrupts off, would wait for ever. */
-	ASSERT_SLOW(!p->locks_held);
-	cpu_post(cpu, &w);
-	while (!cpu_work_done(&w)) {
+	ASSERT_SLOW(!this_cpu()->locks_held);
+	while (!cpu_work_done(w)) {
 		cpu_serve();
 		__builtin_ia32_pause();
 	}
+}
+
+void cpu_call(unsigned int cpu, void (*fn)(void *arg), void *arg)
+{
+	struct cpu_work w = { .fn = fn, .arg = arg };
+
+	if (cpu == this_cpu()->id) {
+		fn(arg);
+		return;
+	}
+	cpu_post(cpu, &w);
+	wait_for(&w);
+}
+
+void cpu_call_all(void (*fn)(void *arg), void *arg)
+{
+	const struct pcpu *p = this_cpu();
+	struct cpu_work w[CPUS_MAX];
+
+	for (unsigned int i = 0; i < p->host->cpus; i++) {
+		if (i == p->id)
+			continue;
+		w[i] = (struct cpu_work){ .fn = fn, .arg = arg };
+		cpu_post(i, &w[i]);
+	}
+	fn(arg);
+	for (unsigned int i = 0; i < p->host->cpus; i++)
+		if (i != p->id)
+			wait_for(&w[i]);
 }

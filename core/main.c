@@ -115,6 +115,7 @@ static void stage_clock(struct host *h)
 	uint64_t begin = host_tsc();
 	const char *by = tsc_init(p);
 
+	lock_init(&p->cmos_lock, LOCK_CMOS, "CMOS");
 	h->timing.wait += host_tsc() - begin;
 	log_stage("clock: TSC %lu kHz by %s, %s", (unsigned long)p->tsc_khz, by,
 		  p->tsc_invariant ? "invariant" : "not invariant");

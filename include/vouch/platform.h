@@ -52,6 +52,7 @@ struct platform {
 	/* ACPI's table TPM2: how a TPM 2.0 is talked to, and where. has_tcpa: there is a TPM 1.2. */
 	bool has_tpm2, has_tcpa; uint32_t tpm_method; uint64_t tpm_control;
 	unsigned int pci_functions, pci_quieted, usb_handoffs;
+	struct lock cmos_lock;        /* LOCK_CMOS: guards ports 70h and 71h */
 	struct lock map_lock;         /* LOCK_MAP: guards the host's page tables and mmio_used */
 	uint64_t mmio_used;           /* bytes of the MMIO window handed out (arch/x86/mm/paging.c) */
 };

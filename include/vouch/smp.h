@@ -28,7 +28,13 @@ struct cpu_work {
  */
 void cpu_call(unsigned int cpu, void (*fn)(void *arg), void *arg);
 
-/* The same without waiting. Calls to one CPU run in the order they were made. */
+/*
+ * Runs fn(arg) on every CPU that is up, this one too, all at the same time, and returns when it has returned on all. As
+ * cpu_call() in all else.
+ */
+void cpu_call_all(void (*fn)(void *arg), void *arg);
+
+/* cpu_call() without waiting. Calls to one CPU run in the order they were made. */
 void cpu_post(unsigned int cpu, struct cpu_work *w);
 
 /* True once fn has returned; the caller sees what fn wrote, and may use *w again. */

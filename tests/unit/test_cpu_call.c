@@ -134,11 +134,43 @@ static void posts_keep_their_order(void **ctx)
 		assert_int_equal(last[i], 64);
 }
 
+static void count_all(void *arg)
+{
+	unsigned int *seen = arg;
+
+	__atomic_add_fetch(&seen[this_cpu()->id], 1, __ATOMIC_RELAXED);
+}
+
+/* All CPUs call all at once, and each finds its own calls done on every one. */
+static void ask_everybody(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		unsigned int seen[CPUS] = { 0 };
+
+		cpu_call_all(count_all, seen);
+		for (unsigned int k = 0; k < CPUS; k++)
+			wrong[this_cpu()->id] += __atomic_load_n(&seen[k], __ATOMIC_RELAXED) != 1;
+	}
+	serve_to_the_end();
+}
+
+static void all_are_called(void **ctx)
+{
+	(void)ctx;
+	cpu_threads_run(&host, CPUS, ask_everybody, NULL);
+	for (unsigned int i = 0; i < CPUS; i++) {
+		assert_int_equal(wrong[i], 0);
+		assert_int_equal(kicks[i], ROUNDS * (CPUS - 1));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(calls_cross, fresh),
 		cmocka_unit_test_setup(posts_keep_their_order, fresh),
+		cmocka_unit_test_setup(all_are_called, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

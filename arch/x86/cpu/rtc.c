@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The machine's real-time clock, read once a guest: MC146818 registers behind ports 70h and 71h. Never written. */
-#include <vouch/platform.h>
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
 
 #include "arch/x86/cpu/asm.h"
 
@@ -58,8 +59,11 @@ static uint64_t days_since_1970(unsigned int y, unsigned int m, unsigned int d)
 
 uint64_t host_epoch(void)
 {
+	struct lock *l = &this_cpu()->host->platform.cmos_lock;
 	struct rtc_time a, b;
 
+	/* One port holds the number of the register that the other one reads. */
+	lock_take(l);
 	/* Twice the same: no update came between. */
 	read_once(&a);
 	for (unsigned int i = 0; i < 10; i++) {
@@ -68,5 +72,6 @@ uint64_t host_epoch(void)
 			break;
 		a = b;
 	}
+	lock_drop(l);
 	return days_since_1970(b.year, b.month, b.day) * 86400 + b.hour * 3600u + b.min * 60u + b.sec;
 }
