@@ -24,7 +24,7 @@ static const struct cpuid_fact {
 	{ 0x80000007, 0, { ~0u, ~0u, ~0u, ~0u } },
 	{ 0x80000008, 0, { ~0u, ~0u, 0, 0 } },
 	{ 0x8000000a, 0, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x80000021, 0, { ~0u, 0, 0, 0 } },
+	{ 0x80000021, 0, { ~0u, 0, ~0u, 0 } },
 };
 _Static_assert(ARRAY_SIZE(cpuid_facts) <= FACTS_CPUID, "a place for each leaf");
 
