@@ -341,7 +341,7 @@ guest-test: all debug-hypervisor $(guest) | have-test
 # What only a debug build does for a guest that asks (docs/guest-interface.md).
 .PHONY: debug-hypervisor
 debug-hypervisor:
-	+$(quiet)$(MAKE) --no-print-directory DEBUG=1 B=$(B)/debug $(B)/debug/vouch.elf
+	+$(quiet)$(if $(DEBUG),:,$(MAKE) --no-print-directory DEBUG=1 B=$(B)/debug $(B)/debug/vouch.elf)
 
 .PHONY: long-guest-test
 long-guest-test: all $(guest) | have-test

@@ -57,8 +57,9 @@ lint-seam:
 debug: all $(IMAGE) | have-test
 	$(quiet)tools/debug.sh $(B) $(IMAGE)
 
-debug-test: all build/guest/demo.img | have-test
+debug-test: all build/guest/demo.img $(B)/tests/guest/poweroff.bzimage | have-test
 	$(quiet)$(PYTHON) tests/debug/run.py --build $(B) build/guest/demo.img
+	$(quiet)$(PYTHON) tests/debug/changed.py --build $(B) $(B)/tests/guest/poweroff.bzimage
 
 # ------------------------------------------------------------------------------------------------------- coverage
 # A build of its own, by gcc with --coverage instead of sanitizers: build/coverage. Counts of an earlier run would add up.

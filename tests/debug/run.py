@@ -94,7 +94,7 @@ def start(s, c):
     out = s.gdb("vouch-host", "hbreak vouch_main", "continue", "backtrace 2", "vouch-host", "vouch-vcpu", "vouch-npt",
                 "delete")
     c.has("no Vouch before the loader ran", out, r"^Vouch is not in memory: not loaded yet")
-    c.has("backtrace at vouch_main()", out, r"^#0 .*vouch_main \(h=.*core/main\.c", r"^#1 .*boot_start \(magic=")
+    c.has("backtrace at vouch_main()", out, r"^#0 .*vouch_main \(h=", r"^#1 .*boot_start \(magic=")
     c.has("the loader's information", out, r"^image at 0x[0-9a-f]+00000, build ID [0-9a-f]{40}$", r"^loader: GRUB 2",
           r"command line: 'console=com1 end=poweroff'", r"^CPU 0: APIC ID 0, in Vouch;", r"^virtualization: not chosen",
           r"^module 0: 0x[0-9a-f]+, \d+ bytes, 'guest'$")
@@ -127,7 +127,8 @@ def idle(s, c, before):
     numbers = [int(n) for n, _ in ring]
     c.that("the last exits, and the last two of them", len(ring) == 34 and ring[-2:] == ring[-4:-2] and
            numbers[:32] == list(range(numbers[0], numbers[0] + 32)) and numbers[31] == exits(out) - 1, out)
-    c.that("exits by name", {"HLT", "MSR"} <= {name for _, name in ring} and "?" not in {name for _, name in ring}, out)
+    # Others may be answered where they arrive, and not be there.
+    c.that("exits by name", "HLT" in {name for _, name in ring} and "?" not in {name for _, name in ring}, out)
     c.has("walk to the kernel's command line", out, r"^0x20000: host-physical 0x[0-9a-f]+, (4 KiB|2 MiB) page, writable\n"
           r"  63 6f 6e 73 .*\|console=ttyS0 qu\|$")
     c.has("walk to read-only memory", out, r"^0xe0000: host-physical 0x[0-9a-f]+, 4 KiB page, read-only$")
