@@ -4,6 +4,7 @@
  * to one: no fuzzer would find it, and everything behind it would stay unseen.
  */
 #include <vouch/judge.h>
+#include <vouch/policy.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,30 @@ static void check_image(const struct image *img, size_t size)
 		abort();
 }
 
+/* What a policy of that key says of it as Vouch asks, before the XML and with a name: a good signature is the only way in. */
+static void check_policy(const struct image *img, const struct public_key *key, bool signed_well)
+{
+	static struct policy p;
+	struct policy_facts facts;
+	struct policy_decision d;
+	struct image_error err;
+	bool may;
+
+	policy_none(&p, INTEGRITY_SIGNED);
+	p.key_count = 1;
+	p.key[0] = (struct policy_key){ .name = "k", .key = *key, .any_guest = true };
+	if (policy_gather(&facts, &p, img, &err)) {
+		if (signed_well)
+			abort();
+		fuzz_refused(&err);
+		return;
+	}
+	may = policy_may_allow(&p, &facts, &d);
+	facts.name = "web";
+	if (signed_well != (policy_decide(&p, &facts, &d) == POLICY_ALLOWED) || (signed_well && !may))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct image img;
@@ -98,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	signed_well = img.version == 2 && !image_check_signed(&img, &trust, &err);
 	if (img.version == 2 && !signed_well)
 		fuzz_refused(&err);
+	check_policy(&img, &key, signed_well);
 	if (image_judge_head(&img, &src, xml, &arena, signed_well ? &trust : NULL, &err) ||
 	    image_judge_files(&img, &src, NULL, NULL, &err))
 		return fuzz_refused(&err);

@@ -7,7 +7,7 @@ fuzz-container-srcs := $(fuzz-loader-srcs) tests/unit/support/panic.c \
 	$(addprefix loader/,image.c image2.c chunk.c signature.c crypto.c verify.c judge.c)
 fuzz-image-srcs := $(fuzz-container-srcs)
 fuzz-image-libs := -lexpat -lmbedcrypto
-fuzz-image2-srcs := $(fuzz-container-srcs)
+fuzz-image2-srcs := $(fuzz-container-srcs) loader/policy_decide.c loader/policy_image.c loader/options.c
 fuzz-image2-libs := -lexpat -lmbedcrypto
 fuzz-config-srcs := $(fuzz-loader-srcs)
 fuzz-config-libs := -lexpat
