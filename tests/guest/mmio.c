@@ -450,6 +450,14 @@ static void check_narrow_reads(u32 reg)
 	report_vouch(exact, "within its four bytes, itself");
 }
 
+/* A CPU that virtualizes the local APIC takes some of them: then for the bytes that they are. */
+static u32 in_part(u32 old, unsigned int offset, unsigned int size)
+{
+	for (unsigned int i = offset; i < offset + size && i < 4; i++)
+		old = (old & ~(0xffu << 8 * i)) | 0xa3u << 8 * i;
+	return old;
+}
+
 static void check_narrow_writes(u32 reg, u32 mask)
 {
 	u32 old = 0x5a5a5a5a & mask, now;
@@ -463,13 +471,14 @@ static void check_narrow_writes(u32 reg, u32 mask)
 			lapic_write(reg, old);
 			narrow_write(LAPIC + reg + offset, size, 0xa3a3a3a3a3a3a3a3ull);
 			now = lapic_read(reg);
-			kept = kept && now == (offset == 0 && size == 8 ? now : old);
+			kept = kept && (now == old || (offset + size <= 4 && now == (in_part(old, offset, size) & mask)) ||
+					(offset == 0 && size == 8));
 			lapic_write(reg, 0x33333333 & mask);
 			works = works && lapic_read(reg) == (0x33333333 & mask);
 		}
 	lapic_write(reg, 0);
 	report(works, "LAPIC register %x works after writes in all widths", reg);
-	report_vouch(kept, "which it refuses, but for the doubleword");
+	report_vouch(kept, "which it refuses or takes as they are, but for the doubleword");
 }
 
 static void check_lapic_widths(void)

@@ -208,8 +208,8 @@ static void odd_writes_are_undone(void **state)
 	assert_int_equal(rig_read(&rig, LAPIC_LVT_TIMER), 0x20030);
 	assert_int_equal(rig.l.refused, 1);
 	/* What Vouch keeps nowhere else stays as the CPU left it; what is no register is not looked at. */
-	rig.l.page[LAPIC_TPR].val = 0x66;
-	rig.l.page[LAPIC_ICR2].val = 0x77000000;
+	rig.l.page[LAPIC_TPR].val = 0xa366;
+	rig.l.page[LAPIC_ICR2].val = 0x77a3a3a3;
 	rig.l.page[LAPIC_IRR + 2].val = 1;
 	for (unsigned int off = 0; off < 0x2000; off += 16)
 		if (off / 16 == LAPIC_TPR || off / 16 == LAPIC_ICR2 || off / 16 == LAPIC_IRR + 2 || off / 16 >= LAPIC_REGS)

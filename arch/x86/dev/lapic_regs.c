@@ -276,6 +276,8 @@ void lapic_page_written(struct lapic *l, unsigned int off)
 	unsigned int n = off >> 4;
 	uint32_t val;
 
+	if (n == LAPIC_TPR || n == LAPIC_ICR2)
+		l->page[n].val &= writable_bits(n);
 	if (n >= LAPIC_REGS || (ONLY_IN_PAGE >> n & 1))
 		return;
 	val = l->page[n].val;
