@@ -27,6 +27,7 @@
 #include "core/measured.h"
 #include "core/module.h"
 #include "core/ram.h"
+#include "core/rollback.h"
 #include "core/vm.h"
 #include "loader/crypto_memory.h"
 
@@ -350,12 +351,12 @@ static struct vm *build(struct launch *l, struct vcpu_start *start, struct image
 	vm = vm_create(l->host, l->module, l->name, &l->plan, err);
 	if (!vm)
 		return NULL;
-	if (load_files(l, vm, err))
+	if (load_files(l, vm, err) || rollback_check(vm, l->image.security_version, err))
 		goto refuse;
 	report_verified(l);
 	identity_name(vm, &l->id);
 	memcpy(l->names->name[l->module], l->name, sizeof(l->name));
-	if (measured_guest(vm, &l->id, err) || vm_equip(vm, err))
+	if (measured_guest(vm, &l->id, err) || rollback_raise(vm, l->image.security_version, err) || vm_equip(vm, err))
 		goto refuse;
 	measured_put(vm);
 	if (linux_prepare(vm, &l->bz, l->head, &l->at, GPA_ROM_BASE + ACPI_RSDP_OFF)) {

@@ -308,6 +308,11 @@ void measured_policy(struct host *h, const void *policy, size_t size)
 	must_fit(h->measured, measure_policy(&s, policy ? digest : NULL));
 }
 
+struct tpm *measured_tpm(const struct host *h)
+{
+	return h->measured->state == TPM_WORKS ? &h->measured->tpm : NULL;
+}
+
 /* As the policy demands. */
 static bool tpm_good(const struct host *h)
 {

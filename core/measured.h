@@ -12,6 +12,7 @@
 #include <vouch/tao.h>
 
 struct host;
+struct tpm;
 struct vm;
 
 /*
@@ -33,6 +34,9 @@ __must_check bool measured_demand(const struct host *h);
  * of the same guest in all that was measured. Then vm is shown the log. 0, or -1 with *err and the guest must not run.
  */
 __must_check int measured_guest(struct vm *vm, const struct tao_guest *id, struct image_error *err);
+
+/* The TPM, for what is not measured; NULL: none, or one that failed. */
+struct tpm *measured_tpm(const struct host *h);
 
 /* Gives back what vm was shown, once it has a copy of its own. */
 void measured_put(struct vm *vm);

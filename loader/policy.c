@@ -4,6 +4,7 @@
  * not know it refuses: an operator must not believe in a demand that nobody understood. policy_decide.c uses the result.
  */
 #include <vouch/policy.h>
+#include <vouch/tpm.h>
 
 #include <libfdt.h>
 #include <stdarg.h>
@@ -296,6 +297,52 @@ static int read_digests(struct reader *r, const struct value *v)
 	return 0;
 }
 
+static int read_counter(struct reader *r, const struct value *v)
+{
+	uint64_t index;
+
+	if (read_number(r, v, &index))
+		return -1;
+	if (index < TPM_NV_FIRST || index > TPM_NV_LAST)
+		return refuse(r, POLICY_ERR_COUNTER, v->property, "an NV index is %#x to %#x", TPM_NV_FIRST, TPM_NV_LAST);
+	for (const struct policy_guest *g = r->p->guest; g < r->guest; g++) {
+		if (g->counter == index)
+			return refuse(r, POLICY_ERR_VALUE_TWICE, v->property, "guest %s has it", g->name);
+	}
+	r->guest->counter = (uint32_t)index;
+	return 0;
+}
+
+static int read_counter_base(struct reader *r, const struct value *v)
+{
+	return read_number(r, v, &r->guest->counter_base);
+}
+
+static int read_on_newer(struct reader *r, const struct value *v)
+{
+	static const char *const names[] = { "keep", "raise" };
+	int choice;
+
+	if (read_choice(r, v, names, ARRAY_SIZE(names), &choice))
+		return -1;
+	r->guest->counter_raise = choice == 1;
+	return 0;
+}
+
+/* A version that nobody signed is worth nothing, and could push the counter up for ever. */
+static int check_counters(struct reader *r)
+{
+	for (uint32_t i = 0; i < r->p->guest_count; i++) {
+		const struct policy_guest *g = &r->p->guest[i];
+
+		if (!g->counter && (g->counter_base || g->counter_raise))
+			return refuse(r, POLICY_ERR_COUNTER, NULL, "guest %s has none: add tpm-counter", g->name);
+		if (g->counter && r->p->integrity < INTEGRITY_SIGNED)
+			return refuse(r, POLICY_ERR_COUNTER, NULL, "guest %s: it takes integrity = \"signed\"", g->name);
+	}
+	return 0;
+}
+
 /* ------------------------------------------------------------------ nodes */
 
 static int read_property(struct reader *r, const struct rule *rules, size_t count, const struct value *v, uint32_t *seen)
@@ -405,7 +452,12 @@ static int read_key(struct reader *r, int node, const char *name)
 
 static int read_guest(struct reader *r, int node, const char *name)
 {
-	static const struct rule rules[] = { { "digests", false, read_digests } };
+	static const struct rule rules[] = {
+		{ "digests", false, read_digests },
+		{ "tpm-counter", false, read_counter },
+		{ "tpm-counter-base", false, read_counter_base },
+		{ "on-newer", false, read_on_newer },
+	};
 	struct policy *p = r->p;
 
 	if (!is_guest_name(name))
@@ -538,7 +590,7 @@ static int read_tree(struct reader *r, size_t size)
 		return -1;
 	if (r->p->integrity == INTEGRITY_SIGNED && !r->p->key_count)
 		return refuse(r, POLICY_ERR_NO_KEY, NULL, "add /keys, or ask for less by integrity");
-	return 0;
+	return check_counters(r);
 }
 
 int policy_read(struct policy *p, const void *blob, size_t size, struct policy_error *err)

@@ -89,6 +89,9 @@ static void show_guest(const struct policy_guest *guest)
 		puts("  digest: any");
 	for (uint32_t i = 0; i < guest->digest_count; i++)
 		show_hex("  digest: ", guest->digest[i]);
+	if (guest->counter)
+		printf("  TPM counter: %#x, base %llu; newer images %s\n", guest->counter,
+		       (unsigned long long)guest->counter_base, guest->counter_raise ? "raise it" : "leave it");
 }
 
 static int show(const char *path)

@@ -91,6 +91,12 @@ static void put_guest(struct tree *t, const struct policy_guest *guest)
 	done(t, fdt_begin_node(t->fdt, guest->name));
 	if (guest->digest_count)
 		done(t, fdt_property(t->fdt, "digests", guest->digest, (int)(guest->digest_count * SHA256_LEN)));
+	if (guest->counter)
+		done(t, fdt_property_u32(t->fdt, "tpm-counter", guest->counter));
+	if (guest->counter_base)
+		done(t, fdt_property_u64(t->fdt, "tpm-counter-base", guest->counter_base));
+	if (guest->counter_raise)
+		put_text(t, "on-newer", "raise");
 	done(t, fdt_end_node(t->fdt));
 }
 

@@ -55,7 +55,8 @@ extern const uint8_t policy_key_head[POLICY_KEY_HEAD_LEN];
 	X(POLICY_ERR_KEY_ID, "not the SHA-256 of public-key") \
 	X(POLICY_ERR_KEY_TWICE, "key given twice") \
 	X(POLICY_ERR_NO_KEY, "demands signatures and trusts no key") \
-	X(POLICY_ERR_NO_GUEST, "list of guests is empty")
+	X(POLICY_ERR_NO_GUEST, "list of guests is empty") \
+	X(POLICY_ERR_COUNTER, "TPM counter cannot be used")
 
 enum policy_err {
 #define X(value, text) value,
@@ -89,6 +90,10 @@ struct policy_guest {
 	char name[PLAN_NAME_MAX + 1];
 	uint32_t digest_count;                    /* 0: any */
 	uint8_t digest[POLICY_MAX_DIGESTS][SHA256_LEN];
+	/* NV index of a TPM's counter that holds the least security version, above counter_base; 0: none. */
+	uint32_t counter;
+	uint64_t counter_base;
+	bool counter_raise;                       /* an image of a higher version raises it */
 };
 
 struct policy {

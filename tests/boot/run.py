@@ -278,7 +278,7 @@ class Test:
         images that start, where some are refused; `trust` the keys that the hypervisor is built with."""
         modules, started = self.modules(), self.cfg.get("measured")
         guests = [path for path, string in modules if string != "policy"]
-        if started is not None:
+        if started not in (None, "-"):
             guests = [path for path in guests if os.path.basename(path)[:-len(".img")] in started.split()]
         log = os.path.join(self.folder, "predicted.log")
         argv = [os.path.join(self.build, "vouch"), "measure", "--json", "--cmdline", self.cfg.get("cmdline", ""),
@@ -316,7 +316,9 @@ class Test:
             for bank in tpm.BANKS:
                 for number, want in foretold[bank].items():
                     got = connection.pcr(bank, int(number))
-                    if got != want and self.cfg.get("pcrs") != "other":
+                    if number == "13" and self.cfg.get("measured") == "-":
+                        want = "0" * len(want)
+                    if got != want:
                         raise Failure("PCR %s (%s) is %s, foretold was %s" % (number, bank, got, want))
             for index, (count, _) in self.indices("nv-after").items():
                 if connection.counter(index) != count:

@@ -128,6 +128,22 @@ class Policy(ToolTest):
         self.assertEqual(tree(read(self.path("p.dtb")))[""]["tpm"], b"required\0")
         self.assertIn("\nTPM: required\n", self.vouch("policy", "show", "p.dtb").stdout)
 
+    def test_counters(self):
+        self.make_key("a")
+        keys = self.key_node()
+        self.compile(keys + "guests { web { tpm-counter = <0x01800001>; on-newer = \"keep\"; tpm-counter-base = <0>; };"
+                     " db { on-newer = \"raise\"; tpm-counter-base = <7>; tpm-counter = <0x01800002>; }; };")
+        nodes = tree(read(self.path("p.dtb")))
+        self.assertEqual(nodes["/guests/web"], {"tpm-counter": b"\x01\x80\0\x01"})
+        self.assertEqual(nodes["/guests/db"], {"tpm-counter": b"\x01\x80\0\x02", "on-newer": b"raise\0",
+                                               "tpm-counter-base": bytes(7) + b"\7"})
+        out = self.vouch("policy", "show", "p.dtb").stdout
+        self.assertIn("\n  TPM counter: 0x1800001, base 0; newer images leave it\n", out)
+        self.assertIn("\n  TPM counter: 0x1800002, base 7; newer images raise it\n", out)
+        os.remove(self.path("p.dtb"))
+        self.compile('integrity = "sha256"; guests { web { tpm-counter = <0x01800001>; }; };', REFUSED,
+                     "TPM counter cannot be used: guest web: it takes integrity")
+
     def test_large_numbers(self):
         self.make_key("a")
         self.compile(self.key_node('guests = "web"; least-security-version = /bits/ 64 <0xfedcba9876543210>;'))

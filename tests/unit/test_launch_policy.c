@@ -967,9 +967,85 @@ static void document(void **state)
 	assert_int_equal(rows, ARRAY_SIZE(row) - 1);
 }
 
+/* ------------------------------------------------------------------ counters */
+
+static void start_guest(const char *integrity, const char *guest)
+{
+	start();
+	tree_put_text(&w, "integrity", integrity);
+	put_keys();
+	tree_open_node(&w, "guests");
+	tree_open_node(&w, guest);
+}
+
+static void end_guest(void)
+{
+	tree_close_node(&w);
+	tree_close_node(&w);
+}
+
+static void counters(void **state)
+{
+	static const uint8_t big[8] = { 0x80, 0, 0, 0, 0, 0, 0, 1 };
+
+	(void)state;
+	start_guest("signed", "web");
+	tree_put_cell(&w, "tpm-counter", 0x01ffffff);
+	tree_put(&w, "tpm-counter-base", big, sizeof(big));
+	tree_put_text(&w, "on-newer", "raise");
+	end_guest();
+	accepted();
+	assert_int_equal(p.guest[0].counter, 0x01ffffff);
+	assert_true(p.guest[0].counter_base == 0x8000000000000001);
+	assert_true(p.guest[0].counter_raise);
+	start_guest("signed", "web");
+	tree_put_cell(&w, "tpm-counter", 0x01000000);
+	tree_put_text(&w, "on-newer", "keep");
+	end_guest();
+	accepted();
+	assert_true(!p.guest[0].counter_base && !p.guest[0].counter_raise);
+	for (int i = 0; i < 4; i++) {
+		static const uint32_t bad[] = { 0, 0x00ffffff, 0x02000000, 0x81000001 };
+
+		start_guest("signed", "web");
+		tree_put_cell(&w, "tpm-counter", bad[i]);
+		end_guest();
+		refused(POLICY_ERR_COUNTER, "/guests/web:tpm-counter: TPM counter cannot be used: an NV index is");
+	}
+	start_guest("sha256", "web");
+	tree_put_cell(&w, "tpm-counter", 0x01800001);
+	end_guest();
+	refused(POLICY_ERR_COUNTER, "TPM counter cannot be used: guest web: it takes integrity = \"signed\"");
+	for (int i = 0; i < 2; i++) {
+		start_guest("signed", "web");
+		if (i)
+			tree_put_text(&w, "on-newer", "raise");
+		else
+			tree_put_cell(&w, "tpm-counter-base", 1);
+		end_guest();
+		refused(POLICY_ERR_COUNTER, "TPM counter cannot be used: guest web has none: add tpm-counter");
+	}
+	start_guest("signed", "web");
+	tree_put_cell(&w, "tpm-counter", 0x01800001);
+	tree_put_text(&w, "on-newer", "stop");
+	end_guest();
+	refused(POLICY_ERR_CHOICE, "/guests/web:on-newer: ");
+	start_guest("signed", "web");
+	tree_put_cell(&w, "tpm-counter", 0x01800001);
+	tree_close_node(&w);
+	tree_open_node(&w, "db");
+	tree_put_cell(&w, "tpm-counter", 0x01800001);
+	end_guest();
+	refused(POLICY_ERR_VALUE_TWICE, "/guests/db:tpm-counter: value given twice: guest web has it");
+	start_guest("signed", "web");
+	tree_put(&w, "tpm-counter", big, 3);
+	end_guest();
+	refused(POLICY_ERR_LENGTH, "/guests/web:tpm-counter: ");
+}
+
 int main(void)
 {
-#define T(x) cmocka_unit_test(x)
+#define T(x) cmocka_unit_test(counters), cmocka_unit_test(x)
 	const struct CMUnitTest tests[] = {
 		T(smallest), T(largest), T(not_a_tree), T(flipped_bits), T(header_fields), T(structure), T(order), T(head),
 		T(root), T(branches), T(keys), T(many_keys), T(key_guests), T(guests), T(levels), T(raising), T(signatures), T(names),
