@@ -8,6 +8,7 @@
 #include <vouch/assert.h>
 #include <vouch/host.h>
 #include <vouch/pcpu.h>
+#include <vouch/smp.h>
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/asm.h"
@@ -142,14 +143,80 @@ no_vmxon:
 	return -ENOMEM;
 }
 
+/*
+ * The host as each VM exit puts it back: this CPU's, and constant. The exit sets the limits of GDT and IDT to FFFFh;
+ * struct pcpu_arch's GDT is that long, and no vector reaches beyond the IDT.
+ */
+static void write_host(void)
+{
+	const struct pcpu_arch *a = this_cpu()->arch;
+
+	vmcs_write(VMCS_HOST_CR0, cr0_read());
+	vmcs_write(VMCS_HOST_CR3, cr3_read());
+	vmcs_write(VMCS_HOST_CR4, cr4_read());
+	vmcs_write(VMCS_HOST_CS, SEL_CODE);
+	vmcs_write(VMCS_HOST_SS, SEL_DATA);
+	vmcs_write(VMCS_HOST_DS, SEL_DATA);
+	vmcs_write(VMCS_HOST_ES, SEL_DATA);
+	vmcs_write(VMCS_HOST_FS, 0);
+	vmcs_write(VMCS_HOST_GS, 0);
+	vmcs_write(VMCS_HOST_TR, SEL_TSS);
+	vmcs_write(VMCS_HOST_FS_BASE, 0);
+	vmcs_write(VMCS_HOST_GS_BASE, 0);
+	vmcs_write(VMCS_HOST_TR_BASE, (uint64_t)(uintptr_t)&a->tss);
+	vmcs_write(VMCS_HOST_GDTR_BASE, (uint64_t)(uintptr_t)a->gdt);
+	vmcs_write(VMCS_HOST_IDTR_BASE, (uint64_t)(uintptr_t)a->idt);
+	vmcs_write(VMCS_HOST_SYSENTER_CS, 0);
+	vmcs_write(VMCS_HOST_SYSENTER_ESP, 0);
+	vmcs_write(VMCS_HOST_SYSENTER_EIP, 0);
+	vmcs_write(VMCS_HOST_EFER, msr_read(MSR_EFER));
+	vmcs_write(VMCS_HOST_PAT, msr_read(MSR_PAT));
+	vmcs_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_here);
+}
+
+static void let_go(void *arg)
+{
+	struct vmx_cpu *c = this_cpu()->hvm;
+	const struct vcpu_hw *hw = arg;
+
+	vmclear(hw->vmcs);
+	if (c->current && c->current->hw == hw)
+		c->current = NULL;
+}
+
+/*
+ * Nothing of v's VMCS is in any CPU any more: it may be launched again, on any, or its memory used for something else. One
+ * that has it active is asked to let go (SDM 3C "The VMCS Region: Software Access"), so v runs nowhere, and no lock is held.
+ */
+static void forget(const struct vcpu *v)
+{
+	struct vcpu_hw *hw = v->hw;
+	unsigned int home = hw->home ? hw->home - 1 : this_cpu()->id;
+
+	ASSERT(v->vm->host->cpu[home]->vcpu != v);
+	cpu_call(home, let_go, hw);
+	hw->launched = false;
+	hw->home = 0;
+}
+
 void vmx_make_current(const struct vcpu *v)
 {
 	struct vmx_cpu *c = this_cpu()->hvm;
+	struct vcpu_hw *hw = v->hw;
+	bool moved = hw->home != this_cpu()->id + 1;
 
 	if (c->current == v)
 		return;
-	vmptrld(v->hw->vmcs);
+	if (moved && hw->home)
+		forget(v);
+	vmptrld(hw->vmcs);
 	c->current = v;
+	if (!moved)
+		return;
+	/* Tables and stack are this CPU's now. */
+	hw->home = this_cpu()->id + 1;
+	hw->host_rsp = 0;
+	write_host();
 }
 
 /* Opens reading. One bit an MSR, two ranges of 8192 MSRs: SDM 3C "MSR-Bitmap Address". */
@@ -215,17 +282,6 @@ no_vmcs:
 	return -ENOMEM;
 }
 
-/* Nothing of v's VMCS is in the CPU any more: it may be launched again, or its memory used for something else. */
-static void forget(struct vcpu *v)
-{
-	struct vmx_cpu *c = this_cpu()->hvm;
-
-	vmclear(v->hw->vmcs);
-	v->hw->launched = false;
-	if (c->current == v)
-		c->current = NULL;
-}
-
 void vmx_vcpu_destroy(struct vcpu *v)
 {
 	struct page_alloc *pages = &v->vm->host->pages;
@@ -276,37 +332,6 @@ static void write_controls(struct vcpu *v, const struct vmx_cpu *c)
 	}
 	if (hw->ctl.cpu2 & CPU2_ENCLS)
 		vmcs_write(VMCS_ENCLS_EXIT_BITMAP, UINT64_MAX);
-}
-
-/*
- * The host as each VM exit puts it back: this CPU's, and constant. The exit sets the limits of GDT and IDT to FFFFh;
- * struct pcpu_arch's GDT is that long, and no vector reaches beyond the IDT.
- */
-static void write_host(void)
-{
-	const struct pcpu_arch *a = this_cpu()->arch;
-
-	vmcs_write(VMCS_HOST_CR0, cr0_read());
-	vmcs_write(VMCS_HOST_CR3, cr3_read());
-	vmcs_write(VMCS_HOST_CR4, cr4_read());
-	vmcs_write(VMCS_HOST_CS, SEL_CODE);
-	vmcs_write(VMCS_HOST_SS, SEL_DATA);
-	vmcs_write(VMCS_HOST_DS, SEL_DATA);
-	vmcs_write(VMCS_HOST_ES, SEL_DATA);
-	vmcs_write(VMCS_HOST_FS, 0);
-	vmcs_write(VMCS_HOST_GS, 0);
-	vmcs_write(VMCS_HOST_TR, SEL_TSS);
-	vmcs_write(VMCS_HOST_FS_BASE, 0);
-	vmcs_write(VMCS_HOST_GS_BASE, 0);
-	vmcs_write(VMCS_HOST_TR_BASE, (uint64_t)(uintptr_t)&a->tss);
-	vmcs_write(VMCS_HOST_GDTR_BASE, (uint64_t)(uintptr_t)a->gdt);
-	vmcs_write(VMCS_HOST_IDTR_BASE, (uint64_t)(uintptr_t)a->idt);
-	vmcs_write(VMCS_HOST_SYSENTER_CS, 0);
-	vmcs_write(VMCS_HOST_SYSENTER_ESP, 0);
-	vmcs_write(VMCS_HOST_SYSENTER_EIP, 0);
-	vmcs_write(VMCS_HOST_EFER, msr_read(MSR_EFER));
-	vmcs_write(VMCS_HOST_PAT, msr_read(MSR_PAT));
-	vmcs_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_here);
 }
 
 /* What is the same after every reset. */
@@ -363,7 +388,6 @@ void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	vmx_make_current(v);
 	write_controls(v, c);
 	vmx_apic_reset(v);
-	write_host();
 	write_guest_rest();
 	write_start(v, s);
 	memset(v->gpr, 0, sizeof(v->gpr));
