@@ -106,6 +106,33 @@ static void falling_ranks_panic(void **ctx)
 	assert_non_null(strstr(said, "lock other"));
 }
 
+static bool tried[3];
+
+/* Whatever this CPU holds, and without waiting. */
+static void try_all(void *arg)
+{
+	(void)arg;
+	lock_take(&console);
+	tried[0] = lock_try(&console);
+	tried[1] = lock_try(&pages);
+	tried[2] = console.holder == this_cpu()->id + 1 && pages.holder == this_cpu()->id + 1;
+	lock_drop(&pages);
+	lock_drop(&console);
+}
+
+static void tries_without_waiting(void **ctx)
+{
+	(void)ctx;
+	assert_null(verdict(try_all));
+	assert_false(tried[0]);
+	assert_true(tried[1]);
+	assert_true(tried[2]);
+	assert_int_equal(held_after, 0);
+	assert_int_equal(pages.holder, 0);
+	assert_false(lock_held(&pages));
+	assert_false(lock_held(&console));
+}
+
 static void wrong_drops_panic(void **ctx)
 {
 	(void)ctx;
@@ -125,7 +152,8 @@ static void count(void *arg)
 
 	(void)arg;
 	for (i = 0; i < ROUNDS; i++) {
-		lock_take(&shared);
+		if (i % 4 || !lock_try(&shared))
+			lock_take(&shared);
 		counter = counter + 1;
 		lock_drop(&shared);
 	}
@@ -172,6 +200,7 @@ int main(void)
 		cmocka_unit_test(rising_ranks_are_right),
 		cmocka_unit_test(falling_ranks_panic),
 		cmocka_unit_test(wrong_drops_panic),
+		cmocka_unit_test(tries_without_waiting),
 		cmocka_unit_test(excludes_other_cpus),
 	};
 

@@ -376,6 +376,27 @@ static void finds_the_lowest_place(void **ctx)
 	assert_false(memory_find(&boot, &reserved, 9 * MIB, 64 * MIB, &at));
 }
 
+/* Where another CPU begins: RAM below 640 KiB that nobody claims, never the first page. */
+static void finds_a_page_to_start_in(void **ctx)
+{
+	uint64_t at = 0;
+
+	(void)ctx;
+	mem(0, 0x9f000, BOOT_MEM_RAM);
+	mem(MIB, 31 * MIB, BOOT_MEM_RAM);
+	assert_true(memory_find_start(&boot, &at));
+	assert_int_equal(at, 0x1000);
+	boot.module_count = 1;
+	boot.module[0].start = hpa(0x1800);
+	boot.module[0].len = 0x1000;
+	boot.info = hpa(0x3010);
+	boot.info_len = 8;
+	assert_true(memory_find_start(&boot, &at));
+	assert_int_equal(at, 0x4000);
+	mem(0x4000, 0x9a001, BOOT_MEM_NVS);
+	assert_false(memory_find_start(&boot, &at));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -397,6 +418,7 @@ int main(void)
 		cmocka_unit_test_setup(two_passes_give_all_once, fresh_boot),
 		cmocka_unit_test_setup(entries_that_wrap_do_no_harm, fresh_boot),
 		cmocka_unit_test_setup(finds_the_lowest_place, fresh_boot),
+		cmocka_unit_test_setup(finds_a_page_to_start_in, fresh_boot),
 	};
 
 	return cmocka_run_group_tests(tests, ram_map, NULL);
