@@ -170,6 +170,17 @@ static size_t rx_take(struct console *c, uint8_t *bytes, size_t n)
 	return got;
 }
 
+bool console_typed(struct console *c, unsigned int *place)
+{
+	bool typed;
+
+	lock_take(&c->lock);
+	*place = c->mux ? c->mux->focus : 0;
+	typed = c->mux ? mux_typed(c->mux, *place) : c->rx_tail != c->rx_head;
+	lock_drop(&c->lock);
+	return typed;
+}
+
 size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_t n)
 {
 	size_t got;

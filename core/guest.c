@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The guests, one after the other: each is launched, run until it stops, and started anew when it asked for a reset. */
+/*
+ * The guests: all are launched, then all enter, and run until they stop; one that asked for a reset is started anew. Which of
+ * them has a CPU is cpu_turn.c's and the scheduler's subject.
+ */
 #include "core/guest.h"
 
 #include <vouch/host.h>
 #include <vouch/log.h>
+#include <vouch/pcpu.h>
 #include <vouch/platform.h>
 #include <vouch/policy.h>
 
-#include "arch/x86/cpu/tsc.h"
 #include "arch/x86/exit/report.h"
+#include "core/block.h"
+#include "core/cpu_turn.h"
 #include "core/identity.h"
 #include "core/launch.h"
 #include "core/measured.h"
@@ -19,15 +24,7 @@
 /* A run shorter than QUICK_NS is a quick one; after QUICK_FREE of them in a row each further start waits. */
 #define QUICK_NS       1000000000ull
 #define QUICK_FREE     10u
-#define QUICK_PAUSE_US 100000u
-
-/* One module's guest over its restarts. */
-struct slot {
-	unsigned int module, number;
-	unsigned int starts;
-	unsigned int quick;           /* quick runs in a row */
-	unsigned int log_budget;      /* what is left of its lines: a reset earns it no new ones */
-};
+#define QUICK_PAUSE_MS 100u
 
 static uint64_t free_frames(struct host *h)
 {
@@ -39,75 +36,84 @@ static uint64_t free_frames(struct host *h)
 	return n;
 }
 
-/* What the start cost, and what the guest takes; frames were free before it. */
-static void report_start(struct host *h, const struct vm *vm, uint64_t frames)
+/* What the start cost, and what the guest takes. */
+static void report_start(const struct guest *g)
 {
-	const struct timing *t = &h->timing;
+	const struct timing *t = &g->timing;
 	uint64_t now = host_tsc(), all = now - t->since;
 
-	log_debug("timing: %s copy %lu hash %lu zero %lu wait %lu rest %lu of %lu ticks, guest TSC %lu", vm->name, t->copy,
-		  t->hash, t->zero, t->wait, all - t->copy - t->hash - t->zero - t->wait, all, vclock_tsc(&vm->clock));
-	log_debug("memory: %s has %lu KiB, and %lu KiB for what Vouch keeps of it", vm->name, vm->ram_bytes >> 10,
-		  ((frames - free_frames(h)) << PAGE_SHIFT >> 10) - (vm->ram_bytes >> 10));
+	log_debug("timing: %s copy %lu hash %lu zero %lu wait %lu rest %lu of %lu ticks, guest TSC %lu", g->vm->name, t->copy,
+		  t->hash, t->zero, t->wait, all - t->copy - t->hash - t->zero - t->wait, all,
+		  vclock_tsc(&g->vm->clock));
+	log_debug("memory: %s has %lu KiB, and %lu KiB for what Vouch keeps of it", g->vm->name, g->vm->ram_bytes >> 10,
+		  (g->frames << PAGE_SHIFT >> 10) - (g->vm->ram_bytes >> 10));
 }
 
-/* Starts the guest, runs it, and says why it stopped. */
-static enum stop_kind run_once(struct host *h, struct slot *s, struct launch_names *names, bool *refused)
-{
-	struct vcpu_start start;
-	uint64_t frames = free_frames(h);
-	struct vm *vm = launch_vm(h, s->module, names, &start);
-	enum stop_kind kind;
-
-	*refused = !vm;
-	if (!vm)
-		return STOP_HOST;
-	vm->number = s->number;
-	console_begin(&h->console, vm->number, vm->name);
-	log_verdict("guest %s entered", vm->name);
-	report_start(h, vm, frames);
-	if (s->starts++)
-		vm->log_budget = s->log_budget;
-	vm_run(vm, &start);
-	kind = vm->stop.kind;
-	s->log_budget = vm->log_budget;
-	s->quick = vclock_now(&vm->clock) < QUICK_NS ? s->quick + 1 : 0;
-	log_verdict("guest %s stopped: %s", vm->name, vm->stop.text);
-	if (kind == STOP_TRIPLE_FAULT || kind == STOP_UNHANDLED)
-		vm_report(vm);
-	vm_report_exits(vm);
-	vm_destroy(vm);
-	return kind;
-}
-
-/* For whoever looks for lost pages: the same after each guest as before the first one. */
+/* For whoever looks for lost pages: the same before the first guest and after the last one. */
 static void report_pages(struct host *h)
 {
 	log_debug("pages: %lu free of %lu", free_frames(h), h->pages.total_frames);
 }
 
-/* A guest that resets at once, again and again, must neither flood the log nor keep the CPU busy with verifying it. */
-static void pace(const struct slot *s)
+/* False: it was refused. */
+static bool launch(struct host *h, struct guest *g)
 {
-	if (s->quick > QUICK_FREE)
-		host_delay_us(QUICK_PAUSE_US);
+	uint64_t frames = free_frames(h);
+
+	g->vm = launch_vm(h, g->module, &h->guests->names, &g->start);
+	g->state = g->vm ? GUEST_READY : GUEST_OFF;
+	g->frames = frames - free_frames(h);
+	g->timing = h->timing;
+	h->timing = (struct timing){ .since = host_tsc() };
+	if (!g->vm)
+		report_pages(h);
+	return g->vm;
 }
 
-/* False: it was refused, at its first start or at a later one. number: of the guest, policies not counted. */
-static bool run_module(struct host *h, unsigned int module, unsigned int number, struct launch_names *names)
+static void enter(struct host *h, struct guest *g)
 {
-	struct slot s = { .module = module, .number = number };
-	bool refused = false;
-	enum stop_kind kind;
+	struct vm *vm = g->vm;
 
-	do {
-		pace(&s);
-		kind = run_once(h, &s, names, &refused);
-		report_pages(h);
-		h->timing = (struct timing){ .since = host_tsc() };
-	} while (kind == STOP_RESET);
-	console_end(&h->console, number);
-	return !refused;
+	vm->number = (unsigned int)(g - h->guests->guest);
+	console_begin(&h->console, vm->number, vm->name);
+	log_verdict("guest %s entered", vm->name);
+	report_start(g);
+	if (g->starts++)
+		vm->log_budget = g->log_budget;
+	vm_prepare(vm, &g->start);
+	g->state = GUEST_RUNNING;
+	vcpu_start(vm->vcpu[0]);
+}
+
+/* A guest that resets at once, again and again, must neither flood the log nor keep the CPU busy with verifying it. */
+static uint64_t pace(const struct host *h, const struct guest *g)
+{
+	return host_tsc() + (g->quick > QUICK_FREE ? h->platform.tsc_khz * QUICK_PAUSE_MS : 0);
+}
+
+/* Its VM has stopped. */
+static void leave(struct host *h, struct guest *g)
+{
+	struct vm *vm = g->vm;
+	enum stop_kind kind = vm->stop.kind;
+
+	vclock_stop(&vm->clock);
+	g->log_budget = vm->log_budget;
+	g->quick = vclock_now(&vm->clock) < QUICK_NS ? g->quick + 1 : 0;
+	log_verdict("guest %s stopped: %s", vm->name, vm->stop.text);
+	if (kind == STOP_TRIPLE_FAULT || kind == STOP_UNHANDLED)
+		vm_report(vm);
+	vm_report_exits(vm);
+	g->state = GUEST_OFF;
+	g->vm = NULL;
+	vm_destroy(vm);
+	report_pages(h);
+	if (kind == STOP_RESET) {
+		g->state = GUEST_WAITING;
+		g->restart_at = pace(h, g);
+	} else {
+		console_end(&h->console, (unsigned int)(g - h->guests->guest));
+	}
 }
 
 /* After a refusal. */
@@ -119,28 +125,122 @@ static bool go_on(const struct host *h)
 	return false;
 }
 
-static void run_modules(struct host *h)
+/* A guest that waited for it starts again. False: no guest may start any more. */
+static bool restart(struct host *h, struct guest *g)
 {
-	struct launch_names names = { .name = { "" } };
+	h->timing = (struct timing){ .since = host_tsc() };
+	if (launch(h, g)) {
+		enter(h, g);
+		return true;
+	}
+	console_end(&h->console, (unsigned int)(g - h->guests->guest));
+	return go_on(h);
+}
+
+/* Nobody starts again. */
+static void give_up(struct host *h)
+{
+	struct guests *all = h->guests;
+
+	for (unsigned int i = 0; i < all->count; i++) {
+		if (all->guest[i].state != GUEST_WAITING)
+			continue;
+		all->guest[i].state = GUEST_OFF;
+		console_end(&h->console, i);
+	}
+}
+
+/* Starts whoever's time has come; *next is when to look again. False: no guest may start any more. */
+static bool restart_due(struct host *h, uint64_t *next)
+{
+	struct guests *all = h->guests;
+
+	*next = UINT64_MAX;
+	for (unsigned int i = 0; i < all->count; i++) {
+		struct guest *g = &all->guest[i];
+
+		if (g->state == GUEST_WAITING && host_tsc() >= g->restart_at && !restart(h, g))
+			return false;
+		if (g->state == GUEST_WAITING)
+			*next = min_u64(*next, g->restart_at);
+	}
+	return true;
+}
+
+static bool any(const struct guests *all, enum guest_state state)
+{
+	for (unsigned int i = 0; i < all->count; i++)
+		if (all->guest[i].state == state)
+			return true;
+	return false;
+}
+
+/* All that are ready enter, and run until none is left. False: no guest may start any more. */
+static bool run_all(struct host *h)
+{
+	struct guests *all = h->guests;
+	uint64_t next = UINT64_MAX;
+	bool more = true;
+
+	for (unsigned int i = 0; i < all->count; i++)
+		if (all->guest[i].state == GUEST_READY)
+			enter(h, &all->guest[i]);
+	while (any(all, GUEST_RUNNING) || any(all, GUEST_WAITING)) {
+		struct vm *stopped = cpu_turn(this_cpu(), next);
+
+		if (stopped)
+			leave(h, &all->guest[stopped->number]);
+		more = more && restart_due(h, &next);
+		if (!more)
+			give_up(h);
+	}
+	host_timer_arm(UINT64_MAX);
+	return more;
+}
+
+/* Each guest among the modules gets its number. */
+static void find_guests(struct host *h)
+{
+	struct guests *all = h->guests;
 	struct module_options m;
-	unsigned int guests = 0;
 
 	for (unsigned int i = 0; i < h->boot.module_count; i++) {
 		module_parse(&m, h->boot.module[i].string);
-		if (m.kind != MODULE_GUEST)
-			continue;
-		if (!run_module(h, i, guests++, &names) && !go_on(h))
+		if (m.kind == MODULE_GUEST)
+			all->guest[all->count++].module = i;
+	}
+}
+
+static void run_modules(struct host *h)
+{
+	bool together = h->options.guests == GUESTS_TOGETHER;
+
+	for (unsigned int i = 0; i < h->guests->count; i++) {
+		if (!launch(h, &h->guests->guest[i]) && !go_on(h))
+			break;
+		if (!together && !run_all(h))
 			return;
 	}
-	if (!guests)
-		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
+	if (together)
+		run_all(h);
 }
 
 void guests_run(struct host *h)
 {
+	const unsigned int cpus = 1;
+
 	if (!measured_start(h) || !trust_init(h) || !measured_demand(h) || !identity_init(h))
 		return;
+	h->guests = block_get(&h->pages, sizeof(*h->guests) + cpus * sizeof(struct sched_queue));
+	if (!h->guests) {
+		log_error("not enough memory to run guests");
+		return;
+	}
+	sched_init(&h->guests->sched, h->guests->queue, cpus, h->platform.tsc_khz);
+	find_guests(h);
 	operator_init(h);
 	report_pages(h);
 	run_modules(h);
+	if (!h->guests->count)
+		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
 }

@@ -461,6 +461,13 @@ void mux_input(struct mux *m, uint64_t now, uint8_t byte)
 	}
 }
 
+bool mux_typed(const struct mux *m, unsigned int place)
+{
+	const struct mux_place *p = place <= MUX_GUESTS ? m->place[place] : NULL;
+
+	return p && p->in_head != p->in_tail;
+}
+
 size_t mux_take(struct mux *m, unsigned int place, uint8_t *bytes, size_t n)
 {
 	struct mux_place *p = m->place[place];

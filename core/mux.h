@@ -80,6 +80,9 @@ void mux_input(struct mux *m, uint64_t now, uint8_t byte);
 /* Takes at most n bytes that were typed for this place; returns how many. */
 size_t mux_take(struct mux *m, unsigned int place, uint8_t *bytes, size_t n);
 
+/* Whether there is any. */
+bool mux_typed(const struct mux *m, unsigned int place);
+
 /* Whatever is due. Call it at mux_next() at the latest; UINT64_MAX: nothing waits. */
 void mux_tick(struct mux *m, uint64_t now);
 uint64_t mux_next(const struct mux *m, uint64_t now);

@@ -7,6 +7,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/dev/machine.h"
+#include "core/cpu_turn.h"
 
 /* Console bytes that COM1's FIFO has no room for wait in vm->input. */
 static void feed_console(struct vm *vm)
@@ -24,11 +25,12 @@ static void feed_console(struct vm *vm)
 	}
 }
 
+/* Where this vCPU has the CPU for itself, and may halt in it; else cpu_turn() sees to it. */
 static void poll_console(struct vcpu *v)
 {
 	struct console *c = &v->vm->host->console;
 
-	if (!console_busy(c))
+	if (!this_cpu()->sole || !console_busy(c))
 		return;
 	console_poll(c);
 	v->poll_ns = vclock_now(&v->vm->clock) + CONSOLE_POLL_NS;
@@ -39,7 +41,7 @@ static uint64_t next_event(const struct vcpu *v)
 {
 	uint64_t next = vtimers_next(&v->vm->timers);
 
-	if (console_busy(&v->vm->host->console))
+	if (this_cpu()->sole && console_busy(&v->vm->host->console))
 		next = min_u64(next, v->poll_ns);
 	return max_u64(next, 1);
 }
@@ -55,7 +57,8 @@ static void arm_host_timer(struct vcpu *v)
 	if (next == v->armed_ns)
 		return;
 	v->armed_ns = next;
-	v->armed_tsc = min_u64(vclock_ns_to_host(&v->vm->clock, next), this_cpu()->run_until);
+	v->due_tsc = vclock_ns_to_host(&v->vm->clock, next);
+	v->armed_tsc = min_u64(v->due_tsc, this_cpu()->run_until);
 	if (!v->own_timer)
 		host_timer_arm(v->armed_tsc);
 }
@@ -67,6 +70,8 @@ static void take_host_event(struct vcpu *v, struct pcpu *p)
 	v->armed_ns = 0;                        /* a one-shot timer that has fired must be armed again */
 	poll_console(v);
 	feed_console(v->vm);
+	if (!p->sole)
+		guests_wake_typed(v->vm->host);
 }
 
 enum run_end vcpu_service(struct vcpu *v)

@@ -10,7 +10,6 @@
 #include <vouch/gpa.h>
 #include <vouch/host.h>
 #include <vouch/log.h>
-#include <vouch/pcpu.h>
 #include <vouch/vcpu.h>
 
 #include "arch/x86/cpu/fpu.h"
@@ -134,13 +133,16 @@ static int build_rom(struct vm *vm)
 
 static struct vcpu *create_vcpu(struct vm *vm)
 {
-	struct vcpu *v = block_get(&vm->host->pages, sizeof(*v));
+	struct page_alloc *pages = &vm->host->pages;
+	struct vcpu *v = block_get(pages, sizeof(*v));
 
 	if (!v)
 		return NULL;
 	v->vm = vm;
-	if (vm->host->hvm->vcpu_create(v)) {
-		block_put(&vm->host->pages, v, sizeof(*v));
+	v->fpu = block_get(pages, fpu_state_bytes());
+	if (!v->fpu || vm->host->hvm->vcpu_create(v)) {
+		block_put(pages, v->fpu, fpu_state_bytes());
+		block_put(pages, v, sizeof(*v));
 		return NULL;
 	}
 	return v;
@@ -166,6 +168,7 @@ void vm_destroy(struct vm *vm)
 
 	if (vm->vcpu[0]) {
 		vm->host->hvm->vcpu_destroy(vm->vcpu[0]);
+		block_put(pages, vm->vcpu[0]->fpu, fpu_state_bytes());
 		block_put(pages, vm->vcpu[0], sizeof(*vm->vcpu[0]));
 	}
 	if (vm->machine) {
@@ -179,7 +182,7 @@ void vm_destroy(struct vm *vm)
 	block_put(pages, vm, sizeof(*vm));
 }
 
-void vm_run(struct vm *vm, const struct vcpu_start *start)
+void vm_prepare(struct vm *vm, const struct vcpu_start *start)
 {
 	struct vcpu *v = vm->vcpu[0];
 
@@ -187,13 +190,8 @@ void vm_run(struct vm *vm, const struct vcpu_start *start)
 	msr_reset(v);
 	fast_reset(v);
 	lapic_virtual_wire(v->lapic);
-	fpu_reset();
+	fpu_state_init(v->fpu);
+	v->fpu_cpu = UINT32_MAX;
 	v->xcr0 = 1;
 	vm->entered = true;
-	this_cpu()->run_until = UINT64_MAX;
-	this_cpu()->sole = true;
-	while (vm->host->hvm->vcpu_run(v) != RUN_STOPPED)
-		;
-	host_timer_arm(UINT64_MAX);
-	vclock_stop(&vm->clock);
 }

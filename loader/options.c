@@ -66,6 +66,7 @@ static const char *const consoles_names[] = { "mux", "prefix" };
 static const char *const measure_names[] = { "quiet", "print" };
 static const char *const mitigations_names[] = { "auto", "off" };
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };
+static const char *const guests_names[] = { "together", "sequential" };
 
 const char *integrity_name(enum integrity i)
 {
@@ -186,6 +187,10 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 	}
 	if (word_is(key, "end") && read_choice(v, end_names, ARRAY_SIZE(end_names), &choice)) {
 		o->end = (enum end_action)choice;
+		return true;
+	}
+	if (word_is(key, "guests") && read_choice(v, guests_names, ARRAY_SIZE(guests_names), &choice)) {
+		o->guests = (enum guest_order)choice;
 		return true;
 	}
 	return false;

@@ -13,6 +13,7 @@
 #include <vouch/spec.h>
 #include <vouch/timing.h>
 
+struct guests;
 struct hvm_ops;
 struct identity;
 struct measured;
@@ -36,6 +37,7 @@ struct host {
 	const struct policy *policy, *builtin;
 	sha256_blocks_fn *sha256;     /* for long input: arch/x86/cpu/sha.c; NULL: the library's */
 	struct measured *measured;    /* what went into the TPM and the event log: core/measured.h */
+	struct guests *guests;        /* core/guest.h; NULL before there are any */
 	struct identity *identity;    /* this boot's key, and the names of its guests: core/identity.h */
 };
 

@@ -9,6 +9,7 @@
 /* A higher value is stronger. */
 enum integrity { INTEGRITY_NONE, INTEGRITY_CHECKSUM, INTEGRITY_SHA256, INTEGRITY_SIGNED };
 enum end_action { END_HALT, END_REBOOT, END_POWEROFF };
+enum guest_order { GUESTS_TOGETHER, GUESTS_SEQUENTIAL };
 
 #define OPT_COM1 (1u << 0)
 #define OPT_COM2 (1u << 1)
@@ -50,6 +51,7 @@ struct options {
 	bool integrity_bad;           /* a level was asked for that is none: no guest may run; integrity is signed then */
 	char bad_level[32];           /* the first such word, escaped */
 	enum end_action end;          /* default halt */
+	enum guest_order guests;      /* all at once, or each when the one before it has stopped; default together */
 	bool mitigations_off;         /* nothing is done against speculation; default: what the CPU needs */
 	uint32_t features_off;        /* bits FEATURE_*, default 0 */
 	uint32_t cpus;                /* at most so many CPUs are used, from 1 on; 0, the default: all */

@@ -18,7 +18,6 @@
 
 struct cpu_work;
 struct host;
-struct sched_cpu;
 struct vcpu;
 struct pcpu_arch;             /* GDT, TSS, IDT: arch/x86/cpu */
 
@@ -28,7 +27,8 @@ struct pcpu {
 	struct pcpu_arch *arch;
 	unsigned int id;              /* 0 = boot CPU */
 	unsigned int apic_id;
-	struct vcpu *vcpu;            /* whose FPU and segment state is live in this CPU, or NULL */
+	struct vcpu *vcpu;            /* whose state is live in this CPU, as its run loop is under way, or NULL */
+	struct vcpu *fpu;             /* whose FPU state this CPU holds, unless that vCPU has run elsewhere since; or NULL */
 	void *hvm;                    /* the vendor's per-CPU part */
 	unsigned int last_guest;      /* vm->number + 1 of the vCPU that was in this CPU last: for spec_switch() */
 	bool lib_owner;               /* between lib_enter() and lib_exit() */
@@ -40,7 +40,6 @@ struct pcpu {
 	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
 	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's at one moment; 0: in step */
 	unsigned int node;            /* of the memory that is near: page.h */
-	struct sched_cpu *sched;      /* the scheduler's per-CPU part */
 	uint32_t locks_held;          /* debug: bit per rank */
 };
 

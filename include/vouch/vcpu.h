@@ -4,6 +4,7 @@
 #define VOUCH_VCPU_H
 
 #include <vouch/fast.h>
+#include <vouch/sched.h>
 #include <vouch/types.h>
 #include <vouch/unhandled.h>
 #include <vouch/x86.h>
@@ -25,7 +26,7 @@ enum exit_action {
 enum run_end {
 	RUN_ON,
 	RUN_STOPPED,          /* v->vm->stop says why */
-	RUN_HALTED,           /* nothing to do up to v->armed_tsc, or until something happens to it */
+	RUN_HALTED,           /* nothing to do up to v->due_tsc, or until something happens to it */
 	RUN_PREEMPTED,        /* its CPU was asked for something else: pcpu.h's run_until or leave */
 };
 
@@ -44,6 +45,9 @@ struct vcpu {
 	struct vm *vm;
 	unsigned int id;
 	struct lapic *lapic;
+	struct sched_task task;       /* what the scheduler knows of it */
+	void *fpu;                    /* its FPU state while it does not run: arch/x86/cpu/fpu.h */
+	unsigned int fpu_cpu;         /* where it ran last: that CPU may hold the same */
 
 	struct x86_fault fault;       /* set by a handler that returns EXIT_FAULT */
 	bool halted;                  /* HLT executed, no event yet */
@@ -62,7 +66,8 @@ struct vcpu {
 	} insn;
 	uint64_t poll_ns;             /* guest time of the next look at a console that is busy */
 	uint64_t armed_ns;            /* its earliest deadline, in guest ns; 0: unknown */
-	uint64_t armed_tsc;           /* host TSC of that, or this CPU's run_until if that is earlier: the timer stands here */
+	uint64_t due_tsc;             /* host TSC of that */
+	uint64_t armed_tsc;           /* due_tsc, or this CPU's run_until if that is earlier: the timer stands here */
 	bool tells_next;              /* the CPU says at an exit where the next instruction is: for entry code */
 	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */
 	uint64_t exits;               /* exits of the general path so far: those in the ring */

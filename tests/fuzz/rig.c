@@ -13,6 +13,7 @@
 #include "arch/x86/exit/exit.h"
 #include "arch/x86/exit/kvmclock.h"
 #include "arch/x86/exit/report.h"
+#include "core/cpu_turn.h"
 #include "tests/unit/support/cpu_area.h"
 #include "tests/unit/support/flatmem.h"
 #include "tests/unit/support/host_tsc.h"
@@ -188,6 +189,9 @@ void rig_run(void (*fn)(void))
 {
 	cpu_area_run(call, &fn, &rig.host);
 }
+
+/* Nobody else is there who could be waiting for input. */
+void guests_wake_typed(struct host *h) { (void)h; }
 
 /* From a nanosecond to centuries: the scale is the input's. */
 void rig_pass_time(void)

@@ -28,6 +28,7 @@ static void defaults(void **state)
 	assert_int_equal(o.loglevel, LOG_INFO);
 	assert_int_equal(o.integrity, INTEGRITY_CHECKSUM);
 	assert_int_equal(o.end, END_HALT);
+	assert_int_equal(o.guests, GUESTS_TOGETHER);
 	assert_int_equal(o.features_off, 0);
 	assert_int_equal(o.cpus, 0);
 	assert_false(o.print_events);
@@ -52,6 +53,12 @@ static void all(void **state)
 	assert_int_equal(o.consoles, CONSOLES_MUX);
 	parse("consoles=both consoles= consoles console=mux", 4);
 	assert_int_equal(o.consoles, CONSOLES_MUX);
+	parse("guests=sequential", 0);
+	assert_int_equal(o.guests, GUESTS_SEQUENTIAL);
+	parse("guests=sequential guests=together", 0);
+	assert_int_equal(o.guests, GUESTS_TOGETHER);
+	parse("guests=both", 1);
+	assert_int_equal(o.guests, GUESTS_TOGETHER);
 	parse("measure=print", 0);
 	assert_true(o.print_events);
 	parse("measure=print measure=quiet", 0);

@@ -6,6 +6,8 @@
  */
 #include "arch/x86/cpu/fpu.h"
 
+#include <string.h>
+
 #include <vouch/assert.h>
 #include <vouch/host.h>
 #include <vouch/lib.h>
@@ -94,6 +96,11 @@ static void narrow(uint64_t mask, uint64_t before)
 		xcr0_write(before);
 }
 
+void fpu_state_init(void *area)
+{
+	memcpy(area, &initial, FXSAVE_BYTES);
+}
+
 void fpu_state_save(void *area)
 {
 	uint64_t mask = xcr0_supported(), before = widen(mask);
@@ -106,6 +113,7 @@ void fpu_state_load(const void *area)
 {
 	uint64_t mask = xcr0_supported(), before = widen(mask);
 
+	__asm__ volatile("fninit");             /* as in fpu_reset() */
 	load(area, mask);
 	narrow(mask, before);
 }

@@ -19,6 +19,8 @@ __must_check bool fpu_init(struct pcpu *p);
 
 /* Bytes that the state takes, as far as this CPU can hold it. An area is aligned to 64 and zeroed before its first use. */
 size_t fpu_state_bytes(void);
+/* Fills a zeroed area with the state after reset. */
+void fpu_state_init(void *area);
 /* Between this CPU and an area; XCR0 is as before afterwards. */
 void fpu_state_save(void *area);
 void fpu_state_load(const void *area);

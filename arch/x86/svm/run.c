@@ -80,6 +80,9 @@ static void unload_guest(struct vcpu *v)
 {
 	__asm__ volatile("vmsave %%rax" : : "a"(v->hw->vmcb_hpa.v) : "memory");
 	save_unswitched(v->hw);
+	/* As exit_xsetbv() left it; but QEMU 7.2 does not know this intercept, and lets the guest write it by itself. */
+	if (cr4_read() & CR4_OSXSAVE)
+		v->xcr0 = xcr0_read();
 	this_cpu()->vcpu = NULL;
 	cpu_host_tr_load();
 	__asm__ volatile("cli; stgi" : : : "memory");

@@ -22,7 +22,7 @@ void cpu_area_run(void (*fn)(void *arg), void *arg, struct host *h)
 
 	if (!p || getcontext(&callee))
 		abort();
-	*p = (struct pcpu){ .self = p, .host = h, .run_until = UINT64_MAX };
+	*p = (struct pcpu){ .self = p, .host = h, .run_until = UINT64_MAX, .sole = true };
 	run_fn = fn;
 	run_arg = arg;
 	callee.uc_stack.ss_sp = (char *)p + PAGE_SIZE;

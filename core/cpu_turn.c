@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the scheduler, which knows no hardware, and the vendor's run loop, which knows one vCPU. */
+#include "core/cpu_turn.h"
+
+#include <vouch/host.h>
+#include <vouch/hvm.h>
+#include <vouch/pcpu.h>
+#include <vouch/platform.h>
+#include <vouch/smp.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/cpu/fpu.h"
+#include "core/guest.h"
+
+/* The CPUs in *k decide anew: at once, or when what runs on them next comes to an end. */
+static void kicks_send(struct host *h, const struct sched_kicks *k)
+{
+	for (unsigned int i = 0; i < h->cpus; i++) {
+		struct pcpu *p = h->cpu[i];
+
+		if (!(k->cpu[i / 64] >> i % 64 & 1))
+			continue;
+		__atomic_store_n(&p->leave, true, __ATOMIC_RELEASE);
+		if (p == this_cpu())
+			p->host_event = true;
+		else
+			cpu_kick(i);
+	}
+}
+
+void vcpu_start(struct vcpu *v)
+{
+	struct host *h = v->vm->host;
+	struct sched_kicks k = { 0 };
+
+	sched_task_init(&v->task, SCHED_WEIGHT, 0, SCHED_ANY);
+	sched_add(&h->guests->sched, &v->task, host_tsc(), &k);
+	kicks_send(h, &k);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	struct host *h = v->vm->host;
+	struct sched_kicks k = { 0 };
+
+	sched_wake(&h->guests->sched, &v->task, host_tsc(), &k);
+	kicks_send(h, &k);
+}
+
+void guests_wake_typed(struct host *h)
+{
+	const struct guest *g;
+	unsigned int place;
+
+	if (!console_typed(&h->console, &place) || place >= h->guests->count)
+		return;
+	g = &h->guests->guest[place];
+	if (g->state == GUEST_RUNNING)
+		vcpu_wake(g->vm->vcpu[0]);
+}
+
+/* The FPU moves only when another vCPU comes to this CPU, or this one has been elsewhere. */
+static void take_fpu(struct pcpu *p, struct vcpu *v)
+{
+	if (p->fpu == v && v->fpu_cpu == p->id)
+		return;
+	fpu_state_load(v->fpu);
+	p->fpu = v;
+	v->fpu_cpu = p->id;
+}
+
+static enum run_end run(struct pcpu *p, struct vcpu *v)
+{
+	enum run_end end;
+
+	take_fpu(p, v);
+	v->armed_ns = 0;                        /* the timer stands where the vCPU before wanted it */
+	end = v->vm->host->hvm->vcpu_run(v);
+	if (end == RUN_STOPPED)
+		p->fpu = NULL;
+	else
+		fpu_state_save(v->fpu);
+	return end;
+}
+
+/* Host events are taken inside, or have been: those that came since this CPU last looked keep it awake. */
+static void idle(struct pcpu *p, uint64_t until)
+{
+	if (!p->host_event) {
+		host_timer_arm(until);
+		cpu_sleep();
+	}
+	p->host_event = false;
+	guests_wake_typed(p->host);
+}
+
+/* The boot CPU looks after a console that needs it; returns when it wants to do it again, UINT64_MAX: not by itself. */
+static uint64_t look_after_console(const struct pcpu *p)
+{
+	struct console *c = &p->host->console;
+
+	if (p->id != 0 || !console_busy(c))
+		return UINT64_MAX;
+	console_poll(c);
+	return host_tsc() + mul_div(p->host->platform.tsc_khz, CONSOLE_POLL_NS, 1000000);
+}
+
+struct vm *cpu_turn(struct pcpu *p, uint64_t until)
+{
+	struct sched *s = &p->host->guests->sched;
+	struct sched_kicks k = { 0 };
+	struct sched_turn turn;
+	struct vcpu *v;
+
+	until = min_u64(until, look_after_console(p));
+	/* Before the decision: a kick that comes later asks for another one. */
+	__atomic_store_n(&p->leave, false, __ATOMIC_SEQ_CST);
+	turn = sched_pick(s, p->id, host_tsc(), &k);
+	k.cpu[p->id / 64] &= ~(1ull << p->id % 64);
+	kicks_send(p->host, &k);
+	if (!turn.task) {
+		idle(p, min_u64(turn.until, until));
+		return NULL;
+	}
+	v = container_of(turn.task, struct vcpu, task);
+	p->run_until = min_u64(turn.until, until);
+	p->sole = turn.sole;
+	switch (run(p, v)) {
+	case RUN_STOPPED:
+		sched_put(s, p->id, host_tsc(), SCHED_GONE, SCHED_NEVER);
+		return v->vm;
+	case RUN_HALTED:
+		sched_put(s, p->id, host_tsc(), SCHED_SLEEP, v->due_tsc);
+		return NULL;
+	default:
+		sched_put(s, p->id, host_tsc(), SCHED_GO_ON, SCHED_NEVER);
+		return NULL;
+	}
+}

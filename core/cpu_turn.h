@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One CPU's turns: what the scheduler decides, done. */
+#ifndef CORE_CPU_TURN_H
+#define CORE_CPU_TURN_H
+
+#include <vouch/types.h>
+
+struct host;
+struct pcpu;
+struct vcpu;
+struct vm;
+
+/*
+ * One decision for this CPU: runs a vCPU for its turn, or sleeps; until the host TSC reaches until, at the latest. Returns the
+ * VM that has stopped in it, of which the scheduler knows nothing any more, or NULL.
+ */
+struct vm *cpu_turn(struct pcpu *p, uint64_t until);
+
+/* The scheduler may run this vCPU from now on. */
+void vcpu_start(struct vcpu *v);
+
+/* Something may have been typed: whose it is wakes up. As vcpu_wake(). */
+void guests_wake_typed(struct host *h);
+
+/* Something happened to this vCPU. From any CPU, host events off; from the run loop too. */
+void vcpu_wake(struct vcpu *v);
+
+#endif
