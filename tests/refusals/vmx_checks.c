@@ -222,6 +222,7 @@ void vmcs_failed(enum vmcs_field f)
 void test_main(void)
 {
 	struct vmcs_state compat = long_mode(), shadow = long_mode(), halted = long_mode();
+	struct vmcs_state xapic = long_mode(), x2apic = long_mode();
 
 	read_facts();
 	vmcs_state_read(&encoding, encode, NULL);
@@ -232,11 +233,16 @@ void test_main(void)
 	shadow.guest.rflags |= RFLAGS_IF;
 	shadow.guest.interruptibility = BLOCK_STI;
 	halted.guest.activity = 1;
+	xapic.cpu2 |= CPU2_APIC_ACCESS | CPU2_APIC_REGS | CPU2_VIRT_INTR;
+	x2apic.cpu2 |= CPU2_X2APIC | CPU2_APIC_REGS | CPU2_VIRT_INTR;
+	x2apic.guest.rflags |= RFLAGS_IF;
 	flip_each_bit("64-bit mode", long_mode(), 0);
 	flip_each_bit("64-bit mode, #GP injected", long_mode(), INTR_VALID | INTR_HAS_ERROR | INTR_HW_EXC << 8 | EXC_GP);
 	flip_each_bit("64-bit mode, NMI injected", long_mode(), INTR_VALID | INTR_NMI << 8 | EXC_NMI);
 	flip_each_bit("64-bit mode, shadow of STI", shadow, 0);
 	flip_each_bit("64-bit mode, halted", halted, 0);
+	flip_each_bit("64-bit mode, virtualized APIC", xapic, 0);
+	flip_each_bit("64-bit mode, virtualized x2APIC, an event injected", x2apic, INTR_VALID | INTR_EXT << 8 | 0x30);
 	flip_each_bit("64-bit user mode, restricted", user_code(), INTR_VALID | INTR_SOFT_INT << 8 | 0x80);
 	flip_each_bit("compatibility mode", compat, 0);
 	flip_each_bit("PAE paging", pae_mode(), 0);

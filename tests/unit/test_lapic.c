@@ -938,7 +938,7 @@ static void test_msrs_need_x2apic(void **state)
 	assert_int_equal(msr_write(0x80b, 0), -EINVAL);
 }
 
-static void test_init_reset(void **state)
+static void test_reset_registers(void **state)
 {
 	(void)state;
 	assert_int_equal(msr_write(0x808, 0x30), 0);
@@ -948,7 +948,7 @@ static void test_init_reset(void **state)
 	inject(2);
 	lapic_deliver(&rig.l, &(struct apic_msg){ .mode = APIC_MODE_EXTINT });
 	lapic_lint(&rig.l, 0, true);
-	lapic_init_reset(&rig.l);
+	lapic_reset_registers(&rig.l);
 	assert_true(msr_read(MSR_APIC_BASE) == X2APIC_ON); /* the mode stays */
 	assert_true(msr_read(0x802) == 3);
 	assert_true(msr_read(0x80d) == 8);
@@ -1065,7 +1065,7 @@ int main(void)
 		cmocka_unit_test_setup(test_x2apic_icr, setup_x2),
 		cmocka_unit_test_setup(test_x2apic_self_ipi, setup_x2),
 		cmocka_unit_test_setup(test_msrs_need_x2apic, setup),
-		cmocka_unit_test_setup(test_init_reset, setup_x2),
+		cmocka_unit_test_setup(test_reset_registers, setup_x2),
 		cmocka_unit_test_setup(test_random, setup),
 	};
 

@@ -512,7 +512,7 @@ static void test_resets_stop_it(void **state)
 	(void)state;
 	rig_write(&rig, LAPIC_LVT_TIMER, VECTOR | PERIODIC);
 	rig_write(&rig, LAPIC_TMICT, 100000);
-	lapic_init_reset(&rig.l);
+	lapic_reset_registers(&rig.l);
 	assert_true(vtimers_next(&rig.timers) == VTIMER_OFF);
 	rig_enable(&rig);
 	rig_write(&rig, LAPIC_LVT_TIMER, VECTOR | DEADLINE);

@@ -372,11 +372,6 @@ void lapic_enter_mode(struct lapic *l, uint64_t new_mode)
 	l->page[LAPIC_ICR2].val = 0;
 }
 
-void lapic_init_reset(struct lapic *l)
-{
-	lapic_reset_registers(l);
-}
-
 void lapic_reset(struct lapic *l)
 {
 	lapic_enter_mode(l, APIC_BASE_ENABLE);

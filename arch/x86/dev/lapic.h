@@ -101,7 +101,6 @@ struct lapic {
 void lapic_create(struct lapic *l, uint32_t id, bool bsp, struct vclock *clock, struct vtimers *timers,
 		  const struct lapic_wires *w);
 void lapic_reset(struct lapic *l);       /* power-up or RESET: xAPIC mode, software-disabled */
-void lapic_init_reset(struct lapic *l);  /* INIT: the same, but the mode (IA32_APIC_BASE) stays */
 
 /* What a PC's firmware leaves on the boot CPU: enabled, LINT0 = ExtINT, LINT1 = NMI. After lapic_reset(). */
 void lapic_virtual_wire(struct lapic *l);

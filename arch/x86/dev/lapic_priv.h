@@ -37,7 +37,7 @@ static inline void lapic_set(struct lapic *l, unsigned int n, uint32_t val)
 }
 
 /* lapic.c */
-void lapic_reset_registers(struct lapic *l);
+void lapic_reset_registers(struct lapic *l);             /* the mode (IA32_APIC_BASE) stays */
 void lapic_enter_mode(struct lapic *l, uint64_t mode);   /* APIC_BASE_ENABLE | APIC_BASE_X2APIC, a legal change */
 void lapic_error(struct lapic *l, uint32_t esr_bit);
 void lapic_lvt_fire(struct lapic *l, unsigned int lvt);

@@ -52,7 +52,6 @@ enum vmcs_field {
 	VMCS_VMREAD_BITMAP          = 0x2026,
 	VMCS_VMWRITE_BITMAP         = 0x2028,
 	VMCS_VE_INFO                = 0x202a,
-	VMCS_XSS_EXIT_BITMAP        = 0x202c,
 	VMCS_ENCLS_EXIT_BITMAP      = 0x202e,
 	VMCS_TSC_MULTIPLIER         = 0x2032,
 	VMCS_GUEST_PHYS_ADDR        = 0x2400,
@@ -91,11 +90,9 @@ enum vmcs_field {
 	VMCS_INSN_ERROR             = 0x4400,
 	VMCS_EXIT_REASON            = 0x4402,
 	VMCS_EXIT_INTR_INFO         = 0x4404,
-	VMCS_EXIT_ERROR_CODE        = 0x4406,
 	VMCS_IDT_VECTORING_INFO     = 0x4408,
 	VMCS_IDT_VECTORING_ERROR    = 0x440a,
 	VMCS_EXIT_INSN_LEN          = 0x440c,
-	VMCS_EXIT_INSN_INFO         = 0x440e,
 	VMCS_GUEST_ES_LIMIT         = 0x4800,
 	VMCS_GUEST_CS_LIMIT         = 0x4802,
 	VMCS_GUEST_SS_LIMIT         = 0x4804,
@@ -116,7 +113,6 @@ enum vmcs_field {
 	VMCS_GUEST_TR_ACCESS        = 0x4822,
 	VMCS_GUEST_INTERRUPTIBILITY = 0x4824,
 	VMCS_GUEST_ACTIVITY         = 0x4826,
-	VMCS_GUEST_SMBASE           = 0x4828,
 	VMCS_GUEST_SYSENTER_CS      = 0x482a,
 	VMCS_PREEMPTION_TIMER       = 0x482e,
 	VMCS_HOST_SYSENTER_CS       = 0x4c00,
@@ -126,7 +122,6 @@ enum vmcs_field {
 	VMCS_CR0_SHADOW             = 0x6004,
 	VMCS_CR4_SHADOW             = 0x6006,
 	VMCS_EXIT_QUALIFICATION     = 0x6400,
-	VMCS_GUEST_LINEAR_ADDR      = 0x640a,
 	VMCS_GUEST_CR0              = 0x6800,
 	VMCS_GUEST_CR3              = 0x6802,
 	VMCS_GUEST_CR4              = 0x6804,
@@ -172,28 +167,23 @@ enum vmcs_field {
 #define CPU_INTR_WINDOW   (1u << 2)
 #define CPU_TSC_OFFSET    (1u << 3)
 #define CPU_HLT           (1u << 7)
-#define CPU_INVLPG        (1u << 9)
 #define CPU_MWAIT         (1u << 10)
 #define CPU_RDPMC         (1u << 11)
-#define CPU_RDTSC         (1u << 12)
 #define CPU_CR3_LOAD      (1u << 15)
 #define CPU_CR3_STORE     (1u << 16)
 #define CPU_CR8_LOAD      (1u << 19)
 #define CPU_CR8_STORE     (1u << 20)
 #define CPU_TPR_SHADOW    (1u << 21)
 #define CPU_NMI_WINDOW    (1u << 22)
-#define CPU_MOV_DR        (1u << 23)
 #define CPU_UNCOND_IO     (1u << 24)
 #define CPU_IO_BITMAPS    (1u << 25)
 #define CPU_MSR_BITMAPS   (1u << 28)
 #define CPU_MONITOR       (1u << 29)
-#define CPU_PAUSE         (1u << 30)
 #define CPU_SECONDARY     (1u << 31)
 
 /* Secondary processor-based VM-execution controls. */
 #define CPU2_APIC_ACCESS  (1u << 0)
 #define CPU2_EPT          (1u << 1)
-#define CPU2_DESC_TABLE   (1u << 2)
 #define CPU2_RDTSCP       (1u << 3)
 #define CPU2_X2APIC       (1u << 4)
 #define CPU2_VPID         (1u << 5)
@@ -202,15 +192,11 @@ enum vmcs_field {
 #define CPU2_APIC_REGS    (1u << 8)
 #define CPU2_VIRT_INTR    (1u << 9)
 #define CPU2_PLE          (1u << 10)
-#define CPU2_RDRAND       (1u << 11)
-#define CPU2_INVPCID      (1u << 12)
 #define CPU2_VMFUNC       (1u << 13)
 #define CPU2_SHADOW_VMCS  (1u << 14)
 #define CPU2_ENCLS        (1u << 15)
-#define CPU2_RDSEED       (1u << 16)
 #define CPU2_PML          (1u << 17)
 #define CPU2_EPT_VE       (1u << 18)
-#define CPU2_XSAVES       (1u << 20)
 #define CPU2_MBEC         (1u << 22)    /* mode-based execute control for EPT */
 #define CPU2_TSC_SCALING  (1u << 25)
 
@@ -319,7 +305,6 @@ enum vmcs_field {
 #define IO_SIZE(q)     (((unsigned int)(q) & 7u) + 1)
 #define IO_IN          (1u << 3)
 #define IO_STRING      (1u << 4)
-#define IO_REP         (1u << 5)
 #define IO_PORT(q)     ((uint16_t)((q) >> 16))
 
 /* Exit qualification of a control-register access. */
