@@ -18,8 +18,10 @@ import sys
 import binary
 import exits
 import peer
+import xen
+from kept import Kept
 from machines import BochsRun
-from qemu import FIXED, BenchError, Run
+from qemu import FIXED, BenchError, Run, Transcript
 
 # Behind our own folder, which has a qemu.py as well.
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boot"))
@@ -27,9 +29,14 @@ import images  # noqa: E402
 import iso  # noqa: E402
 from machine import MachineError  # noqa: E402
 
-# Machine: Bochs' model of a CPU (none: QEMU), the vendor's part of KVM, what Linux needs there on its command line.
-MACHINES = {"QEMU SVM": (None, "amd", ""), "Bochs SVM": ("ryzen", "amd", " clearcpuid=221"),
-            "Bochs VMX": ("corei7_skylake_x", "intel", "")}
+# Machine: Bochs' model of a CPU (none: QEMU), the vendor's part of KVM (none: not measured there), what Linux needs on its
+# command line, what Vouch gets on its.
+MACHINES = {"QEMU SVM": (None, "amd", "", ""), "Bochs SVM": ("ryzen", "amd", " clearcpuid=221", ""),
+            "Bochs VMX": ("corei7_skylake_x", "intel", "", ""),
+            "Bochs VMX -apicv": ("corei7_skylake_x", None, "", " features=-apicv")}
+# What /init does then, and what the table calls it. Bochs takes minutes for a boot.
+THENS = {"": "boot", "sleeps": "100 sleeps", "forks": "500 processes"}
+HISTOGRAMS = {"QEMU SVM": ("", "sleeps", "forks"), "Bochs VMX": ("",)}
 LINUX_MEMORY = 256
 LINUX_CMDLINE = "console=ttyS0 quiet nokaslr"
 KVM_CMDLINE = "console=ttyS0 quiet nokaslr mitigations=off"
@@ -58,9 +65,9 @@ class Bench:
     def __init__(self, build, work):
         self.build, self.work = build, work
         self.elf = os.path.join(build, "vouch.elf")
-        self.vouch_range = binary.address_range(self.elf)
         self.plugin = os.path.join(build, "bench", "count.so")
         self.init = os.path.join(build, "bench", "init")
+        self.bare = os.path.join(build, "bench", "bare.bzimage")
         self.exits_kernel = os.path.join(build, "tests", "guest", "exits.bzimage")
         self.wake = binary.symbols(self.exits_kernel.replace(".bzimage", ".elf"), "exits_hlt", "exits_handler")
         self.linux = os.path.join("build", "guest", "vmlinuz")
@@ -71,18 +78,19 @@ class Bench:
             self.init_entry = int.from_bytes(f.read()[24:32], "little")
 
     def run(self, args, marks=()):
-        return Run(args, self.plugin, self.vouch_range, marks)
+        return Run(args, self.plugin, marks)
 
-    def vouch_iso(self, name, recipe):
+    def vouch_iso(self, name, recipe, options=""):
         image = images.build(os.path.join(self.build, "vouch"), name, recipe, self.work)
         path = os.path.join(self.work, name + ".iso")
         with open(self.elf, "rb") as f:
-            iso.make(path, self.work, f.read(), "console=com1 loglevel=debug end=poweroff", [(image, "")])
+            iso.make(path, self.work, f.read(), "console=com1 loglevel=debug end=poweroff" + options, [(image, "")])
         return path
 
     def run_vouch(self, name, recipe, machine="QEMU SVM", marks=()):
         print("bench: %s in Vouch on %s" % (name, machine), flush=True)
-        path, model = self.vouch_iso(name, recipe), MACHINES[machine][0]
+        model, options = MACHINES[machine][0], MACHINES[machine][3]
+        path = self.vouch_iso(name, recipe, options)
         if model:
             run = BochsRun(path, model, "512", self.work)
         else:
@@ -102,17 +110,17 @@ class Bench:
 
     def bare_loop(self, machine):
         print("bench: bare loop on %s" % machine, flush=True)
-        kernel, model = os.path.join(self.build, "bench", "bare.bzimage"), MACHINES[machine][0]
+        model = MACHINES[machine][0]
         if not model:
-            return exits.bare_loop(machine, self.run(["-m", "512", "-kernel", kernel]))
+            return exits.bare_loop(machine, self.run(["-m", "512", "-kernel", self.bare]))
         path = os.path.join(self.work, "bare.iso")
-        iso.make(path, self.work, None, "", [(kernel, "")])
+        iso.make(path, self.work, None, "", [(self.bare, "")])
         return exits.bare_loop(machine, BochsRun(path, model, "512", self.work))
 
     def exits_in_kvm(self, machine):
         """For Bochs; on QEMU peer_kvm() does it."""
         print("bench: exits in KVM on %s" % machine, flush=True)
-        model, vendor, extra = MACHINES[machine]
+        model, vendor, extra, _ = MACHINES[machine]
         initrd, path = os.path.join(self.work, "kvm.gz"), os.path.join(self.work, "kvm.iso")
         with open(initrd, "wb") as f:
             f.write(gzip.compress(peer.kvm_initrd(self.linux, BUSYBOX, self.exits_kernel, self.work, vendor), mtime=0))
@@ -121,6 +129,16 @@ class Bench:
         if run.hung:
             print("bench: KVM on %s did not come to its end:\n%s" % (machine, run.text[-3000:]), flush=True)
         return self.figures(run)
+
+    def exits_in_xen(self):
+        """On QEMU, as the only guest, which is dom0. Its own RDTSC exits: two of them are in each figure."""
+        print("bench: exits in Xen on QEMU SVM", flush=True)
+        kernel, path = os.path.join(self.work, "dom0.elf"), os.path.join(self.work, "xen.iso")
+        with open(kernel, "wb") as f:
+            f.write(xen.dom0(self.exits_kernel, "expect=xen"))
+        with gzip.open(xen.fetch(self.work)) as f:
+            iso.make(path, self.work, f.read(), xen.CMDLINE, [(kernel, "")])
+        return exits.figures(Run(xen.MACHINE + ["-cdrom", path], self.plugin, debug_exit=True))
 
     def big_image(self):
         """An image of exactly 64 MiB: the kernel that measures exits, and noise as its initrd."""
@@ -134,20 +152,22 @@ class Bench:
             size += BIG_IMAGE - os.path.getsize(path)
         return recipe
 
-    def linux_recipe(self):
-        return {"kernel": self.linux, "initrd": self.initrd, "memory": str(LINUX_MEMORY), "cmdline": LINUX_CMDLINE}
+    def linux_recipe(self, then=""):
+        """then: what /init does after the boot (init.S)."""
+        return {"kernel": self.linux, "initrd": self.initrd, "memory": str(LINUX_MEMORY),
+                "cmdline": (LINUX_CMDLINE + " " + then).strip()}
 
     def linux_in_vouch(self):
         with open(self.linux, "rb") as f:
             entry = int.from_bytes(f.read(0x260)[0x258:0x260], "little")  # pref_address: where Vouch puts it
         run = self.run_vouch("linux", self.linux_recipe(), marks=(entry, self.init_entry))
-        return run, run.between(entry, self.init_entry, False)
+        return run, run.between(entry, self.init_entry, True, 0)
 
     def linux_bare(self):
         print("bench: linux in the bare emulator", flush=True)
         run = self.run(["-m", str(LINUX_MEMORY), "-kernel", self.linux, "-initrd", self.initrd, "-append",
                         LINUX_CMDLINE], (PROTECTED_ENTRY, self.init_entry))
-        return run.between(PROTECTED_ENTRY, self.init_entry, True)[1]
+        return run.between(PROTECTED_ENTRY, self.init_entry, False)
 
     def peer_kvm(self):
         print("bench: linux and exits in KVM", flush=True)
@@ -159,7 +179,7 @@ class Bench:
                                     linux=(small, LINUX_CMDLINE, LINUX_MEMORY)))
         run = self.run(["-m", "1024", "-kernel", self.linux, "-initrd", path, "-append", KVM_CMDLINE],
                        (PROTECTED_ENTRY, self.init_entry, *self.wake))
-        return run, run.between(PROTECTED_ENTRY, self.init_entry, True)[1]
+        return run, run.between(PROTECTED_ENTRY, self.init_entry, True)
 
 
 def timing(run):
@@ -181,24 +201,40 @@ def start_section(large, linux):
 
 
 def boot_section(run, vouch, bare, kvm):
-    inside, outside = vouch
-    whole = inside + outside
+    """vouch, bare, kvm: (instructions of the host, of the guest, entries)."""
     ticks = int(run.find(r"^INIT-TSC ([0-9a-f]{16})$").group(1), 16) - timing(run)[-1]
-    rows = [("Vouch, the guest", millions(outside), ""), ("Vouch, itself", millions(inside), percent(inside, whole)),
-            ("Vouch, both", millions(whole), "%+.2f %% against bare" % (100.0 * (whole - bare) / bare)),
-            ("the same by the guest's TSC, time halted included", millions(ticks), ""),
-            ("KVM: the guest, Linux and QEMU", millions(kvm), "%+.2f %% against bare" % (100.0 * (kvm - bare) / bare)),
-            ("bare emulator", millions(bare), "")]
-    return ["### Linux, from its first instruction to /init", ""] + table(("", "million instructions", ""), rows)
+    alone = sum(bare[:2])
+    rows = [(name, millions(guest), millions(host), runs, "%.0f" % (host / runs),
+             "%+.2f %%" % (100.0 * (host + guest - alone) / alone))
+            for name, (host, guest, runs) in (("Vouch", vouch), ("KVM", kvm))]
+    rows.append(("bare emulator", millions(alone), "", "", "", ""))
+    share = vouch[0] / kvm[0]
+    head = ("", "million instructions of the guest", "million outside it", "exits", "outside it an exit",
+            "all, against bare")
+    return (["### Linux, from its first instruction to /init", ""] + table(head, rows) +
+            ["", "Vouch spends %.3f of what KVM spends; a third is allowed. By the guest's TSC, time halted included, it is "
+             "%s million." % (share, millions(ticks))])
+
+
+def exit_kinds(run):
+    """{kind: exits} of the guest linux."""
+    text = run.find(r"^vouch: debug: guest linux: \d+ exits\n((?:vouch: debug:   .*\n)+)")
+    found = re.findall(r"(\S+) (\d+)", re.sub(r"vouch: debug:", "", text.group(1)))
+    return {kind: int(n) for kind, n in found}
 
 
 def histogram_section(runs):
-    """runs: {machine: run of Linux}."""
-    lines = ["### Exits of the whole of that run"]
-    for machine, run in runs.items():
-        text = run.find(r"^vouch: debug: guest linux: (\d+) exits\n((?:vouch: debug:   .*\n)+)")
-        kinds = re.findall(r"(\S+) (\d+)", re.sub(r"vouch: debug:", "", text.group(2)))
-        lines += ["", "On %s: %s." % (machine, text.group(1)), ""] + table(("kind", "exits"), kinds)
+    """runs: {machine: {what /init does: run of Linux}}."""
+    lines = ["### Exits by kind", "", "Of Linux from its first instruction to power-off; of 100 sleeps of 10 ms and of 500 "
+             "processes that are started and end, without the boot, which is not always the same."]
+    for machine, parts in runs.items():
+        counts = {then: exit_kinds(run) for then, run in parts.items()}
+        boot = counts[""]
+        kinds = sorted(set().union(*counts.values()), key=lambda k: (-boot.get(k, 0), k))
+        rest = [(k, *(max(0, c.get(k, 0) - (boot.get(k, 0) if then else 0)) for then, c in counts.items()))
+                for k in kinds]
+        rest.append(("all", *(sum(column) for column in list(zip(*rest))[1:])))
+        lines += ["", "On %s:" % machine, ""] + table(("kind", *(THENS[then] for then in counts)), rest)
     return lines
 
 
@@ -211,10 +247,10 @@ def size_section(bench, run):
     return ["### Size", ""] + table(("", ""), rows)
 
 
-def exit_section(bare, vouch, kvm):
+def exit_section(bare, vouch, kvm, peer_xen):
     loops = ", ".join("%s %.2f" % (machine, cost) for machine, cost in bare.items())
     return (["### What one exit costs", "", "The bare loop: %s." % loops, ""] +
-            table(exits.HEAD, exits.rows(bare, vouch, kvm)))
+            table(exits.HEAD, exits.rows(bare, vouch, kvm, peer_xen)))
 
 
 def first_line(*argv):
@@ -232,7 +268,7 @@ def how_section(bench, compiler):
                                                          peer.kernel_release(bench.linux)),
             "", "```", "make bench",
             "qemu-system-x86_64 %s \\" % " ".join(FIXED[:8]), "    %s \\" % " ".join(FIXED[8:]),
-            "    -plugin count.so,low=VOUCH,high=VOUCH_END,mark=FIRST,mark=INIT \\",
+            "    -plugin count.so,mark=FIRST,mark=INIT \\",
             "    -m 512 -cdrom vouch.iso", "```"]
 
 
@@ -247,19 +283,38 @@ def write(path, lines):
     os.replace(path + ".new", path)
 
 
-def measure(bench, compiler):
+def measure(bench, compiler, kept):
     """The lines of the page."""
-    bare = {machine: bench.bare_loop(machine) for machine in MACHINES}
-    vouch = {machine: bench.exits_in_vouch(machine) for machine in MACHINES}
-    large = bench.run_vouch("large", bench.big_image())
-    linux, boot = bench.linux_in_vouch()
-    linuxes = {"QEMU SVM": linux, "Bochs VMX": bench.run_vouch("linux", bench.linux_recipe(), "Bochs VMX")}
-    bare_boot = bench.linux_bare()
-    kvm_run, kvm_boot = bench.peer_kvm()
-    kvm = {machine: bench.exits_in_kvm(machine) if MACHINES[machine][0] else bench.figures(kvm_run)
-           for machine in MACHINES}
-    sections = [how_section(bench, compiler), exit_section(bare, vouch, kvm), start_section(large, linux),
-                boot_section(linux, boot, bare_boot, kvm_boot), histogram_section(linuxes), size_section(bench, linux)]
+    mine = [bench.elf, bench.exits_kernel, bench.init, bench.linux]
+    theirs = mine[1:]
+
+    def linux(machine, then):
+        return bench.run_vouch("linux", bench.linux_recipe(then), machine).text
+
+    def linux_boot():
+        run, boot = bench.linux_in_vouch()
+        return run.text, boot
+
+    def kvm_on_qemu():
+        run, boot = bench.peer_kvm()
+        return bench.figures(run), boot
+
+    bare = {m: kept.part("bare loop on " + m, [bench.bare], lambda m=m: bench.bare_loop(m)) for m in MACHINES}
+    vouch = {m: kept.part("exits on " + m, mine, lambda m=m: bench.exits_in_vouch(m)) for m in MACHINES}
+    large = kept.part("large", mine, lambda: bench.run_vouch("large", bench.big_image()).text)
+    text, boot = kept.part("linux", mine, linux_boot)
+    linuxes = {m: {then: Transcript(kept.part("linux %s on %s" % (then, m), mine, lambda m=m, t=then: linux(m, t)))
+                   for then in thens} for m, thens in HISTOGRAMS.items()}
+    bare_boot = kept.part("linux in the bare emulator", theirs, bench.linux_bare)
+    figures, kvm_boot = kept.part("KVM on QEMU SVM", theirs, kvm_on_qemu)
+    kvm = {m: kept.part("KVM on " + m, theirs, lambda m=m: bench.exits_in_kvm(m))
+           for m in MACHINES if MACHINES[m][0] and MACHINES[m][1]}
+    kvm["QEMU SVM"] = figures
+    xens = {"QEMU SVM": kept.part("Xen", theirs, bench.exits_in_xen)}
+    run = Transcript(text)
+    sections = [how_section(bench, compiler), exit_section(bare, vouch, kvm, xens),
+                start_section(Transcript(large), run), boot_section(run, boot, bare_boot, kvm_boot),
+                histogram_section(linuxes), size_section(bench, run)]
     return "\n\n".join("\n".join(s) for s in sections).splitlines()
 
 
@@ -283,8 +338,10 @@ def main():
     bench = Bench(a.build, work)
     if a.check:
         return check(bench, a.out)
-    lines = measure(bench, a.compiler)
+    kept = Kept(os.path.join(work, "kept.json"))
+    lines = measure(bench, a.compiler, kept)
     write(a.out, lines)
+    kept.forget()
     print("\n".join(lines))
     return 0
 

@@ -1,29 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the linker made: Vouch's address range from the ELF file, its size by origin from the link map."""
+"""What the linker made: addresses of symbols, and Vouch's size by origin from the link map."""
 
 import re
-import struct
 import subprocess
 
 from qemu import BenchError
-
-KERNEL_HALF = 0xFFFFFFFF80000000
-
-
-def address_range(elf):
-    """[low, high) of the executable part that runs at its linked address."""
-    with open(elf, "rb") as f:
-        data = f.read()
-    at, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
-    spans = []
-    for i in range(count):
-        kind, flags, _, vaddr, _, _, memory = struct.unpack_from("<IIQQQQQ", data, at + i * size)
-        if kind == 1 and flags & 1 and vaddr >= KERNEL_HALF:
-            spans.append((vaddr, vaddr + memory))
-    if not spans:
-        raise BenchError("%s has no executable segment in the kernel half" % elf)
-    return min(s[0] for s in spans), max(s[1] for s in spans)
-
 
 def text_sizes(link_map):
     """(Vouch's own, the libraries') bytes of text sections, as the link map places them."""

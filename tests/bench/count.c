@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A QEMU TCG plugin that counts executed instructions: all of them, and those whose address lies in [low, high), which
- * is where Vouch's text runs and nothing else does. At each of the marked addresses it prints both counts, so that a
- * difference of two lines is the cost of what lies between. Arguments: low=ADDR, high=ADDR, mark=ADDR (several).
+ * A QEMU TCG plugin that counts executed instructions: those of guests under AMD's virtualization, and those of all else,
+ * which is the hypervisor and its machine. A guest's run begins with VMRUN and ends at the instruction behind it, which
+ * no guest may have at the same address; so any hypervisor can be measured, whatever it is. At each of the marked
+ * addresses both counts are printed, so that a difference of two lines is the cost of what lies between. Arguments:
+ * mark=ADDR (several).
  *
  * An instruction that faults or exits is counted when it starts, and again when it is started anew.
  * Declarations: only what is used of QEMU's plugin interface, version 1 (QEMU, "QEMU TCG Plugins").
@@ -21,6 +23,8 @@ enum { PLUGIN_NO_REGS = 0, PLUGIN_ADD_U64 = 0, PLUGIN_VERSION = 1 };
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *counter, uint64_t imm);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned int, void *), int flags,
@@ -33,6 +37,7 @@ EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
 
 #define MARKS_MAX 16
 #define LINES_MAX 64u                   /* of one mark */
+#define VMRUNS_MAX 16
 
 struct mark {
 	uint64_t at;
@@ -41,25 +46,80 @@ struct mark {
 
 static struct mark marks[MARKS_MAX];
 static unsigned int mark_count;
-static uint64_t low, high;
-static uint64_t inside, outside;
+static uint64_t behind[VMRUNS_MAX];     /* addresses behind each VMRUN seen */
+static unsigned int vmrun_count;
+
+static uint64_t all;                    /* instructions executed */
+static uint64_t in_guests, runs;        /* of them in guests, up to the latest exit; how often one was entered */
+static uint64_t entered;                /* all, at the entry */
+static bool guest_runs;
+
+static void print_counts(void)
+{
+	uint64_t guest = in_guests + (guest_runs ? all - entered : 0);
+
+	fprintf(stderr, " host %" PRIu64 " guest %" PRIu64 " runs %" PRIu64 "\n", all - guest, guest, runs);
+}
 
 static void print_mark(unsigned int cpu, void *ctx)
 {
 	struct mark *m = ctx;
 
 	(void)cpu;
-	if (m->lines++ < LINES_MAX)
-		fprintf(stderr, "count: mark %#" PRIx64 " inside %" PRIu64 " outside %" PRIu64 "\n", m->at, inside, outside);
+	if (m->lines++ >= LINES_MAX)
+		return;
+	fprintf(stderr, "count: mark %#" PRIx64, m->at);
+	print_counts();
 }
 
 static void print_end(plugin_id id, void *ctx)
 {
 	(void)id;
 	(void)ctx;
-	fprintf(stderr, "count: end inside %" PRIu64 " outside %" PRIu64 "\n", inside, outside);
+	fprintf(stderr, "count: end");
+	print_counts();
 }
 
+static void enter_guest(unsigned int cpu, void *ctx)
+{
+	(void)cpu;
+	(void)ctx;
+	if (guest_runs)
+		return;
+	guest_runs = true;
+	entered = all;
+	runs++;
+}
+
+static void leave_guest(unsigned int cpu, void *ctx)
+{
+	(void)cpu;
+	(void)ctx;
+	if (!guest_runs)
+		return;
+	guest_runs = false;
+	in_guests += all - entered;
+}
+
+/* APM 3 "VMRUN". */
+static bool is_vmrun(const struct qemu_plugin_insn *insn)
+{
+	return qemu_plugin_insn_size(insn) == 3 && !memcmp(qemu_plugin_insn_data(insn), "\x0f\x01\xd8", 3);
+}
+
+static void note_vmrun(uint64_t at)
+{
+	for (unsigned int i = 0; i < vmrun_count; i++)
+		if (behind[i] == at + 3)
+			return;
+	if (vmrun_count == VMRUNS_MAX) {
+		fprintf(stderr, "count: too many VMRUNs\n");
+		abort();
+	}
+	behind[vmrun_count++] = at + 3;
+}
+
+/* Only before the first run can code behind a VMRUN be translated unmarked, and then no guest has run there. */
 static void translate(plugin_id id, struct qemu_plugin_tb *tb)
 {
 	(void)id;
@@ -67,11 +127,17 @@ static void translate(plugin_id id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint64_t at = qemu_plugin_insn_vaddr(insn);
 
+		for (unsigned int n = 0; n < vmrun_count; n++)
+			if (behind[n] == at)
+				qemu_plugin_register_vcpu_insn_exec_cb(insn, leave_guest, PLUGIN_NO_REGS, NULL);
 		for (unsigned int m = 0; m < mark_count; m++)
 			if (marks[m].at == at)
 				qemu_plugin_register_vcpu_insn_exec_cb(insn, print_mark, PLUGIN_NO_REGS, &marks[m]);
-		qemu_plugin_register_vcpu_insn_exec_inline(insn, PLUGIN_ADD_U64,
-							   at >= low && at < high ? &inside : &outside, 1);
+		qemu_plugin_register_vcpu_insn_exec_inline(insn, PLUGIN_ADD_U64, &all, 1);
+		if (is_vmrun(insn)) {
+			note_vmrun(at);
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, enter_guest, PLUGIN_NO_REGS, NULL);
+		}
 	}
 }
 
@@ -83,14 +149,9 @@ static bool take_argument(const char *arg)
 	if (!value)
 		return false;
 	n = strtoull(value + 1, NULL, 0);
-	if (!strncmp(arg, "low=", 4))
-		low = n;
-	else if (!strncmp(arg, "high=", 5))
-		high = n;
-	else if (!strncmp(arg, "mark=", 5) && mark_count < MARKS_MAX)
-		marks[mark_count++].at = n;
-	else
+	if (strncmp(arg, "mark=", 5) || mark_count == MARKS_MAX)
 		return false;
+	marks[mark_count++].at = n;
 	return true;
 }
 

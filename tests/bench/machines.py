@@ -6,7 +6,7 @@ import re
 import sys
 import time
 
-from qemu import HANG, BenchError
+from qemu import HANG, BenchError, Transcript
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boot"))
 from bochs import Bochs  # noqa: E402
@@ -15,7 +15,7 @@ from bochs import Bochs  # noqa: E402
 IPS = 100000000
 
 
-class BochsRun:
+class BochsRun(Transcript):
     """Runs until the machine is off, or until a line that begins with `last`; `hung` if that line did not come."""
 
     def __init__(self, iso_path, model, memory, folder, last=None, bad_msrs=False):
@@ -35,9 +35,3 @@ class BochsRun:
         self.hung = last and not re.search("^" + last, self.text, re.M)
         if why != "poweroff":
             raise BenchError("Bochs failed (%s):\n%s\n%s" % (why, machine.complaints()[-2000:], self.text[-3000:]))
-
-    def find(self, regex):
-        match = re.search(regex, self.text, re.M)
-        if not match:
-            raise BenchError("no line like %s in:\n%s" % (regex, self.text[-3000:]))
-        return match

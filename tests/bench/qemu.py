@@ -14,19 +14,11 @@ class BenchError(Exception):
     pass
 
 
-class Run:
-    def __init__(self, args, plugin, vouch=(0, 0), marks=()):
-        """vouch: the address range that is counted as inside; marks: addresses at which the counts are taken."""
-        wish = ["%s,low=%#x,high=%#x" % (plugin, *vouch)] + ["mark=%#x" % m for m in marks]
-        argv = ["qemu-system-x86_64"] + FIXED + args + ["-plugin", ",".join(wish)]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=HANG)
-        self.text = done.stdout.decode("latin-1").replace("\r", "")
-        errors = done.stderr.decode("utf-8", "replace")
-        self.marks = [(int(at, 16), int(inside), int(outside)) for at, inside, outside in
-                      re.findall(r"^count: mark (0x[0-9a-f]+) inside (\d+) outside (\d+)$", errors, re.M)]
-        if done.returncode or not re.search(r"^count: end", errors, re.M):
-            raise BenchError("QEMU failed:\n%s\n%s" % (errors[-2000:], self.text[-2000:]))
+class Transcript:
+    """What the machine printed."""
+
+    def __init__(self, text):
+        self.text = text
 
     def find(self, regex):
         match = re.search(regex, self.text, re.M)
@@ -34,15 +26,32 @@ class Run:
             raise BenchError("no line like %s in:\n%s" % (regex, self.text[-3000:]))
         return match
 
-    def between(self, start, end, last):
-        """(inside, outside) executed from start to the first end; the last start before it counts, or the first one
-        after which Vouch has run."""
+
+class Run(Transcript):
+    def __init__(self, args, plugin, marks=(), debug_exit=False):
+        """marks: addresses at which the counts are taken. debug_exit: it ends by that device, whatever the status."""
+        wish = [plugin] + ["mark=%#x" % m for m in marks]
+        argv = ["qemu-system-x86_64"] + FIXED + args + ["-plugin", ",".join(wish)]
+        if debug_exit:
+            argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=HANG)
+        self.text = done.stdout.decode("latin-1").replace("\r", "")
+        errors = done.stderr.decode("utf-8", "replace")
+        # Address, instructions of the host, of the guest, and how often a guest was entered.
+        self.marks = [(int(m[0], 16), *map(int, m[1:])) for m in
+                      re.findall(r"^count: mark (0x[0-9a-f]+) host (\d+) guest (\d+) runs (\d+)$", errors, re.M)]
+        if (done.returncode and not debug_exit) or not re.search(r"^count: end", errors, re.M):
+            raise BenchError("QEMU failed:\n%s\n%s" % (errors[-2000:], self.text[-2000:]))
+
+    def between(self, start, end, guest, which=-1):
+        """(host's, guest's) instructions from a start before the first end, the last one or the first (which=0), to that
+        end, and how often a guest was entered in between. guest: the start is one after a guest's first entry."""
         stop = next((i for i, m in enumerate(self.marks) if m[0] == end), 0)
-        hits = [m for m in self.marks[:stop] if m[0] == start and (last or m[1])]
+        hits = [m for m in self.marks[:stop] if m[0] == start and bool(m[3]) == guest]
         if not hits:
             raise BenchError("the marks were not reached: %s\n%s" % (self.marks, self.text[-3000:]))
-        begin = hits[-1 if last else 0]
-        return self.marks[stop][1] - begin[1], self.marks[stop][2] - begin[2]
+        return tuple(b - a for a, b in zip(hits[which][1:], self.marks[stop][1:]))
 
     def mean_between(self, start, end, last):
         """Instructions executed from start to the end next to it, the mean of the last so many pairs."""
