@@ -6,6 +6,7 @@
 #include <vouch/platform.h>
 #include <vouch/serial.h>
 
+#include "core/control_port.h"
 #include "core/mux.h"
 
 void console_init(struct console *c, const struct options *o)
@@ -16,13 +17,15 @@ void console_init(struct console *c, const struct options *o)
 	lock_init(&c->lock, LOCK_CONSOLE, "console");
 	c->console_ports = o->console;
 	c->log_ports = o->log;
+	c->control_ports = o->control;
 	c->level = o->loglevel;
 	for (port = 0; port < SERIAL_PORTS; port++) {
 		uint32_t bit = 1u << port;
 
-		if ((o->console | o->log) & bit && !serial_init(port, (o->console & bit) != 0)) {
+		if ((o->console | o->log | o->control) & bit && !serial_init(port, ((o->console | o->control) & bit) != 0)) {
 			c->console_ports &= ~bit;
 			c->log_ports &= ~bit;
+			c->control_ports &= ~bit;
 		}
 	}
 	if (!c->screen.driver)
@@ -76,10 +79,16 @@ size_t console_put(void *ctx, const uint8_t *bytes, size_t n, bool wait)
 	return done;
 }
 
-/* After whatever changed something in the mux. */
-static void mux_settle(struct console *c)
+/* After whatever changed something in the mux or at the control port. */
+static void settle(struct console *c)
 {
-	__atomic_store_n(&c->waiting, mux_next(c->mux, host_tsc()) != UINT64_MAX, __ATOMIC_RELAXED);
+	const struct mux_place *m = c->mux ? c->mux->place[MUX_MONITOR] : NULL;
+	bool waiting = (c->mux && mux_next(c->mux, host_tsc()) != UINT64_MAX) ||
+		       (c->control && control_port_busy(c->control));
+
+	__atomic_store_n(&c->waiting, waiting, __ATOMIC_RELAXED);
+	if (m && (m->broken || m->in_head != m->in_tail))
+		__atomic_store_n(&c->called, true, __ATOMIC_RELAXED);
 }
 
 void console_share(struct console *c, struct mux *m)
@@ -89,7 +98,7 @@ void console_share(struct console *c, struct mux *m)
 	while (c->rx_tail != c->rx_head)
 		mux_input(m, host_tsc(), c->rx[c->rx_tail++ % CONSOLE_RX_SIZE]);
 	m->midline = c->guest_midline;
-	mux_settle(c);
+	settle(c);
 	lock_drop(&c->lock);
 }
 
@@ -106,7 +115,7 @@ void console_end(struct console *c, unsigned int place)
 	lock_take(&c->lock);
 	if (c->mux) {
 		mux_end(c->mux, host_tsc(), place);
-		mux_settle(c);
+		settle(c);
 	}
 	lock_drop(&c->lock);
 }
@@ -118,7 +127,7 @@ void console_write(struct console *c, unsigned int place, const uint8_t *bytes, 
 	lock_take(&c->lock);
 	if (c->mux) {
 		mux_output(c->mux, host_tsc(), place, bytes, n);
-		mux_settle(c);
+		settle(c);
 	} else {
 		all_write(c, bytes, n);
 		c->guest_midline = bytes[n - 1] != '\n';
@@ -192,8 +201,7 @@ size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_
 	/* Nobody interrupts for bytes that were left in the chip. */
 	if (full && got)
 		console_fill(c);
-	if (c->mux)
-		mux_settle(c);
+	settle(c);
 	lock_drop(&c->lock);
 	return got;
 }
@@ -202,10 +210,11 @@ void console_poll(struct console *c)
 {
 	lock_take(&c->lock);
 	console_fill(c);
-	if (c->mux) {
+	if (c->mux)
 		mux_tick(c->mux, host_tsc());
-		mux_settle(c);
-	}
+	if (c->control && control_port_poll(c->control))
+		__atomic_store_n(&c->called, true, __ATOMIC_RELAXED);
+	settle(c);
 	lock_drop(&c->lock);
 }
 
@@ -214,4 +223,69 @@ void console_drain(const struct console *c)
 	for (unsigned int port = 0; port < SERIAL_PORTS; port++)
 		if ((c->console_ports | c->log_ports) & 1u << port)
 			serial_drain(port);
+	if (c->control)
+		control_port_drain(c->control);
+}
+
+void console_control(struct console *c, struct control_port *p)
+{
+	lock_take(&c->lock);
+	c->control = p;
+	lock_drop(&c->lock);
+	/* A byte that came before its pin was routed holds the line up. */
+	console_poll(c);
+}
+
+int console_control_read(struct console *c)
+{
+	int byte;
+
+	lock_take(&c->lock);
+	/* Whoever asks faster than he listens waits. */
+	byte = control_port_busy(c->control) ? -1 : control_port_read(c->control);
+	/* Nobody interrupts for bytes that were left in the chip. */
+	if (byte >= 0 && control_port_poll(c->control))
+		__atomic_store_n(&c->called, true, __ATOMIC_RELAXED);
+	settle(c);
+	lock_drop(&c->lock);
+	return byte;
+}
+
+void console_control_write(struct console *c, const char *text, size_t n)
+{
+	lock_take(&c->lock);
+	control_port_write(c->control, text, n);
+	settle(c);
+	lock_drop(&c->lock);
+}
+
+bool console_redraw(struct console *c, unsigned int place)
+{
+	struct mux_place *p = c->mux->place[place];
+	bool broken;
+
+	lock_take(&c->lock);
+	broken = p->broken && c->mux->focus == place;
+	p->broken = false;
+	lock_drop(&c->lock);
+	return broken;
+}
+
+void console_leave(struct console *c)
+{
+	lock_take(&c->lock);
+	if (c->mux->focus == MUX_MONITOR && c->mux->place[c->mux->back])
+		mux_focus(c->mux, host_tsc(), c->mux->back);
+	settle(c);
+	lock_drop(&c->lock);
+}
+
+void console_count(struct console *c, unsigned int place, uint64_t *input, uint64_t *unseen)
+{
+	const struct mux_place *p = c->mux->place[place];
+
+	lock_take(&c->lock);
+	*input = p->in_head - p->in_tail;
+	*unseen = min_u64(p->out.head - p->shown, p->out.size);
+	lock_drop(&c->lock);
 }

@@ -58,7 +58,7 @@ static void answer(struct control *c)
 	else if (strcmp(command, "hello") == 0)
 		hello(c);
 	else
-		monitor_do(c->monitor, &c->out, command);
+		c->quit = !monitor_do(c->monitor, &c->out, command);
 }
 
 bool control_byte(struct control *c, uint8_t byte)

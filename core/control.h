@@ -14,6 +14,7 @@ struct control {
 	const struct monitor *monitor;
 	struct record_out out;        /* put and ctx are the caller's */
 	size_t len;
+	bool quit;                    /* the last request was to quit */
 	bool bad;                     /* the line is too long, or not text: refused at its end */
 	char line[MONITOR_LINE + 1];
 };

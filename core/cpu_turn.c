@@ -47,6 +47,16 @@ void vcpu_wake(struct vcpu *v)
 	kicks_send(h, &k);
 }
 
+void vcpu_call(struct vcpu *v)
+{
+	struct sched_kicks k = { 0 };
+	uint32_t cpu = __atomic_load_n(&v->task.cpu, __ATOMIC_RELAXED);
+
+	k.cpu[cpu / 64] |= 1ull << cpu % 64;
+	vcpu_wake(v);
+	kicks_send(v->vm->host, &k);
+}
+
 void guests_wake_typed(struct host *h)
 {
 	const struct guest *g;
@@ -105,6 +115,23 @@ static uint64_t look_after_console(const struct pcpu *p)
 	return host_tsc() + mul_div(p->host->platform.tsc_khz, CONSOLE_POLL_NS, 1000000);
 }
 
+/* The clock of a paused VM stands, and goes on with its first turn after that. */
+static bool may_run(struct vcpu *v)
+{
+	struct vclock *clock = &v->vm->clock;
+
+	if (__atomic_load_n(&v->vm->paused, __ATOMIC_ACQUIRE)) {
+		if (!clock->stopped)
+			vclock_stop(clock);
+		return false;
+	}
+	if (clock->stopped) {
+		vclock_start(clock);
+		v->vm->host->hvm->reg_set(v, HVM_TSC_OFFSET, clock->tsc_offset + v->tsc_adjust);
+	}
+	return true;
+}
+
 struct vm *cpu_turn(struct pcpu *p, uint64_t until)
 {
 	struct sched *s = &p->host->guests->sched;
@@ -123,6 +150,10 @@ struct vm *cpu_turn(struct pcpu *p, uint64_t until)
 		return NULL;
 	}
 	v = container_of(turn.task, struct vcpu, task);
+	if (!may_run(v)) {
+		sched_put(s, p->id, host_tsc(), SCHED_SLEEP, SCHED_NEVER);
+		return NULL;
+	}
 	p->run_until = min_u64(turn.until, until);
 	p->sole = turn.sole;
 	switch (run(p, v)) {

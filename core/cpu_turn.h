@@ -22,6 +22,9 @@ void vcpu_start(struct vcpu *v);
 /* Something may have been typed: whose it is wakes up. As vcpu_wake(). */
 void guests_wake_typed(struct host *h);
 
+/* The same, and if it runs its run loop looks at once: its VM was paused, resumed, or asked for something. */
+void vcpu_call(struct vcpu *v);
+
 /* Something happened to this vCPU. From any CPU, host events off; from the run loop too. */
 void vcpu_wake(struct vcpu *v);
 

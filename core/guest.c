@@ -5,6 +5,8 @@
  */
 #include "core/guest.h"
 
+#include <stdio.h>
+
 #include <vouch/host.h>
 #include <vouch/log.h>
 #include <vouch/pcpu.h>
@@ -62,6 +64,7 @@ static bool launch(struct host *h, struct guest *g)
 
 	g->vm = launch_vm(h, g->module, &h->guests->names, &g->start);
 	g->state = g->vm ? GUEST_READY : GUEST_OFF;
+	g->refused = !g->vm;
 	g->frames = frames - free_frames(h);
 	g->timing = h->timing;
 	h->timing = (struct timing){ .since = host_tsc() };
@@ -75,6 +78,11 @@ static void enter(struct host *h, struct guest *g)
 	struct vm *vm = g->vm;
 
 	vm->number = (unsigned int)(g - h->guests->guest);
+	snprintf(g->name, sizeof(g->name), "%s", vm->name);
+	snprintf(g->proof, sizeof(g->proof), "%s", vm->proof);
+	g->rate = block_get(&h->pages, sizeof(*g->rate));
+	if (g->rate)
+		g->rate->at = host_tsc();
 	console_begin(&h->console, vm->number, vm->name);
 	log_verdict("guest %s entered", vm->name);
 	report_start(g);
@@ -104,6 +112,9 @@ static void leave(struct host *h, struct guest *g)
 	if (kind == STOP_TRIPLE_FAULT || kind == STOP_UNHANDLED)
 		vm_report(vm);
 	vm_report_exits(vm);
+	snprintf(g->stop, sizeof(g->stop), "%s", vm->stop.text);
+	block_put(&h->pages, g->rate, sizeof(*g->rate));
+	g->rate = NULL;
 	g->state = GUEST_OFF;
 	g->vm = NULL;
 	vm_destroy(vm);
@@ -121,6 +132,7 @@ static bool go_on(const struct host *h)
 {
 	if (h->policy->on_refusal == POLICY_CONTINUE)
 		return true;
+	h->guests->closed = true;
 	log_verdict("boot stopped: the policy says on-refusal=\"stop\": no further guest is started");
 	return false;
 }
@@ -128,13 +140,17 @@ static bool go_on(const struct host *h)
 /* A guest that waited for it starts again. False: no guest may start any more. */
 static bool restart(struct host *h, struct guest *g)
 {
+	bool by_operator = g->by_operator;
+
+	g->by_operator = false;
 	h->timing = (struct timing){ .since = host_tsc() };
 	if (launch(h, g)) {
 		enter(h, g);
 		return true;
 	}
 	console_end(&h->console, (unsigned int)(g - h->guests->guest));
-	return go_on(h);
+	/* What the operator tries is no part of the boot. */
+	return by_operator || go_on(h);
 }
 
 /* Nobody starts again. */
@@ -175,21 +191,50 @@ static bool any(const struct guests *all, enum guest_state state)
 	return false;
 }
 
-/* All that are ready enter, and run until none is left. False: no guest may start any more. */
-static bool run_all(struct host *h)
+/* What the operator has ended the operator may start again. */
+static bool operator_holds(const struct host *h)
+{
+	for (unsigned int i = 0; i < h->guests->count; i++)
+		if (h->guests->guest[i].by_operator && !operator_gone(h))
+			return true;
+	return false;
+}
+
+static bool any_left(struct host *h, bool hold, bool *told)
+{
+	const struct guests *all = h->guests;
+
+	if (any(all, GUEST_RUNNING) || any(all, GUEST_WAITING)) {
+		*told = false;
+		return true;
+	}
+	if (!hold || !operator_holds(h))
+		return false;
+	if (!*told)
+		log_info("no guest runs: start one in the monitor, or quit it");
+	*told = true;
+	return true;
+}
+
+/*
+ * All that are ready enter, and run until none is left; with hold, and if the operator ended one, until the operator lets go.
+ * False: no guest may start any more.
+ */
+static bool run_all(struct host *h, bool hold)
 {
 	struct guests *all = h->guests;
 	uint64_t next = UINT64_MAX;
-	bool more = true;
+	bool more = true, told = false;
 
 	for (unsigned int i = 0; i < all->count; i++)
 		if (all->guest[i].state == GUEST_READY)
 			enter(h, &all->guest[i]);
-	while (any(all, GUEST_RUNNING) || any(all, GUEST_WAITING)) {
+	while (any_left(h, hold, &told)) {
 		struct vm *stopped = cpu_turn(this_cpu(), next);
 
 		if (stopped)
 			leave(h, &all->guest[stopped->number]);
+		operator_serve(h);
 		more = more && restart_due(h, &next);
 		if (!more)
 			give_up(h);
@@ -206,10 +251,113 @@ static void find_guests(struct host *h)
 
 	for (unsigned int i = 0; i < h->boot.module_count; i++) {
 		module_parse(&m, h->boot.module[i].string);
-		if (m.kind == MODULE_GUEST)
-			all->guest[all->count++].module = i;
+		if (m.kind != MODULE_GUEST)
+			continue;
+		snprintf(all->guest[all->count].name, sizeof(all->guest[0].name), "guest%u", all->count);
+		all->guest[all->count++].module = i;
 	}
 }
+
+/* ------------------------------------------------------------------ the operator's will */
+
+static bool is_paused(const struct guest *g)
+{
+	return __atomic_load_n(&g->vm->paused, __ATOMIC_RELAXED);
+}
+
+static void set_paused(struct guest *g, bool paused)
+{
+	__atomic_store_n(&g->vm->paused, paused, __ATOMIC_RELEASE);
+	vcpu_call(g->vm->vcpu[0]);
+}
+
+const char *guest_pause(struct guest *g)
+{
+	if (g->state != GUEST_RUNNING)
+		return "it does not run";
+	if (is_paused(g))
+		return "it is paused already";
+	set_paused(g, true);
+	return NULL;
+}
+
+const char *guest_resume(struct guest *g)
+{
+	if (g->state != GUEST_RUNNING || !is_paused(g))
+		return "it is not paused";
+	set_paused(g, false);
+	return NULL;
+}
+
+static const char *ask(struct guest *g, uint32_t what)
+{
+	if (g->state != GUEST_RUNNING)
+		return "it does not run";
+	vm_ask(g->vm, what);
+	set_paused(g, false);
+	return NULL;
+}
+
+const char *guest_reset(struct guest *g)
+{
+	return ask(g, VM_ASK_RESET);
+}
+
+const char *guest_destroy(struct host *h, struct guest *g)
+{
+	const char *error = NULL;
+
+	if (g->state == GUEST_WAITING) {        /* between two starts */
+		g->state = GUEST_OFF;
+		console_end(&h->console, (unsigned int)(g - h->guests->guest));
+	} else {
+		error = ask(g, VM_ASK_DESTROY);
+	}
+	g->by_operator |= !error;
+	return error;
+}
+
+const char *guest_press_power(struct guest *g)
+{
+	if (g->state == GUEST_RUNNING && is_paused(g))
+		return "it is paused: resume it first";
+	return ask(g, VM_ASK_POWER);
+}
+
+const char *guest_start(const struct host *h, struct guest *g)
+{
+	if (h->guests->closed)
+		return "the policy has stopped the boot: no guest starts any more";
+	if (g->state != GUEST_OFF)
+		return "it runs already";
+	g->by_operator = true;
+	g->state = GUEST_WAITING;
+	g->restart_at = host_tsc();
+	return NULL;
+}
+
+void guest_count(struct guest *g)
+{
+	const struct vcpu *v = g->vm->vcpu[0];
+	struct guest_rate *r = g->rate;
+	uint64_t ms;
+
+	if (!r)
+		return;
+	ms = (host_tsc() - r->at) / g->vm->host->platform.tsc_khz;
+	if (ms < 1000)
+		return;
+	r->exits_per_s = (vcpu_exits(v) - r->exits) * 1000 / ms;
+	r->exits = vcpu_exits(v);
+	for (unsigned int i = 0; i < EXIT_KINDS; i++) {
+		r->kind_per_s[i] = (v->exit_count[i] - r->kind[i]) * 1000 / ms;
+		r->kind[i] = v->exit_count[i];
+	}
+	r->at = host_tsc();
+}
+
+/* ------------------------------------------------------------------ all of them */
+
 
 static void run_modules(struct host *h)
 {
@@ -218,11 +366,11 @@ static void run_modules(struct host *h)
 	for (unsigned int i = 0; i < h->guests->count; i++) {
 		if (!launch(h, &h->guests->guest[i]) && !go_on(h))
 			break;
-		if (!together && !run_all(h))
+		if (!together && !run_all(h, i + 1 == h->guests->count))
 			return;
 	}
 	if (together)
-		run_all(h);
+		run_all(h, true);
 }
 
 void guests_run(struct host *h)

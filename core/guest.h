@@ -4,7 +4,9 @@
 #define CORE_GUEST_H
 
 #include <vouch/hvm.h>
+#include <vouch/plan.h>
 #include <vouch/sched.h>
+#include <vouch/stop.h>
 #include <vouch/timing.h>
 
 #include "core/launch.h"
@@ -19,10 +21,23 @@ enum guest_state {
 	GUEST_WAITING,                /* asked for a reset; starts again at restart_at */
 };
 
+/* What was counted when it was last looked at, and what followed from that. */
+struct guest_rate {
+	uint64_t at;                  /* host TSC */
+	uint64_t exits, exits_per_s;
+	uint64_t kind[EXIT_KINDS], kind_per_s[EXIT_KINDS];
+};
+
 /* One module's guest over its restarts. The boot CPU's alone. */
 struct guest {
 	unsigned int module;
 	enum guest_state state;
+	char name[PLAN_NAME_MAX + 1]; /* guestN until it was verified for the first time */
+	char proof[80];               /* what its last verdict rests on; empty: there is none */
+	char stop[sizeof(((struct stop *)0)->text)];   /* why it stopped last; empty: it has not */
+	bool refused;                 /* at its last start */
+	bool by_operator;             /* its last start or end was the operator's will */
+	struct guest_rate *rate;      /* while it runs; NULL: no memory for it */
 	struct vm *vm;                /* if ready or running */
 	struct vcpu_start start;
 	struct timing timing;         /* of its launch */
@@ -37,6 +52,7 @@ struct guest {
 struct guests {
 	struct guest guest[BOOT_MODULES_MAX];  /* by number: policies are not counted */
 	unsigned int count;
+	bool closed;                  /* the policy said stop: no guest starts any more */
 	struct launch_names names;
 	struct sched sched;
 	struct sched_queue queue[];   /* one for each of the sched's CPUs */
@@ -44,8 +60,20 @@ struct guests {
 
 /*
  * Runs every guest among the modules, all at once or (guests=sequential) one after the other; a guest that asks for a reset
- * is started anew, verified again. Returns when the last has stopped, or at once when a module is of an unknown kind.
+ * is started anew, verified again. Returns when the last has stopped by itself, or the operator has let go; or at once when a
+ * module is of an unknown kind.
  */
 void guests_run(struct host *h);
+
+/* The operator's will, outside of any vCPU's run. NULL: done or under way, else why not. */
+const char *guest_pause(struct guest *g);
+const char *guest_resume(struct guest *g);
+const char *guest_reset(struct guest *g);
+const char *guest_destroy(struct host *h, struct guest *g);
+const char *guest_press_power(struct guest *g);
+const char *guest_start(const struct host *h, struct guest *g);
+
+/* Brings g->rate up to date, if a second has passed since it was. It runs. */
+void guest_count(struct guest *g);
 
 #endif

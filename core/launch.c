@@ -345,6 +345,7 @@ static void report_verified(const struct launch *l)
 static struct vm *build(struct launch *l, struct vcpu_start *start, struct image_error *err)
 {
 	struct vm *vm;
+	char text[80];
 
 	if (read_manifest(l, err))
 		return NULL;
@@ -354,6 +355,7 @@ static struct vm *build(struct launch *l, struct vcpu_start *start, struct image
 	if (load_files(l, vm, err) || rollback_check(vm, l->image.security_version, err))
 		goto refuse;
 	report_verified(l);
+	snprintf(vm->proof, sizeof(vm->proof), "%s", proof(l, text, sizeof(text)));
 	identity_name(vm, &l->id);
 	memcpy(l->names->name[l->module], l->name, sizeof(l->name));
 	if (measured_guest(vm, &l->id, err) || rollback_raise(vm, l->image.security_version, err) || vm_equip(vm, err))

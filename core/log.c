@@ -69,11 +69,20 @@ static size_t line_make(char line[LINE_MAX_LEN], const char *prefix, const char 
 	return line_end(line, LINE_MAX_LEN, used, more);
 }
 
+/* n: with the CR and LF at its end. */
+static void keep(struct console *c, const char *line, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (line[i] != '\r')
+			c->log_kept[c->log_head++ % CONSOLE_LOG_SIZE] = line[i];
+}
+
 static void line_put(struct console *c, const char *prefix, const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_LEN];
 	size_t n = line_make(line, prefix, fmt, ap);
 
+	keep(c, line, n);
 	if (!c->mux || c->log_ports) {
 		ports_put(c, line, n);
 		return;
@@ -96,6 +105,14 @@ static const char *level_prefix(enum log_level level)
 	}
 }
 
+static void tap(const struct log_tap *t, const char *fmt, va_list ap)
+{
+	char line[LINE_MAX_LEN];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	t->line(t->ctx, line);
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	struct console *c = &this_cpu()->host->console;
@@ -104,6 +121,11 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (level > c->level)
 		return;
 	va_start(ap, fmt);
+	if (level == LOG_VERDICT && this_cpu()->log_tap) {
+		tap(this_cpu()->log_tap, fmt, ap);
+		va_end(ap);
+		return;
+	}
 	lock_take(&c->lock);
 	line_put(c, level_prefix(level), fmt, ap);
 	lock_drop(&c->lock);
@@ -122,6 +144,41 @@ void log_stage(const char *fmt, ...)
 	line_put(c, prefix, fmt, ap);
 	lock_drop(&c->lock);
 	va_end(ap);
+}
+
+/* Copies the next line from *at on, and moves *at behind it; false: there is none. */
+static bool latest_line(struct console *c, uint64_t *at, char line[LINE_MAX_LEN])
+{
+	size_t n = 0;
+
+	lock_take(&c->lock);
+	if (c->log_head - *at > CONSOLE_LOG_SIZE)
+		*at = c->log_head - CONSOLE_LOG_SIZE;
+	while (*at != c->log_head && n < LINE_MAX_LEN - 1) {
+		char byte = c->log_kept[(*at)++ % CONSOLE_LOG_SIZE];
+
+		if (byte == '\n')
+			break;
+		line[n++] = byte;
+	}
+	lock_drop(&c->lock);
+	line[n] = '\0';
+	return n > 0;
+}
+
+void log_latest(void (*line)(void *ctx, const char *text), void *ctx)
+{
+	struct console *c = &this_cpu()->host->console;
+	uint64_t end = c->log_head, at = end > CONSOLE_LOG_SIZE ? end - CONSOLE_LOG_SIZE : 0;
+	bool cut = at != 0;
+	char text[LINE_MAX_LEN];
+
+	/* Lines that come meanwhile are for the next time: whoever reads them may cause some. */
+	while (at < end && latest_line(c, &at, text)) {
+		if (!cut)
+			line(ctx, text);
+		cut = false;
+	}
 }
 
 /* Around the mux, which may be in the midst of something; what it holds comes first. */

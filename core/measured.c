@@ -420,3 +420,24 @@ int measured_guest(struct vm *vm, const struct tao_guest *id, struct image_error
 		return refuse(err, IMG_ERR_POLICY, "it demands a TPM, which fails");
 	return show(m, vm, err);
 }
+
+void measured_tell(const struct host *h, void (*line)(void *to, const char *text), void *to)
+{
+	static const char *const states[] = { "no TPM", "the TPM works", "the TPM has failed" };
+	const struct measured *m = h->measured;
+	char text[400], safe[360];
+
+	if (!m)
+		return;
+	line(to, states[m->state]);
+	for (uint32_t i = 0; i < m->record_count; i++) {
+		const struct record *r = &m->record[i];
+		const uint8_t *event = m->bytes + r->at;
+		uint32_t pcr;
+
+		memcpy(&pcr, event, sizeof(pcr));       /* TCG_PCR_EVENT2 begins with it */
+		snprintf(text, sizeof(text), "PCR %u: %s", (unsigned int)pcr,
+			 log_escape(safe, sizeof(safe), (const char *)event + r->len - r->text_len, r->text_len));
+		line(to, text);
+	}
+}

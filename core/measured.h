@@ -38,6 +38,9 @@ __must_check int measured_guest(struct vm *vm, const struct tao_guest *id, struc
 /* The TPM, for what is not measured; NULL: none, or one that failed. */
 struct tpm *measured_tpm(const struct host *h);
 
+/* Says the state of the TPM, and each measured event with its PCR. */
+void measured_tell(const struct host *h, void (*line)(void *to, const char *text), void *to);
+
 /* Gives back what vm was shown, once it has a copy of its own. */
 void measured_put(struct vm *vm);
 

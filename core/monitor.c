@@ -112,8 +112,8 @@ static const char *run_cpus(const struct monitor *m, struct record_out *o, const
 {
 	static const struct record_kind kind = {
 		"cpu", RECORD_COLUMNS, 6, {
-			{ "number", "N", 3 }, { "apic_id", "APIC", 4 }, { "state", "STATE", -8 },
-			{ "busy_ms", "BUSY/ms", 9 }, { "switches", "SWITCHES", 9 }, { "guest", "GUEST", -16 },
+			{ "number", "N", 3 }, { "apic_id", "APIC", 4 }, { "state", "STATE", -9 },
+			{ "busy_ms", "BUSY/ms", 9 }, { "switches", "SWITCHES", 9 }, { "guests", "GUESTS", -16 },
 		},
 	};
 	struct monitor_cpu cpu;
@@ -126,7 +126,7 @@ static const char *run_cpus(const struct monitor *m, struct record_out *o, const
 		record_text(o, cpu.state);
 		record_number(o, cpu.busy_ms);
 		record_number(o, cpu.switches);
-		record_text(o, cpu.guest);
+		record_text(o, cpu.guests);
 		record_end(o);
 	}
 	return NULL;

@@ -36,7 +36,7 @@ struct monitor_exits {
 struct monitor_cpu {
 	unsigned int apic_id;
 	const char *state;
-	const char *guest;            /* whose vCPU it runs; empty: none */
+	char guests[64];              /* whose vCPUs are in its hands, as far as they fit */
 	uint64_t busy_ms;
 	uint64_t switches;
 };

@@ -296,7 +296,7 @@ uint64_t mux_next(const struct mux *m, uint64_t now)
 /* Back to where the line under way began, so that a prompt is seen again; within reason. */
 static void rewind_line(struct mux_place *p)
 {
-	uint64_t least = max_u64(ring_tail(&p->out), min_u64(p->began, p->shown));
+	uint64_t least = ring_tail(&p->out);
 
 	if (p->shown > 256)
 		least = max_u64(least, p->shown - 256);
@@ -342,10 +342,21 @@ void mux_begin(struct mux *m, uint64_t now, unsigned int place, const char *name
 
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	p->live = true;
-	p->began = p->out.head;
 	if (m->focus == place || m->focus == MUX_MONITOR || (seen && seen->live))
 		return;
 	mux_focus(m, now, place);
+}
+
+/* What a guest writes in another run is no part of the line that it leaves. On the console the next line sees to that. */
+static void end_line(struct mux_place *p)
+{
+	bool seen = p->shown == p->out.head;
+
+	if (!p->out.head || ring_at(&p->out, p->out.head - 1) == '\n')
+		return;
+	ring_put(&p->out, (const uint8_t *)"\r\n", 2);
+	if (seen)
+		p->shown = p->out.head;
 }
 
 void mux_end(struct mux *m, uint64_t now, unsigned int place)
@@ -362,6 +373,7 @@ void mux_end(struct mux *m, uint64_t now, unsigned int place)
 	} else if (m->focus == place) {
 		show(m, place, UINT64_MAX, true);
 	}
+	end_line(p);
 	release_held(m);
 	next = neighbour(m, place, 1);
 	if (m->back == place)

@@ -29,7 +29,6 @@ struct mux_place {
 	bool broken;                  /* a log line went through what it was writing: the monitor draws its line anew */
 	struct ring out;
 	uint64_t shown;               /* position in out up to which the console has it */
-	uint64_t began;               /* position in out where this run of the guest began */
 	uint64_t wrote;               /* time of its last output */
 	uint64_t full;                /* since when in has no room; 0: it has */
 	uint32_t in_head, in_tail;    /* free running */

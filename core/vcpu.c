@@ -74,6 +74,28 @@ static void take_host_event(struct vcpu *v, struct pcpu *p)
 		guests_wake_typed(v->vm->host);
 }
 
+/* Of the operator's wishes the hardest. */
+static void take_asked(struct vm *vm)
+{
+	uint32_t asked = __atomic_exchange_n(&vm->asked, 0, __ATOMIC_ACQUIRE);
+
+	if (asked & VM_ASK_DESTROY)
+		vm_stop(vm, STOP_HOST, "destroyed by the operator");
+	else if (asked & VM_ASK_RESET)
+		vm_stop(vm, STOP_RESET, "reset by the operator");
+	else if (asked & VM_ASK_POWER)
+		machine_power_button(vm);
+}
+
+/* Somebody wants this vCPU out of its CPU, though its turn is not over. */
+static bool must_leave(const struct vcpu *v, const struct pcpu *p)
+{
+	if (__atomic_load_n(&v->vm->paused, __ATOMIC_RELAXED))
+		return true;
+	/* The monitor is served by the boot CPU, outside of any run. */
+	return p->id == 0 && __atomic_load_n(&v->vm->host->console.called, __ATOMIC_RELAXED);
+}
+
 enum run_end vcpu_service(struct vcpu *v)
 {
 	struct pcpu *p = this_cpu();
@@ -94,7 +116,9 @@ enum run_end vcpu_service(struct vcpu *v)
 		arm_host_timer(v);
 		leave |= now >= p->run_until;
 	}
+	if (__atomic_load_n(&v->vm->asked, __ATOMIC_RELAXED))
+		take_asked(v->vm);
 	if (v->vm->stop.kind != STOP_NONE)
 		return RUN_STOPPED;
-	return leave ? RUN_PREEMPTED : RUN_ON;
+	return leave || must_leave(v, p) ? RUN_PREEMPTED : RUN_ON;
 }

@@ -50,6 +50,11 @@ void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
 	va_end(ap);
 }
 
+void vm_ask(struct vm *vm, uint32_t what)
+{
+	__atomic_fetch_or(&vm->asked, what, __ATOMIC_RELEASE);
+}
+
 void vm_control_stop(void *ctx, enum stop_kind kind, const char *text)
 {
 	vm_stop(ctx, kind, "%s", text);

@@ -75,7 +75,7 @@ const char *integrity_name(enum integrity i)
 
 /* What the words seen so far said; the defaults come in at the end. */
 struct seen {
-	uint32_t console, log;
+	uint32_t console, log, control;
 	bool integrity;
 };
 
@@ -163,6 +163,10 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 		return read_list(v, "", port_names, ARRAY_SIZE(port_names), &seen->console);
 	if (word_is(key, "log"))
 		return read_list(v, "", port_names, SERIAL_NAMES, &seen->log);
+	if (word_is(key, "control") && read_choice(v, port_names, SERIAL_NAMES, &choice)) {
+		seen->control = 1u << choice;
+		return true;
+	}
 	if (word_is(key, "features"))
 		return read_list(v, "-", feature_names, ARRAY_SIZE(feature_names), &o->features_off);
 	if (word_is(key, "cpus"))
@@ -196,10 +200,11 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 	return false;
 }
 
-/* A guest writes to the console, so a port that is both would let it forge verdicts. */
+/* A guest writes to the console, so a port that is both would let it forge verdicts; control is for a program alone. */
 static void settle_ports(struct options *o, const struct seen *seen)
 {
 	static const char *const shared[] = { "log=com1", "log=com2" };
+	static const char *const no_control[] = { "control=com1", "control=com2" };
 
 	o->console = seen->console ? seen->console : OPT_COM1 | OPT_SCREEN;
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
@@ -207,6 +212,11 @@ static void settle_ports(struct options *o, const struct seen *seen)
 			add_unknown(o, (struct word){ shared[i], strlen(shared[i]) });
 	}
 	o->log = seen->log & ~o->console;
+	for (size_t i = 0; i < ARRAY_SIZE(no_control); i++) {
+		if (seen->control & (o->console | o->log) & 1u << i)
+			add_unknown(o, (struct word){ no_control[i], strlen(no_control[i]) });
+	}
+	o->control = seen->control & ~(o->console | o->log);
 }
 
 void options_parse(struct options *o, const char *cmdline)

@@ -17,6 +17,7 @@ struct guests;
 struct hvm_ops;
 struct identity;
 struct measured;
+struct operator;
 struct policy;
 struct vm;
 
@@ -31,6 +32,7 @@ struct host {
 	unsigned int cpus;
 	uint32_t stopping;            /* atomic: id + 1 of the CPU that stops all others, or 0 */
 	struct timing timing;         /* of the guest that starts or runs */
+	struct operator *operator;    /* core/operator.h; the boot CPU's */
 	const struct hvm_ops *hvm;
 	struct spec spec;
 	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */

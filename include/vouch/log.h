@@ -20,6 +20,18 @@ void log_line(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
+/*
+ * In the hypervisor: while this_cpu()->log_tap is set, this CPU's verdicts go there and not to the log. For reports that
+ * somebody has asked for.
+ */
+struct log_tap {
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+};
+
+/* The latest lines of this machine, oldest first, as they were said. */
+void log_latest(void (*line)(void *ctx, const char *text), void *ctx);
+
 /* A numbered boot stage: "vouch: [ 3] text". Numbers count up by themselves. */
 void log_stage(const char *fmt, ...) __printf(1, 2);
 

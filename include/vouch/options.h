@@ -44,6 +44,7 @@ enum consoles { CONSOLES_MUX, CONSOLES_PREFIX };
 struct options {
 	/* Bits OPT_*: where guests' console goes, and the log too unless log= is given; default com1,screen. */
 	uint32_t console;
+	uint32_t control;             /* one bit OPT_COM*: the monitor for programs; 0 (default) = none */
 	uint32_t log;                 /* bits OPT_COM*: a channel that no guest writes; 0 = same as console */
 	enum consoles consoles;       /* mux (default): the focused guest's; prefix: all guests', each line behind a name */
 	enum log_level loglevel;      /* error|warn|info|debug, default info */
@@ -62,7 +63,8 @@ struct options {
 /*
  * Never fails: a word it does not know, or a bad value, is counted and kept for the report and the default stays, but for
  * integrity (see there), which a spelling must not weaken. A log=
- * port that is also a console= port is no channel of its own: reported, and dropped from log. Of a list
+ * port that is also a console= port is no channel of its own: reported, and dropped from log; so is a control= port that is
+ * one of either. Of a list
  * with a bad part, no part counts.
  */
 void options_parse(struct options *o, const char *cmdline);

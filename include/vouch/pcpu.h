@@ -18,6 +18,7 @@
 
 struct cpu_work;
 struct host;
+struct log_tap;
 struct vcpu;
 struct pcpu_arch;             /* GDT, TSS, IDT: arch/x86/cpu */
 
@@ -40,6 +41,7 @@ struct pcpu {
 	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
 	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's at one moment; 0: in step */
 	unsigned int node;            /* of the memory that is near: page.h */
+	struct log_tap *log_tap;      /* where this CPU's verdicts go instead of the log, or NULL (vouch/log.h) */
 	uint32_t locks_held;          /* debug: bit per rank */
 };
 

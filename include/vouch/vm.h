@@ -46,6 +46,7 @@ struct vm {
 	struct nested *nested;        /* GPA to HPA */
 	uint64_t ram_bytes;
 	struct ram_list *ram;         /* host pages behind it: core/ram.c */
+	char proof[80];               /* what its verdict rests on: a level, or a key */
 	bool entered;                 /* has run: its memory is no longer ours alone */
 	unsigned int phys_bits;       /* MAXPHYADDR shown to the guest, 32-52: entries with higher bits are reserved */
 	struct vclock clock;
@@ -58,8 +59,16 @@ struct vm {
 	size_t input_len;
 	struct vcpu *vcpu[VM_MAX_VCPUS];
 	struct stop stop;
+	uint32_t asked;               /* atomic: bits VM_ASK_*, done by whoever runs its vCPU next */
+	bool paused;                  /* atomic: its vCPU is not to run, and its clock stands as soon as it does not */
 	unsigned int log_budget;      /* lines a guest may still cause */
 };
+
+/* From any CPU; see vcpu_service(). Its vCPU must be woken then. */
+#define VM_ASK_RESET   (1u << 0)
+#define VM_ASK_DESTROY (1u << 1)
+#define VM_ASK_POWER   (1u << 2)      /* the power button */
+void vm_ask(struct vm *vm, uint32_t what);
 
 /* Lines a guest can cause: prefixed with its name, limited by its budget. */
 void vm_log(struct vm *vm, const char *fmt, ...) __printf(2, 3);

@@ -98,7 +98,7 @@ static const char *text(void *ctx, enum monitor_text what, unsigned int n, void 
 static bool cpu(void *ctx, unsigned int n, struct monitor_cpu *c)
 {
 	(void)ctx;
-	*c = (struct monitor_cpu){ .state = "idle", .guest = "" };
+	*c = (struct monitor_cpu){ .state = "idle", .guests = "\"" };
 	return n < 1;
 }
 

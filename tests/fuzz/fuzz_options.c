@@ -28,6 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options_parse(&o, line);
 	if (!o.console || o.console & o.log || (o.console | o.log) & ~(OPT_COM1 | OPT_COM2 | OPT_SCREEN) || o.log & OPT_SCREEN)
 		abort();
+	if (o.control & (o.console | o.log) || o.control & ~(OPT_COM1 | OPT_COM2) || o.control & (o.control - 1))
+		abort();
 	if (o.integrity == INTEGRITY_NONE && !strstr(line, "integrity=none"))
 		abort();
 	if (o.integrity_bad && o.integrity != INTEGRITY_SIGNED)

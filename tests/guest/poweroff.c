@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Power-off through ACPI S5 and nothing else, as an operating system does it. */
+/* Power-off through ACPI S5 and nothing else, as an operating system does it; button=yes: when the power button says so. */
 #include "lib/guest.h"
 
 const char test_name[] = "poweroff";
@@ -16,6 +16,23 @@ static void enable_acpi(void)
 		outb((u16)smi_cmd, fadt[52]);
 }
 
+#define PM1_PWRBTN 0x100u
+
+/* The button's status, with its enable bit set; then a typed character, so that what was said can be seen. */
+static void await_button(u16 pm1a_evt)
+{
+	report(!(inw(pm1a_evt) & PM1_PWRBTN), "the power button is not pressed yet");
+	outw((u16)(pm1a_evt + 2), PM1_PWRBTN);
+	print("waits for the power button\n");
+	while (!(inw(pm1a_evt) & PM1_PWRBTN))
+		asm volatile("pause");
+	report(true, "the power button was pressed");
+	outw(pm1a_evt, PM1_PWRBTN);
+	report(!(inw(pm1a_evt) & PM1_PWRBTN), "its status can be cleared");
+	while (!(inb(0x3fd) & 1))
+		asm volatile("pause");
+}
+
 void test_main(void)
 {
 	struct acpi_power a = acpi_power();
@@ -23,6 +40,8 @@ void test_main(void)
 	report(a.pm1a_cnt != 0, "the FADT names PM1a_CNT (%x)", a.pm1a_cnt);
 	report_vouch(a.pm1a_cnt == 0x604 && a.s5 == 5, "PM1a_CNT is 604 and _S5 is 5 (%x, %u)", a.pm1a_cnt, a.s5);
 	enable_acpi();
+	if (arg_is("button", "yes"))
+		await_button(a.pm1a_evt);
 	report(inw(a.pm1a_cnt) & 1, "ACPI mode is on (SCI_EN)");
 	outw(a.pm1a_cnt, (u16)(a.s5 << 10));
 	report(true, "alive after SLP_TYP without SLP_EN");

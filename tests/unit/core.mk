@@ -12,8 +12,8 @@ unit-cpu_call-srcs := core/cpu_call.c tests/unit/support/cpu_threads.c tests/uni
 unit-cpu_call-libs := -lpthread
 
 unit += log
-unit-log-srcs := core/log.c core/console.c core/lock.c core/mux.c core/screen.c tests/unit/support/cpu_area.c \
-	tests/unit/support/host_tsc.c tests/unit/support/panic.c
+unit-log-srcs := core/log.c core/console.c core/control_port.c core/lock.c core/mux.c core/screen.c \
+	tests/unit/support/cpu_area.c tests/unit/support/host_tsc.c tests/unit/support/panic.c
 
 unit += screen framebuffer
 unit-screen-srcs := core/screen.c arch/x86/cpu/vga.c tests/unit/support/ports.c

@@ -11,6 +11,7 @@
 #include <vouch/host.h>
 #include <vouch/serial.h>
 
+#include "core/control_port.h"
 #include "core/log_port.h"
 #include "core/mux.h"
 #include "tests/unit/support/cpu_area.h"
@@ -21,7 +22,7 @@ static struct host host;
 static struct {
 	bool absent, rx;
 	size_t room;                  /* bytes it takes until it is busy */
-	char out[4096];
+	char out[2 * CONTROL_KEPT];
 	size_t used;
 	unsigned int drained;
 	const char *in;
@@ -479,6 +480,122 @@ static void a_shared_screen_shows_log_lines_whole(void **ctx)
 	assert_memory_equal(host.console.screen.text[1], "vouch: d            ", 20);
 }
 
+/* ------------------------------------------------------------------ the control port */
+
+static struct control_port control;
+static uint8_t control_kept[CONTROL_KEPT];
+
+static void with_control(void *arg)
+{
+	static char big[CONTROL_KEPT + 100];
+
+	(void)arg;
+	assert_true(port[1].rx);
+	control_port_init(&control, 1, control_kept);
+	port[1].in = "1 list\n2";
+	console_control(&host.console, &control);
+	assert_true(host.console.called);
+	host.console.called = false;
+	for (const char *want = "1 list\n"; *want; want++)
+		assert_int_equal(console_control_read(&host.console), *want);
+	/* An answer waits for the port, and the next request for the answer. */
+	port[1].room = 20;
+	console_control_write(&host.console, "{\"v\":1,\"id\":1,\"done\":true}\r\n", 28);
+	assert_true(console_busy(&host.console));
+	assert_int_equal(port[1].used, 0);
+	console_poll(&host.console);
+	assert_int_equal(port[1].used, 16);
+	assert_int_equal(console_control_read(&host.console), -1);
+	port[1].room = 1000000;
+	console_poll(&host.console);
+	assert_string_equal(port[1].out, "{\"v\":1,\"id\":1,\"done\":true}\r\n");
+	assert_false(console_busy(&host.console));
+	assert_int_equal(console_control_read(&host.console), '2');
+	assert_int_equal(console_control_read(&host.console), -1);
+	/* No log line and no guest's byte goes there, and a longer answer than is kept waits for the port. */
+	log_info("x");
+	guest("y");
+	assert_int_equal(port[1].used, 28);
+	port[1].used = 0;
+	memset(big, 'b', sizeof(big));
+	port[1].room = 0;
+	console_control_write(&host.console, big, sizeof(big));
+	assert_in_range(port[1].used, 100, 116);
+	console_drain(&host.console);
+	assert_int_equal(port[1].used, sizeof(big));
+	assert_int_equal(port[1].drained, 1);
+}
+
+static void control_port_is_a_programs(void **ctx)
+{
+	(void)ctx;
+	o.control = OPT_COM2;
+	run(with_control);
+}
+
+/* What a program sends while nobody listens stays in its chip, as far as that has room. */
+static void flood_control(void *arg)
+{
+	static char flood[CONTROL_RX + 50];
+
+	(void)arg;
+	control_port_init(&control, 1, control_kept);
+	memset(flood, 'f', sizeof(flood) - 1);
+	port[1].in = flood;
+	console_control(&host.console, &control);
+	assert_int_equal(strlen(port[1].in), 49);
+	for (size_t i = 0; i < sizeof(flood) - 1; i++)
+		assert_int_equal(console_control_read(&host.console), 'f');
+	assert_int_equal(console_control_read(&host.console), -1);
+}
+
+static void control_port_is_bounded(void **ctx)
+{
+	(void)ctx;
+	o.control = OPT_COM2;
+	run(flood_control);
+}
+
+static void take_line(void *ctx, const char *text)
+{
+	strcat(ctx, text);
+	strcat(ctx, ";");
+}
+
+static void tapped(void *arg)
+{
+	static char got[20000];
+	struct log_tap tap = { take_line, got };
+
+	(void)arg;
+	log_info("first");
+	this_cpu()->log_tap = &tap;
+	log_verdict("a %d", 7);
+	log_info("b");
+	this_cpu()->log_tap = NULL;
+	assert_string_equal(got, "a 7;");
+	got[0] = '\0';
+	log_latest(take_line, got);
+	assert_string_equal(got, "vouch: first;vouch: b;");
+	for (unsigned int i = 0; i < CONSOLE_LOG_SIZE / 20 + 5; i++) {
+		log_info("number %05u", i);
+		port[0].used = 0;
+	}
+	got[0] = '\0';
+	log_latest(take_line, got);
+	/* The oldest that is there whole, and all behind it. */
+	assert_memory_equal(got, "vouch: number 00", 16);
+	assert_int_equal(strlen(got) % 20, 0);
+	assert_true(strlen(got) >= CONSOLE_LOG_SIZE - 40);
+	assert_string_equal(got + strlen(got) - 6, "00413;");
+}
+
+static void lines_are_kept_and_turned_away(void **ctx)
+{
+	(void)ctx;
+	run(tapped);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +620,9 @@ int main(void)
 		cmocka_unit_test_setup(a_replay_does_not_wait, fresh),
 		cmocka_unit_test_setup(two_ports_share_a_replay, fresh),
 		cmocka_unit_test_setup(a_shared_screen_shows_log_lines_whole, fresh),
+		cmocka_unit_test_setup(control_port_is_a_programs, fresh),
+		cmocka_unit_test_setup(control_port_is_bounded, fresh),
+		cmocka_unit_test_setup(lines_are_kept_and_turned_away, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

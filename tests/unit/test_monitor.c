@@ -68,8 +68,8 @@ static const char *ops_text(void *ctx, enum monitor_text what, unsigned int n, v
 static bool ops_cpu(void *ctx, unsigned int n, struct monitor_cpu *c)
 {
 	assert_ptr_equal(ctx, &t);
-	*c = (struct monitor_cpu){ .apic_id = 4 * n, .state = n ? "idle" : "running", .guest = n ? "" : "web",
-				   .busy_ms = 1000 * n, .switches = 17 };
+	*c = (struct monitor_cpu){ .apic_id = 4 * n, .state = n ? "idle" : "running", .busy_ms = 1000 * n, .switches = 17 };
+	snprintf(c->guests, sizeof(c->guests), "%s", n ? "" : "web");
 	return n < 2;
 }
 
@@ -164,9 +164,9 @@ static void info(void **state)
 static void machine(void **state)
 {
 	(void)state;
-	says("cpus", "  N  APIC  STATE       BUSY/ms   SWITCHES  GUEST\r\n"
-		     "  0     0  running           0         17  web\r\n"
-		     "  1     4  idle           1000         17  \r\n");
+	says("cpus", "  N  APIC  STATE        BUSY/ms   SWITCHES  GUESTS\r\n"
+		     "  0     0  running            0         17  web\r\n"
+		     "  1     4  idle            1000         17  \r\n");
 	says("mem", "total/KiB:        1048576\r\nfree/KiB:         700000\r\nguests/KiB:       262144\r\n"
 		    "for guests/KiB:   900\r\n");
 	says("stats 1", "EXIT                                     COUNT      PER-S\r\n"

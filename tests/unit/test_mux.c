@@ -210,6 +210,14 @@ static void end_moves_focus(void **state)
 	assert_int_equal(t.mux.focus, 1);
 	mux_begin(&t.mux, t.now, 0, "new");
 	seen("vouch: console: 0 new (Ctrl-a ?: help)\r\n");
+	/* What an unseen run left without a newline is a line of its own. */
+	mux_begin(&t.mux, t.now, 1, "db");
+	writes(1, "db$ ");
+	mux_end(&t.mux, t.now, 1);
+	mux_begin(&t.mux, t.now, 1, "db");
+	writes(1, "boots");
+	types("\x01" "1");
+	seen("vouch: console: 1 db (Ctrl-a ?: help)\r\ndb$ \r\nboots");
 }
 
 static void end_spares_the_monitor(void **state)

@@ -172,6 +172,26 @@ static void features(void **state)
 	assert_int_equal(o.features_off, FEATURE_CLEAN);
 }
 
+/* One program's port, and nobody else's. */
+static void control(void **state)
+{
+	(void)state;
+	parse("", 0);
+	assert_int_equal(o.control, 0);
+	parse("control=com2", 0);
+	assert_int_equal(o.control, OPT_COM2);
+	parse("control=com1 console=com2", 0);
+	assert_int_equal(o.control, OPT_COM1);
+	parse("control=com1", 1);
+	assert_string_equal(o.unknown[0], "control=com1");
+	assert_int_equal(o.control, 0);
+	parse("log=com2 control=com2", 1);
+	assert_int_equal(o.control, 0);
+	assert_int_equal(o.log, OPT_COM2);
+	parse("control=screen control=com1,com2 control= control=com3 control", 5);
+	assert_int_equal(o.control, 0);
+}
+
 /* A channel that guests write to can't be the one where verdicts are trusted. */
 static void log_shared(void **state)
 {
@@ -346,7 +366,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(defaults), T(all), T(ports), T(mitigations), T(cpus), T(features), T(log_shared), T(integrity),
+		T(defaults), T(all), T(ports), T(mitigations), T(cpus), T(features), T(control), T(log_shared), T(integrity),
 		T(integrity_misspelt), T(unknown), T(unknown_long), T(modules),
 		T(escape), T(escape_sizes),
 	};

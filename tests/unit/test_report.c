@@ -13,6 +13,7 @@
 #include <vouch/gpa.h>
 
 #include "arch/x86/exit/report.h"
+#include "tests/unit/support/host_tsc.h"
 #include "tests/unit/support/log.h"
 #include "tests/unit/support/seam.h"
 
@@ -27,6 +28,25 @@ int gva_fetch(struct vcpu *v, const struct x86_env *e, uint8_t buf[15], struct x
 	if (code_len > 0)
 		memcpy(buf, code, (size_t)code_len);
 	return code_len;
+}
+
+/* The stack: the first words are there. */
+static uint64_t stack_top;
+static size_t stack_words;
+
+int gva_read(struct vcpu *v, const struct x86_env *e, uint64_t gva, void *buf, size_t len, unsigned int access,
+	     struct x86_fault *f)
+{
+	uint64_t n = (gva - stack_top) / len, val = 0xffffffff00000000 | (0x1000 + n);
+
+	(void)v;
+	(void)e;
+	(void)f;
+	assert_int_equal(access, GVA_READ | GVA_IMPLICIT_SUPERVISOR);
+	if (gva < stack_top || n >= stack_words)
+		return -EFAULT;
+	memcpy(buf, &val, len);
+	return 0;
 }
 
 static void fresh(const char *bytes, int n)
@@ -75,6 +95,66 @@ static void says_why(void **state)
 	expect("  unhandled addresses (1): d0000000 r1 w0;\n");
 	expect("  unhandled MSRs (1): c0010117 r0 w1;\n");
 	assert_null(strstr(log_text(), "1007 exit 7"));
+}
+
+/* The same of a guest that lives, and its stack. */
+static void dumps(void **state)
+{
+	(void)state;
+	fresh("\x90", 1);
+	seam.reg[HVM_RIP] = 0xffffffff81000000;
+	stack_top = seam.vcpu.gpr[REG_RSP] = 0xffffc90000003ff0;
+	stack_words = 2;
+	note_exit(7, 0x1000);
+	vm_dump(&seam.vm);
+	expect("verdict: guest g at exit 1: exit 7 in words\n");
+	expect("  RIP ffffffff81000000: 90   nop\n");
+	expect("  stack: ffffffff00001000 ffffffff00001001\n");
+	assert_null(strstr(log_text(), "died"));
+	fresh("\x90", 1);
+	seam.vcpu.gpr[REG_RSP] = stack_top;
+	stack_words = 100;
+	vm_dump(&seam.vm);
+	expect("ffffffff0000100f\n");
+	assert_null(strstr(log_text(), "ffffffff00001010"));
+	fresh("\x90", 1);
+	seam.reg[HVM_EFER] = 0;
+	seam.env.seg[SEG_CS].attr = 0xc9b;
+	seam.env.seg[SEG_SS].base = 0x10000;
+	stack_top = 0x18000;
+	seam.vcpu.gpr[REG_RSP] = 0x8000;
+	vm_dump(&seam.vm);
+	expect("  stack: 1000 1001 1002 ");
+	fresh("\x90", 1);
+	seam.reg[HVM_CR0] = seam.reg[HVM_EFER] = 0;
+	vm_dump(&seam.vm);
+	assert_null(strstr(log_text(), "stack"));
+}
+
+static void explains(void **state)
+{
+	(void)state;
+	fresh("\x90", 1);
+	host_tsc_set(0);
+	vclock_init(&seam.vm.clock, 1000000);
+	vtimers_init(&seam.vm.timers, &seam.vm.clock);
+	seam.reg[HVM_RIP] = 0x1234;
+	note_exit(7, 0x1000);
+	unhandled_note(&seam.vm.pio.unclaimed, 0x3bc, true);
+	vm_explain(&seam.vm);
+	expect("vCPU 0: runs at RIP 1234; its last exit: exit 7 in words\n");
+	expect("  unhandled ports (1): 3bc r0 w1;\n");
+	for (unsigned int i = 0; i < EXIT_RING; i++)
+		note_exit(8, 0x2000 + i % 2 * 4);
+	vm_explain(&seam.vm);
+	expect("vCPU 0: most of its last 32 exits are at RIP 2004, the last: exit 8 in words\n");
+	seam.vcpu.halted = true;
+	seam.reg[HVM_RFLAGS] = 0;
+	vm_explain(&seam.vm);
+	expect("vCPU 0: halted with interrupts off: only an NMI wakes it\n");
+	seam.reg[HVM_RFLAGS] = RFLAGS_IF;
+	vm_explain(&seam.vm);
+	expect("vCPU 0: halted, waits for an interrupt; no timer of its devices runs\n");
 }
 
 static void knows_modes(void **state)
@@ -180,6 +260,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_why),
+		cmocka_unit_test(dumps),
+		cmocka_unit_test(explains),
 		cmocka_unit_test(knows_modes),
 		cmocka_unit_test(without_code_or_exits),
 		cmocka_unit_test(fits_a_screen),

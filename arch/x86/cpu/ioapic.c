@@ -72,7 +72,7 @@ static void ports_route(struct host *h, volatile uint32_t *io)
 
 	for (port = 0; port < SERIAL_PORTS; port++) {
 		pin = p->com_gsi[port] - p->ioapic_gsi_base;
-		if (!(h->console.console_ports & 1u << port))
+		if (!((h->console.console_ports | h->console.control_ports) & 1u << port))
 			continue;
 		if (p->com_gsi[port] < p->ioapic_gsi_base || pin >= pins_of(io))
 			no_interrupt(h, p->com_gsi[port], port);

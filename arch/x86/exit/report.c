@@ -161,7 +161,7 @@ static void report_unhandled(const char *what, const struct unhandled *u)
 }
 
 /* Those of the fast path are counted by kind only. */
-static uint64_t all_exits(const struct vcpu *v)
+uint64_t vcpu_exits(const struct vcpu *v)
 {
 	uint64_t n = 0;
 
@@ -170,24 +170,121 @@ static uint64_t all_exits(const struct vcpu *v)
 	return n;
 }
 
+static void report_strays(const struct vm *vm)
+{
+	report_unhandled("ports", &vm->pio.unclaimed);
+	report_unhandled("addresses", &vm->mmio.unclaimed);
+	report_unhandled("MSRs", &vm->vcpu[0]->recent_msrs);
+}
+
+static const char *last_exit(const struct vcpu *v, char *text, size_t size)
+{
+	snprintf(text, size, "no exit yet");
+	if (v->exits)
+		v->vm->host->hvm->exit_text(&v->ring[(v->exits - 1) % EXIT_RING], false, text, size);
+	return text;
+}
+
+static void report_state(struct vcpu *v, const struct x86_env *e)
+{
+	report_instruction(v, e);
+	report_registers(v, e);
+	v->vm->host->hvm->vcpu_dump(v);
+	report_ring(v);
+}
+
 void vm_report(const struct vm *vm)
 {
 	struct vcpu *v = vm->vcpu[0];
-	const struct hvm_ops *hvm = vm->host->hvm;
 	struct x86_env e;
-	char text[96] = "no exit yet";
+	char text[96];
 
-	if (v->exits)
-		hvm->exit_text(&v->ring[(v->exits - 1) % EXIT_RING], false, text, sizeof(text));
-	log_verdict("guest %s died at exit %lu: %s", vm->name, all_exits(v), text);
-	hvm->env_load(v, &e);
-	report_instruction(v, &e);
-	report_registers(v, &e);
-	hvm->vcpu_dump(v);
-	report_ring(v);
-	report_unhandled("ports", &vm->pio.unclaimed);
-	report_unhandled("addresses", &vm->mmio.unclaimed);
-	report_unhandled("MSRs", &v->recent_msrs);
+	log_verdict("guest %s died at exit %lu: %s", vm->name, vcpu_exits(v), last_exit(v, text, sizeof(text)));
+	vm->host->hvm->env_load(v, &e);
+	report_state(v, &e);
+	report_strays(vm);
+}
+
+#define STACK_WORDS 16u
+
+/* The words from RSP up, as far as they are mapped. Code of 16 bits has its stack elsewhere: none is shown. */
+static void report_stack(struct vcpu *v, const struct x86_env *e)
+{
+	size_t word = x86_env_mode(e) == MODE_64 ? 8 : 4;
+	uint64_t at = v->gpr[REG_RSP] + (word == 8 ? 0 : e->seg[SEG_SS].base);
+	struct row r = { .level = LOG_VERDICT };
+
+	if (x86_env_mode(e) != MODE_64 && x86_env_mode(e) != MODE_32)
+		return;
+	row_add(&r, "stack:", 0);
+	for (unsigned int i = 0; i < STACK_WORDS; i++, at += word) {
+		struct x86_fault f;
+		uint64_t val = 0;
+		char text[24];
+
+		if (gva_read(v, e, at, &val, word, GVA_READ | GVA_IMPLICIT_SUPERVISOR, &f))
+			break;
+		snprintf(text, sizeof(text), "%lx", val);
+		row_add(&r, text, 0);
+	}
+	row_flush(&r);
+}
+
+void vm_dump(const struct vm *vm)
+{
+	struct vcpu *v = vm->vcpu[0];
+	struct x86_env e;
+	char text[96];
+
+	log_verdict("guest %s at exit %lu: %s", vm->name, vcpu_exits(v), last_exit(v, text, sizeof(text)));
+	vm->host->hvm->env_load(v, &e);
+	report_state(v, &e);
+	report_stack(v, &e);
+	report_strays(vm);
+}
+
+/* The place to which most of the last exits belong, if there is one: a loop that waits. */
+static bool spins_at(const struct vcpu *v, uint64_t *rip)
+{
+	unsigned int same = 0;
+
+	if (v->exits < EXIT_RING)
+		return false;
+	*rip = v->ring[(v->exits - 1) % EXIT_RING].rip;
+	for (unsigned int i = 0; i < EXIT_RING; i++)
+		same += v->ring[i].rip - *rip + 32 < 64;
+	return same > EXIT_RING * 3 / 4;
+}
+
+static void explain_halt(const struct vcpu *v, const struct x86_env *e)
+{
+	uint64_t next = vtimers_next(&v->vm->timers), now = vclock_now(&v->vm->clock);
+
+	if (!(e->rflags & RFLAGS_IF))
+		log_verdict("vCPU %u: halted with interrupts off: only an NMI wakes it", v->id);
+	else if (next == VTIMER_OFF)
+		log_verdict("vCPU %u: halted, waits for an interrupt; no timer of its devices runs", v->id);
+	else
+		log_verdict("vCPU %u: halted, waits for an interrupt; its devices' next timer is due in %lu us", v->id,
+			    next > now ? (next - now) / 1000 : 0);
+}
+
+void vm_explain(const struct vm *vm)
+{
+	struct vcpu *v = vm->vcpu[0];
+	struct x86_env e;
+	uint64_t rip;
+	char text[96];
+
+	vm->host->hvm->env_load(v, &e);
+	if (v->halted)
+		explain_halt(v, &e);
+	else if (spins_at(v, &rip))
+		log_verdict("vCPU %u: most of its last %u exits are at RIP %lx, the last: %s", v->id, EXIT_RING, rip,
+			    last_exit(v, text, sizeof(text)));
+	else
+		log_verdict("vCPU %u: runs at RIP %lx; its last exit: %s", v->id, e.rip, last_exit(v, text, sizeof(text)));
+	report_strays(vm);
 }
 
 void vm_report_exits(const struct vm *vm)
@@ -197,7 +294,7 @@ void vm_report_exits(const struct vm *vm)
 	uint64_t left[EXIT_KINDS];
 
 	memcpy(left, v->exit_count, sizeof(left));
-	log_debug("guest %s: %lu exits", vm->name, all_exits(v));
+	log_debug("guest %s: %lu exits", vm->name, vcpu_exits(v));
 	for (;;) {
 		unsigned int most = 0;
 		char name[32], text[64];

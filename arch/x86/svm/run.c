@@ -7,6 +7,7 @@
 
 #include <vouch/assert.h>
 #include <vouch/pcpu.h>
+#include <vouch/platform.h>
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/asm.h"
@@ -92,6 +93,8 @@ static void unload_guest(struct vcpu *v)
 /* RUN_ON: something may have happened meanwhile. */
 static enum run_end wait_for_event(struct vcpu *v)
 {
+	uint64_t begin;
+
 	if (svm_event_wakes(v)) {
 		v->halted = false;
 		return RUN_ON;
@@ -103,7 +106,9 @@ static enum run_end wait_for_event(struct vcpu *v)
 	}
 	if (!this_cpu()->sole)
 		return RUN_HALTED;
+	begin = host_tsc();
 	svm_host_idle();
+	v->slept += host_tsc() - begin;
 	this_cpu()->host_event = true;
 	return RUN_ON;
 }
