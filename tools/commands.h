@@ -7,6 +7,7 @@ int command_build(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_convert(int argc, char **argv);
+int command_ctl(int argc, char **argv);
 int command_extract(int argc, char **argv);
 int command_iso(int argc, char **argv);
 int command_keygen(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct cli_command commands[] = {
 	{ "measure", "predict what Vouch measures and how its guests are called", command_measure },
 	{ "policy", "compile or show a launch policy", command_policy },
 	{ "run", "boot Vouch and images in QEMU", command_run },
+	{ "ctl", "give a running Vouch a command", command_ctl },
 };
 
 static int show_help(void)

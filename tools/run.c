@@ -38,6 +38,7 @@ static const char help[] =
 	"  -n, --cpus=N           physical CPUs of the machine (default 1)\n"
 	"  -m, --memory=MiB       memory of the machine; default: what the guests and images need, and 512\n"
 	"  -c, --cmdline=STR      options of Vouch; default: end=poweroff\n"
+	"  -C, --control=PATH     make a socket for 'vouch ctl' there (QEMU only); adds control=com2 to Vouch's options\n"
 	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
 	"  -a, --accel=NAME       of QEMU: auto (default: kvm if it has nested SVM, else tcg), kvm or tcg\n"
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
@@ -51,6 +52,7 @@ static const struct option options[] = {
 	{ "cpus", required_argument, NULL, 'n' },
 	{ "memory", required_argument, NULL, 'm' },
 	{ "cmdline", required_argument, NULL, 'c' },
+	{ "control", required_argument, NULL, 'C' },
 	{ "policy", required_argument, NULL, 'p' },
 	{ "accel", required_argument, NULL, 'a' },
 	{ "hypervisor", required_argument, NULL, 'H' },
@@ -66,6 +68,7 @@ struct run {
 	uint64_t cpus, memory_mib;    /* 0 MiB: not given */
 	enum accel accel;
 	const char *cpu;              /* NULL: not given */
+	const char *control;          /* NULL: no control port */
 	bool bochs, dry;
 	struct mkiso iso;
 };
@@ -139,11 +142,12 @@ static int start_qemu(const struct run *r, const char *iso)
 	char *cpus = cli_asprintf("%llu", (unsigned long long)r->cpus);
 	char *memory = cli_asprintf("%lluM", (unsigned long long)r->memory_mib);
 	char *echr = cli_asprintf("%d", CONSOLE_ESCAPE);
+	char *control = r->control ? cli_asprintf("unix:%s,server=on,wait=off", r->control) : NULL;
 	char *path = cli_strdup(iso), *cpu = cli_strdup(r->cpu ? r->cpu : kvm ? "host" : TCG_CPU);
 	char *argv[] = {
 		"qemu-system-x86_64", "-accel", kvm ? "kvm" : "tcg", "-cpu", cpu, "-smp", cpus,
 		"-m", memory, "-nodefaults", "-vga", "none", "-display", "none", "-cdrom", path, "-serial", "mon:stdio",
-		"-echr", echr, "-no-reboot", NULL,
+		"-echr", echr, "-no-reboot", control ? "-serial" : NULL, control, NULL,
 	};
 	int status = CLI_GOOD;
 
@@ -158,6 +162,7 @@ static int start_qemu(const struct run *r, const char *iso)
 	free(cpus);
 	free(memory);
 	free(echr);
+	free(control);
 	free(path);
 	free(cpu);
 	return status;
@@ -184,6 +189,10 @@ static int check_bochs(const struct run *r)
 {
 	if (r->accel != ACCEL_AUTO) {
 		cli_error("--accel is for QEMU");
+		return cli_usage("run");
+	}
+	if (r->control) {
+		cli_error("--control is for QEMU");
 		return cli_usage("run");
 	}
 	if (r->cpu && !bochs_check_model(r->cpu)) {
@@ -288,6 +297,17 @@ static int take_emulator(const char *text, bool *bochs)
 	return cli_usage("run");
 }
 
+/* QEMU reads a list there. */
+static int take_control(struct run *r, const char *path)
+{
+	if (*path && !strchr(path, ',')) {
+		r->control = path;
+		return CLI_GO_ON;
+	}
+	cli_error("control port '%s': a path without commas is wanted", path);
+	return cli_usage("run");
+}
+
 static int take_option(int option, struct run *r)
 {
 	switch (option) {
@@ -305,6 +325,8 @@ static int take_option(int option, struct run *r)
 		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("run");
 	case 'a':
 		return take_accel(optarg, &r->accel);
+	case 'C':
+		return take_control(r, optarg);
 	case 'p':
 		r->iso.policy = optarg;
 		return CLI_GO_ON;
@@ -319,12 +341,20 @@ static int take_option(int option, struct run *r)
 	}
 }
 
+static int make_and_boot(struct run *r)
+{
+	int status = r->bochs ? bochs_need() : spawn_need("qemu-system-x86_64", "qemu-system-x86");
+
+	return status == CLI_GOOD ? boot(r) : status;
+}
+
 int command_run(int argc, char **argv)
 {
 	struct run r = { .cpus = 1, .iso = { .cmdline = "end=poweroff" } };
 	int option, status = CLI_GO_ON;
+	char *cmdline = NULL;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "e:u:n:m:c:p:a:H:dhV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "e:u:n:m:c:C:p:a:H:dhV", options, NULL)) != -1)
 		status = take_option(option, &r);
 	if (status != CLI_GO_ON)
 		return status;
@@ -333,6 +363,8 @@ int command_run(int argc, char **argv)
 		cli_error("no image given");
 		return cli_usage("run");
 	}
+	if (r.control)
+		r.iso.cmdline = cmdline = cli_asprintf("%s control=com2", r.iso.cmdline);
 	status = policy_judge(r.iso.policy);
 	if (status == CLI_GOOD && r.bochs)
 		status = check_bochs(&r);
@@ -341,8 +373,9 @@ int command_run(int argc, char **argv)
 	if (status == CLI_GOOD && r.bochs)
 		status = check_bochs_memory(&r);
 	if (status == CLI_GOOD && r.dry)
-		return r.bochs ? start_bochs(&r, -1) : start_qemu(&r, "ISO");
-	if (status == CLI_GOOD)
-		status = r.bochs ? bochs_need() : spawn_need("qemu-system-x86_64", "qemu-system-x86");
-	return status == CLI_GOOD ? boot(&r) : status;
+		status = r.bochs ? start_bochs(&r, -1) : start_qemu(&r, "ISO");
+	else if (status == CLI_GOOD)
+		status = make_and_boot(&r);
+	free(cmdline);
+	return status;
 }

@@ -17,6 +17,7 @@ build make                             make
 build /usr/include/expat.h             libexpat1-dev
 build /usr/include/mbedtls/sha256.h    libmbedtls-dev
 build /usr/include/libfdt.h            libfdt-dev
+build /usr/include/jansson.h           libjansson-dev
 build /usr/lib/x86_64-linux-gnu/libc.a libc6-dev
 build /usr/src/newlib                  newlib-source
 build iasl                             acpica-tools

@@ -71,6 +71,8 @@ class Machine:
             with self.changed:
                 self.changed.wait_for(lambda: self.ended or len(self.raw) != size, min(left, 1))
 
+    control_path = None     # the control port's socket, if there is one
+
     def monitor(self, line):
         raise MachineError("%s has no monitor for: %s" % (self.what, line))
 

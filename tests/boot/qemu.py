@@ -15,14 +15,14 @@ from machine import Machine, MachineError
 class Qemu(Machine):
     what = "QEMU"
 
-    def __init__(self, iso, cpu, cpus, memory, extra, folder, firmware="bios", vga="none"):
+    def __init__(self, iso, cpu, cpus, memory, extra, folder, firmware="bios", vga="none", control=False):
         super().__init__(folder)
         self.qmp_path = os.path.join(folder, "qmp")
         if os.path.exists(self.qmp_path):
             os.unlink(self.qmp_path)
         argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", cpus, "-m", memory, "-nodefaults", "-vga", vga,
                 "-display", "none", "-no-reboot", "-cdrom", iso,
-                "-serial", "stdio", "-serial", "file:" + self.com2_path,
+                "-serial", "stdio", "-serial", self._com2(control),
                 "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra
         self.events = []
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
@@ -35,6 +35,13 @@ class Qemu(Machine):
         except OSError as e:
             self.kill()
             raise MachineError("no control socket: %s; QEMU says: %s" % (e, self.complaints())) from e
+
+    def _com2(self, control):
+        """The second serial port: a file, or the socket that `vouch ctl` talks to."""
+        if not control:
+            return "file:" + self.com2_path
+        self.control_path = os.path.join(self.folder, "ctl")
+        return "unix:%s,server=on,wait=off" % self.control_path
 
     def _firmware(self, kind):
         """QEMU's arguments for UEFI: OVMF and variables of this boot's own."""

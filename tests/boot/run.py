@@ -111,7 +111,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?*@&x" or len(mark) != 1:
+        if mark not in "=>%~!:?*@&x$" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -160,7 +160,18 @@ def check_forbidden(text, forbidden, where=""):
             raise Failure("forbidden line%s: %s" % (where, short(match.group(0))))
 
 
-def run_script(machine, script, forbidden, limit, fonts="", fixture=None):
+def run_control(vouch, machine, rest):
+    """`vouch ctl` with these words; what is behind -> must be found in what it prints."""
+    words, _, regex = (rest + " ").partition(" -> ")
+    regex = regex.rstrip()
+    done = subprocess.run([vouch, "ctl", "-s", machine.control_path, "-t", "60"] + words.split(), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
+    text = done.stdout.decode("utf-8", "replace")
+    if (done.returncode != 0) != (regex.startswith("vouch: error: ")) or not re.search(regex, text, re.M):
+        raise Failure("vouch ctl %s: exit status %d, and:\n%s" % (words, done.returncode, text))
+
+
+def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=None):
     """Plays the script; returns the position in the transcript behind the last match."""
     at = 0
     moments, same = Moments(machine), {}
@@ -199,6 +210,8 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None):
             machine.send(rest.encode("utf-8").decode("unicode_escape").encode("latin-1"))
         elif mark == "%":
             machine.monitor(rest)
+        elif mark == "$":
+            run_control(vouch, machine, rest)
         elif mark == "~":
             time.sleep(float(rest))
         elif mark == "@":
@@ -387,7 +400,8 @@ class Test:
 
     def judge(self, machine, limit):
         forbidden = lines(self.cfg.get("forbid", "")) + lines(self.cfg.get("also-forbid", ""))
-        run_script(machine, self.script(), forbidden, limit, self.cfg.get("screen", ""), self.tpm)
+        run_script(machine, self.script(), forbidden, limit, self.cfg.get("screen", ""), self.tpm,
+                   os.path.join(self.build, "vouch"))
         self.judge_end(machine, forbidden, limit)
         text = machine.text()
         check_forbidden(text, forbidden)
@@ -411,7 +425,7 @@ class Test:
                 self.tpm.prepare(self.indices("nv"))
             extra += self.tpm.arguments()
         return Qemu(path, cpu, cpus, memory, extra, self.folder,
-                    self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"))
+                    self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"), "control" in self.cfg)
 
     def verdict(self, passed, failed, why, seconds):
         """(passed, failed, known bugs, message). A known bug that no longer shows is a failure: the list is wrong."""

@@ -209,6 +209,15 @@ class FakeQemu(IsoTest):
         self.assertIn(read(self.linux), read(self.path("seen")))
         self.assertEqual(os.listdir(self.tmp), [])
 
+    def test_control(self):
+        done = self.expect(self.vouch("run", "-d", "-H", self.elf, "--control", "/x/ctl", self.linux), GOOD)
+        self.assertTrue(done.stdout.endswith(" -serial unix:/x/ctl,server=on,wait=off\n"))
+        env = self.start('while [ "$1" != -cdrom ]; do shift; done; cp "$2" "%s"\n' % self.path("seen"))
+        self.expect(self.vouch("run", "-H", self.elf, "-C", "ctl", "-c", "end=halt", self.linux, env=env), GOOD)
+        self.assertIn(b"'end=halt' 'control=com2'", read(self.path("seen")))
+        self.expect(self.vouch("run", "-H", self.elf, "-C", "a,b", self.linux), USAGE, "without commas")
+        self.expect(self.vouch("run", "-e", "bochs", "-H", self.elf, "-C", "a", self.linux), USAGE, "for QEMU")
+
     def test_not_even_kill_leaves_anything(self):
         env = self.start('ls "%s" >"%s"; kill -9 $PPID; exec sleep 60\n' % (self.tmp, self.path("seen")))
         done = self.vouch("run", "-H", self.elf, self.linux, env=env)

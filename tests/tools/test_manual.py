@@ -11,7 +11,7 @@ from support import BUILD_VM, TOP, VOUCH, ToolTest
 
 PAGES = {name: os.path.join(TOP, "docs", "man", name + ".1") for name in ("vouch", "build_vm")}
 COMMANDS = ("build", "inspect", "verify", "keygen", "sign", "convert", "extract", "iso", "menu", "measure", "policy",
-            "run")
+            "run", "ctl")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[A-Za-z])(?![\w-])")
 
 
