@@ -16,12 +16,12 @@ static void fetch(void)
 
 static void sse(void)
 {
-	asm volatile("xorps %%xmm0, %%xmm0; movups %%xmm0, (%0)" :: "r"(LAPIC + 0x380) : "memory");
+	asm volatile("xorps %%xmm0, %%xmm0; movups %%xmm0, (%0)" :: "r"(IOAPIC + 0x10) : "memory");
 }
 
 static void x87(void)
 {
-	asm volatile("fninit; fld1; fstps (%0)" :: "r"(LAPIC + 0x380) : "memory");
+	asm volatile("fninit; fld1; fstps (%0)" :: "r"(IOAPIC + 0x10) : "memory");
 }
 
 void test_main(void)
