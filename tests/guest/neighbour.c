@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A guest that shares its CPU with others. With be=hog it never leaves the CPU by itself and fills all registers with what
- * no other may find. Else it first looks for what another left behind; then it puts its own mark (mark=N) into every
- * register that a guest can change, and looks again and again whether that is still there, between work and sleep.
+ * no other may find; with if=on it lets interrupts in, of which it has none. Else it first looks for what another left
+ * behind; then it puts its own mark (mark=N) into every register that a guest can change, and looks again and again whether
+ * that is still there, between work and sleep; with cr2=off it leaves CR2 out.
  */
 #include "lib/guest.h"
 
@@ -38,7 +39,7 @@ static void read_held(struct held *h)
 	asm volatile("mov %%dr0, %0; mov %%dr1, %1; mov %%dr2, %2; mov %%dr3, %3; mov %%dr6, %4"
 		     : "=r"(h->dr[0]), "=r"(h->dr[1]), "=r"(h->dr[2]), "=r"(h->dr[3]), "=r"(h->dr[4]));
 	asm volatile("fstpl %0; fldl %0; stmxcsr %1" : "=m"(h->fpu), "=m"(h->mxcsr));
-	h->cr2 = read_cr2();
+	h->cr2 = arg_is("cr2", "off") ? 0 : read_cr2();
 	h->cr8 = read_cr8();
 	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
 		if (msrs[i] != 0xc0000103 || has_tsc_aux())
@@ -127,8 +128,12 @@ static void check_kept(u64 mark)
 
 static void __attribute__((noreturn)) be_hog(void)
 {
+	bool on = arg_is("if", "on");
+
 	fill(9);
-	report(true, "spins from here on, interrupts off");
+	report(true, "spins from here on, interrupts %s", on ? "on" : "off");
+	if (on)
+		asm volatile("sti");
 	for (;;)
 		asm volatile("" ::: "memory");
 }
