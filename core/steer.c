@@ -98,7 +98,7 @@ static int kind_at(const uint64_t *count, unsigned int index)
 		if (!count[i])
 			continue;
 		for (int j = 0; j < EXIT_KINDS; j++)
-			before += count[j] > count[i] || (count[j] == count[i] && j < i);
+			before += count[j] > count[i] || (j < i && count[j] == count[i]);
 		if (before == index)
 			return i;
 	}

@@ -88,14 +88,11 @@ static void print_line(json_t *table, json_t *row)
 
 void ctl_print_end(struct ctl_print *p)
 {
-	size_t i;
-	json_t *row;
-
 	if (!p->table)
 		return;
 	print_line(p->table, NULL);
-	json_array_foreach(p->table, i, row)
-		print_line(p->table, row);
+	for (size_t i = 0; i < json_array_size(p->table); i++)
+		print_line(p->table, json_array_get(p->table, i));
 	json_decref(p->table);
 	p->table = NULL;
 }
