@@ -179,13 +179,12 @@ static size_t rx_take(struct console *c, uint8_t *bytes, size_t n)
 	return got;
 }
 
-bool console_typed(struct console *c, unsigned int *place)
+bool console_typed(struct console *c, unsigned int place)
 {
 	bool typed;
 
 	lock_take(&c->lock);
-	*place = c->mux ? c->mux->focus : 0;
-	typed = c->mux ? mux_typed(c->mux, *place) : c->rx_tail != c->rx_head;
+	typed = c->mux ? mux_typed(c->mux, place) : c->rx_tail != c->rx_head;
 	lock_drop(&c->lock);
 	return typed;
 }
@@ -220,6 +219,8 @@ void console_poll(struct console *c)
 
 void console_drain(const struct console *c)
 {
+	if (c->mux)
+		mux_flush(c->mux);
 	for (unsigned int port = 0; port < SERIAL_PORTS; port++)
 		if ((c->console_ports | c->log_ports) & 1u << port)
 			serial_drain(port);

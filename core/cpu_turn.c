@@ -59,14 +59,13 @@ void vcpu_call(struct vcpu *v)
 
 void guests_wake_typed(struct host *h)
 {
-	const struct guest *g;
-	unsigned int place;
+	/* Each of them: the focus may have moved on since. */
+	for (unsigned int i = 0; i < h->guests->count; i++) {
+		const struct guest *g = &h->guests->guest[i];
 
-	if (!console_typed(&h->console, &place) || place >= h->guests->count)
-		return;
-	g = &h->guests->guest[place];
-	if (g->state == GUEST_RUNNING)
-		vcpu_wake(g->vm->vcpu[0]);
+		if (g->state == GUEST_RUNNING && console_typed(&h->console, i))
+			vcpu_wake(g->vm->vcpu[0]);
+	}
 }
 
 /* The FPU moves only when another vCPU comes to this CPU, or this one has been elsewhere. */
@@ -96,7 +95,9 @@ static enum run_end run(struct pcpu *p, struct vcpu *v)
 /* Host events are taken inside, or have been: those that came since this CPU last looked keep it awake. */
 static void idle(struct pcpu *p, uint64_t until)
 {
-	if (!p->host_event) {
+	bool called = p->id == 0 && __atomic_load_n(&p->host->console.called, __ATOMIC_RELAXED);
+
+	if (!p->host_event && !called) {
 		host_timer_arm(until);
 		cpu_sleep();
 	}

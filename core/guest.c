@@ -149,7 +149,8 @@ static bool restart(struct host *h, struct guest *g)
 		return true;
 	}
 	console_end(&h->console, (unsigned int)(g - h->guests->guest));
-	/* What the operator tries is no part of the boot. */
+	/* What the operator tries is no part of the boot, and may be tried again. */
+	g->by_operator = by_operator;
 	return by_operator || go_on(h);
 }
 
@@ -236,8 +237,10 @@ static bool run_all(struct host *h, bool hold)
 			leave(h, &all->guest[stopped->number]);
 		operator_serve(h);
 		more = more && restart_due(h, &next);
-		if (!more)
+		if (!more) {
 			give_up(h);
+			next = UINT64_MAX;
+		}
 	}
 	host_timer_arm(UINT64_MAX);
 	return more;
@@ -386,9 +389,11 @@ void guests_run(struct host *h)
 	}
 	sched_init(&h->guests->sched, h->guests->queue, cpus, h->platform.tsc_khz);
 	find_guests(h);
+	if (!h->guests->count) {
+		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
+		return;
+	}
 	operator_init(h);
 	report_pages(h);
 	run_modules(h);
-	if (!h->guests->count)
-		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");
 }

@@ -358,13 +358,16 @@ static struct vm *build(struct launch *l, struct vcpu_start *start, struct image
 	snprintf(vm->proof, sizeof(vm->proof), "%s", proof(l, text, sizeof(text)));
 	identity_name(vm, &l->id);
 	memcpy(l->names->name[l->module], l->name, sizeof(l->name));
-	if (measured_guest(vm, &l->id, err) || rollback_raise(vm, l->image.security_version, err) || vm_equip(vm, err))
+	if (measured_guest(vm, &l->id, err) || vm_equip(vm, err))
 		goto refuse;
 	measured_put(vm);
 	if (linux_prepare(vm, &l->bz, l->head, &l->at, GPA_ROM_BASE + ACPI_RSDP_OFF)) {
 		*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL, .text = "no room for boot parameters" };
 		goto refuse;
 	}
+	/* Last of all: what cannot run must not lock out what ran before. */
+	if (rollback_raise(vm, l->image.security_version, err))
+		goto refuse;
 	linux_start_state(start, &l->at);
 	return vm;
 refuse:

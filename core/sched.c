@@ -619,6 +619,9 @@ void sched_put(struct sched *s, unsigned int cpu, uint64_t now, enum sched_how h
 	struct sched_queue *q = &s->queue[cpu];
 	struct sched_task *t = q->current;
 
+	/* Times are compared in a circle, and guests choose this one: what is half of it away would not be ordered. */
+	if (wake_at > now && (wake_at - now) >> 62)
+		wake_at = SCHED_NEVER;
 	lock_take(&q->lock);
 	charge(s, q, now);
 	q->current = NULL;

@@ -105,8 +105,8 @@ enum run_end vcpu_service(struct vcpu *v)
 	if (p->host_event) {
 		take_host_event(v, p);
 		leave = p->leave;
-	} else if (v->vm->input_len) {
-		feed_console(v->vm);
+	} else if (v->vm->input_len || !v->armed_ns) {
+		feed_console(v->vm);            /* at the begin of a turn, too: another's may have taken the event */
 	}
 	arm_host_timer(v);
 	now = host_tsc();

@@ -57,8 +57,8 @@ void console_end(struct console *c, unsigned int place);
 void console_write(struct console *c, unsigned int place, const uint8_t *bytes, size_t n);
 /* Takes at most n bytes that were typed for it; returns how many. */
 size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_t n);
-/* True if something was typed that has not been taken; *place: for whom. */
-bool console_typed(struct console *c, unsigned int *place);
+/* True if something was typed for it that it has not taken. */
+bool console_typed(struct console *c, unsigned int place);
 /* Drains the ports' receivers, and does what is due; called by the serial interrupt and, if busy, by vcpu_service(). */
 void console_poll(struct console *c);
 /*

@@ -38,13 +38,13 @@ enum fast_move { FAST_OTHER, FAST_LOAD, FAST_STORE, FAST_STORE_IMM };
  * this moment, as the CPU would fetch them now. 16 bytes can be read at bytes.
  */
 struct fast_code {
-	uint64_t rip;                 /* ~0: empty */
+	uint64_t rip;
 	uint64_t cr3;
 	const uint64_t *pte[4];       /* in host memory; where the walk was shorter, &entry[i] itself */
 	uint64_t entry[4];            /* what must be there */
 	const uint8_t *bytes;
 	uint8_t copy[16];             /* the bytes as they were decoded for what follows */
-	uint16_t cs;                  /* attributes as in struct x86_seg */
+	uint16_t cs;                  /* attributes as in struct x86_seg; FAST_NO_CS: empty */
 	uint8_t len;
 	uint8_t op;                   /* enum insn_op */
 	uint8_t move;                 /* enum fast_move, of 4 bytes, without index */
@@ -54,6 +54,8 @@ struct fast_code {
 	uint32_t imm;
 	uint64_t wanted;              /* RIP that missed here last: learnt when it misses again */
 };
+/* No CS has it: attributes are 12 bits. A RIP would not do, since any may be a guest's. */
+#define FAST_NO_CS 0xffffu
 #define FAST_CODE_SLOT(rip) ((rip) & (FAST_CODES - 1))
 
 _Static_assert(sizeof(struct fast_cpuid) == 32, "entry code shifts by 5");

@@ -119,7 +119,7 @@ def idle(s, c, before):
     time.sleep(1)
     out = s.gdb("backtrace", "vouch-vcpu", "vouch-host", "vouch-exits", "vouch-exits 2", "vouch-npt 0x20000",
                 "vouch-npt 0xe0000", "vouch-npt 0xc0000000", "vouch-npt 1ull << 48", "vouch-npt &no_such_symbol")
-    c.has("backtrace in Vouch", out, r"^#\d .*svm_vcpu_run \(v=", r"^#\d .*vm_run \(vm=", r"^#\d+ .*boot_start \(")
+    c.has("backtrace in Vouch", out, r"^#\d .*svm_vcpu_run \(v=", r"^#\d .*cpu_turn \(p=", r"^#\d+ .*boot_start \(")
     c.has("registers of the guest", out, r"^  rip ffffffff[0-9a-f]{8} rflags", r"^  cr0 80050033 .* efer 1d01$",
           r"^  cs   0010 attr", r"^stop: STOP_NONE", r"^NMI pending: no, masked: no")
     c.that("exits are counted on", exits(out) > before >= 0, out)

@@ -151,6 +151,11 @@ static void code_by_key(void **state)
 	assert_non_null(find());
 	fast_forget_code(&v);
 	assert_null(find());
+	/* An empty slot matches nothing, not the last RIP of all either. */
+	for (unsigned int i = 0; i < FAST_CODES; i++)
+		v.fast.code[i].cr3 = e.cr3;
+	e.rip = ~0ull;
+	assert_null(find());
 }
 
 /* Each of the four tables in turn says something else, and then the same again. */

@@ -377,6 +377,30 @@ static void homes_everywhere(void **ctx)
 		assert_near(task[i].t.ran, SIM_S * 2 / 3, SIM_S / 50, "two pinned, one that is not");
 }
 
+/* A guest may ask for any deadline: one that is centuries away wakes nobody, and leaves other sleepers in order. */
+static void far_deadlines(void **ctx)
+{
+	static const uint64_t far[] = { 0x6000000000000000ull, 0xc000000000000000ull, 0xd000000000000000ull, 1000 };
+	struct sched_kicks k = { 0 };
+
+	(void)ctx;
+	sim_init(&m, 1, task, 4);
+	for (unsigned int i = 0; i < 4; i++)
+		sim_add(&m, i, 256, 0, SCHED_ANY, 0, 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		struct sched_turn r = sched_pick(&m.s, 0, i, &k);
+
+		assert_non_null(r.task);
+		sched_put(&m.s, 0, i, SCHED_SLEEP, far[i]);
+	}
+	assert_null(sched_pick(&m.s, 0, 10, &k).task);
+	assert_int_equal(sched_pick(&m.s, 0, 11, &k).until, 1000);
+	sched_wake(&m.s, &task[0].t, 12, &k);
+	assert_non_null(sched_pick(&m.s, 0, 13, &k).task);
+	sched_put(&m.s, 0, 14, SCHED_SLEEP, SCHED_NEVER);
+	assert_non_null(sched_pick(&m.s, 0, 1000, &k).task);
+}
+
 static void alone_without_ticks(void **ctx)
 {
 	struct sched_kicks k = { 0 };
@@ -472,6 +496,7 @@ int main(void)
 		cmocka_unit_test(fixed_partition),
 		cmocka_unit_test(homes_everywhere),
 		cmocka_unit_test(alone_without_ticks),
+		cmocka_unit_test(far_deadlines),
 		cmocka_unit_test(loads_from_seeds),
 	};
 

@@ -301,5 +301,7 @@ class Npt(gdb.Command):
 for command in (Host, Vcpu, Exits, Npt):
     command()
 # What gdb caches must not outlive the guest's next step.
+# struct host is larger than the default allows.
+gdb.execute("set max-value-size unlimited")
 gdb.execute("set stack-cache off")
 gdb.execute("set code-cache off")

@@ -65,7 +65,7 @@ void fast_learn_code(struct vcpu *v, const struct x86_env *e)
 		slot->wanted = e->rip;
 		return;
 	}
-	c->rip = ~0ull;
+	c->cs = FAST_NO_CS;
 	if (gva_translate_path(v, e, e->rip, GVA_FETCH, &at, &ignored, &path) || !learn_path(v, c, &path))
 		return;
 	c->bytes = gpa_peek(v->vm, at, CODE_ROOM);
@@ -75,7 +75,6 @@ void fast_learn_code(struct vcpu *v, const struct x86_env *e)
 	if (insn_decode(&in, c->copy, INSN_MAX_LEN, MODE_64))
 		return;
 	c->cr3 = e->cr3;
-	c->cs = e->seg[SEG_CS].attr;
 	c->len = in.len;
 	c->op = in.op;
 	c->move = (uint8_t)move_of(&in);
@@ -84,4 +83,5 @@ void fast_learn_code(struct vcpu *v, const struct x86_env *e)
 	c->disp = (uint16_t)((uint64_t)in.disp & (PAGE_SIZE - 1));
 	c->imm = (uint32_t)in.imm;
 	c->rip = e->rip;
+	c->cs = e->seg[SEG_CS].attr;
 }

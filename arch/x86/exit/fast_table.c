@@ -29,7 +29,7 @@ void fast_forget_msr(struct vcpu *v, uint32_t msr)
 void fast_forget_code(struct vcpu *v)
 {
 	for (unsigned int i = 0; i < FAST_CODES; i++)
-		v->fast.code[i].rip = ~0ull;
+		v->fast.code[i].cs = FAST_NO_CS;
 }
 
 void fast_forget(struct vcpu *v)
