@@ -107,6 +107,7 @@ struct vm *vm_create(struct host *h, unsigned int module, const char *name, cons
 	bus_init(&vm->mmio, "mmio", 1ull << 52);
 	vclock_init(&vm->clock, h->platform.tsc_khz);
 	vtimers_init(&vm->timers, &vm->clock);
+	lock_init(&vm->lock, LOCK_VM, vm->name);
 	vm->epoch = host_epoch();
 	return vm;
 }
@@ -136,7 +137,17 @@ static int build_rom(struct vm *vm)
 	return err;
 }
 
-static struct vcpu *create_vcpu(struct vm *vm)
+static void put_vcpu(struct vcpu *v)
+{
+	struct page_alloc *pages = &v->vm->host->pages;
+
+	block_put(pages, v->lapic, sizeof(*v->lapic));
+	block_put(pages, v->fpu, fpu_state_bytes());
+	block_put(pages, v, sizeof(*v));
+}
+
+/* A LAPIC's timer goes with its vCPU, and not with the devices', which vCPU 0 looks after: where it is alone both are one. */
+static struct vcpu *create_vcpu(struct vm *vm, unsigned int id)
 {
 	struct page_alloc *pages = &vm->host->pages;
 	struct vcpu *v = block_get(pages, sizeof(*v));
@@ -144,23 +155,36 @@ static struct vcpu *create_vcpu(struct vm *vm)
 	if (!v)
 		return NULL;
 	v->vm = vm;
+	v->id = id;
+	vtimers_init(&v->own_timers, &vm->clock);
+	v->timers = vm->vcpus > 1 ? &v->own_timers : &vm->timers;
 	v->fpu = block_get(pages, fpu_state_bytes());
-	if (!v->fpu || vm->host->hvm->vcpu_create(v)) {
-		block_put(pages, v->fpu, fpu_state_bytes());
-		block_put(pages, v, sizeof(*v));
+	v->lapic = block_get(pages, sizeof(*v->lapic));
+	if (!v->fpu || !v->lapic || vm->host->hvm->vcpu_create(v)) {
+		put_vcpu(v);
 		return NULL;
 	}
 	return v;
+}
+
+static bool create_vcpus(struct vm *vm)
+{
+	vm->vcpus = vm->plan.cores;
+	for (unsigned int i = 0; i < vm->vcpus; i++) {
+		vm->vcpu[i] = create_vcpu(vm, i);
+		if (!vm->vcpu[i])
+			return false;
+	}
+	return true;
 }
 
 int vm_equip(struct vm *vm, struct image_error *err)
 {
 	fail(err, IMG_ERR_HOST_MEMORY, "not enough host memory for the guest's devices");
 	vm->machine = block_get(&vm->host->pages, machine_size());
-	vm->vcpu[0] = create_vcpu(vm);
-	if (!vm->machine || !vm->vcpu[0])
+	if (!vm->machine || !create_vcpus(vm))
 		return -1;
-	if (machine_create(vm, vm->vcpu, 1, vm->epoch)) {
+	if (machine_create(vm, vm->vcpu, vm->vcpus, vm->epoch)) {
 		fail(err, IMG_ERR_PLAN_DEVICES, "its devices cannot be set up as configured (see above)");
 		return -1;
 	}
@@ -171,10 +195,9 @@ void vm_destroy(struct vm *vm)
 {
 	struct page_alloc *pages = &vm->host->pages;
 
-	if (vm->vcpu[0]) {
-		vm->host->hvm->vcpu_destroy(vm->vcpu[0]);
-		block_put(pages, vm->vcpu[0]->fpu, fpu_state_bytes());
-		block_put(pages, vm->vcpu[0], sizeof(*vm->vcpu[0]));
+	for (unsigned int i = 0; i < vm->vcpus && vm->vcpu[i]; i++) {
+		vm->host->hvm->vcpu_destroy(vm->vcpu[i]);
+		put_vcpu(vm->vcpu[i]);
 	}
 	if (vm->machine) {
 		machine_destroy(vm);

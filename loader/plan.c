@@ -120,9 +120,9 @@ int plan_check(const struct vm_plan *plan, const struct image *img, struct image
 {
 	if (plan->memory_mib < PLAN_MIN_MIB || plan->memory_mib > PLAN_MAX_MIB)
 		return plan_fail(err, IMG_ERR_PLAN_MEMORY, "%" PRIu64 " MiB", plan->memory_mib);
-	if (plan->cores < 1 || plan->cores > VM_MAX_VCPUS)
+	if (plan->cores < 1 || plan->cores > PLAN_MAX_CORES)
 		return plan_fail(err, IMG_ERR_PLAN_CORES, "%" PRIu32 ", this Vouch runs %u a guest", plan->cores,
-				 (unsigned int)VM_MAX_VCPUS);
+				 PLAN_MAX_CORES);
 	if (plan->ignore_count > PLAN_IGNORE_MAX)
 		return plan_fail(err, IMG_ERR_PLAN_RANGE, "%" PRIu32 " of them", plan->ignore_count);
 	if (check_files(plan, img, err) || check_devices(plan->devices, err))

@@ -7,6 +7,7 @@
 #include <vouch/sched.h>
 #include <vouch/types.h>
 #include <vouch/unhandled.h>
+#include <vouch/vclock.h>
 #include <vouch/x86.h>
 
 struct vm;
@@ -45,6 +46,8 @@ struct vcpu {
 	struct vm *vm;
 	unsigned int id;
 	struct lapic *lapic;
+	struct vtimers *timers;       /* where its LAPIC's timer is: its own, or the VM's if it is the only one */
+	struct vtimers own_timers;
 	struct sched_task task;       /* what the scheduler knows of it */
 	void *fpu;                    /* its FPU state while it does not run: arch/x86/cpu/fpu.h */
 	unsigned int fpu_cpu;         /* where it ran last: that CPU may hold the same */

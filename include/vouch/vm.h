@@ -5,13 +5,14 @@
 
 #include <vouch/bus.h>
 #include <vouch/chardev.h>
+#include <vouch/lock.h>
 #include <vouch/plan.h>
 #include <vouch/stop.h>
 #include <vouch/tao.h>
 #include <vouch/types.h>
 #include <vouch/vclock.h>
 
-#define VM_MAX_VCPUS 1        /* SMP guests come with their own issue */
+#define VM_MAX_VCPUS 32
 
 struct host;
 struct vcpu;
@@ -57,7 +58,13 @@ struct vm {
 	struct chardev console;       /* COM1 out */
 	uint8_t input[64];            /* console input on its way to COM1 */
 	size_t input_len;
+	unsigned int vcpus;           /* const once it has any: vcpu[0..vcpus - 1], 0 boots the others */
 	struct vcpu *vcpu[VM_MAX_VCPUS];
+	/*
+	 * Guards what its vCPUs share and change: devices, their timers, wires and interrupt controllers but the local APICs.
+	 * Taken on the general path, and only by vm_lock(): a VM of one vCPU does without.
+	 */
+	struct lock lock;
 	struct stop stop;
 	uint32_t asked;               /* atomic: bits VM_ASK_*, done by whoever runs its vCPU next */
 	bool paused;                  /* atomic: its vCPU is not to run, and its clock stands as soon as it does not */
@@ -69,6 +76,18 @@ struct vm {
 #define VM_ASK_DESTROY (1u << 1)
 #define VM_ASK_POWER   (1u << 2)      /* the power button */
 void vm_ask(struct vm *vm, uint32_t what);
+
+static inline void vm_lock(struct vm *vm)
+{
+	if (vm->vcpus > 1)
+		lock_take(&vm->lock);
+}
+
+static inline void vm_unlock(struct vm *vm)
+{
+	if (vm->vcpus > 1)
+		lock_drop(&vm->lock);
+}
 
 /* Lines a guest can cause: prefixed with its name, limited by its budget. */
 void vm_log(struct vm *vm, const char *fmt, ...) __printf(2, 3);

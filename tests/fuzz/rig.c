@@ -169,6 +169,9 @@ void rig_reset(const struct hvm_ops *ops, const uint8_t *data, size_t size)
 	vm->machine = &rig.machine;
 	vm->vcpu[0] = &rig.vcpu;
 	rig.vcpu.vm = vm;
+	rig.vcpu.lapic = &rig.lapic;
+	rig.vcpu.timers = &vm->timers;
+	vm->vcpus = 1;
 	rig.vcpu.xcr0 = 1;
 	choose_plan(&vm->plan);
 	bus_init(&vm->pio, "port", 0x10000);
@@ -272,7 +275,7 @@ void rig_check(void)
 	for (unsigned int i = 0; i < rig.timers; i++)
 		rig_expect(vm->timers.list[i] == rig.timer[i]);
 	rig_expect(vm->host == &rig.host && vm->machine == &rig.machine && vm->vcpu[0] == v);
-	rig_expect(v->vm == vm && v->lapic == &rig.machine.lapic[0] && rig.machine.vm == vm && rig.machine.cpus == 1);
+	rig_expect(v->vm == vm && v->lapic == &rig.lapic && rig.machine.vm == vm && rig.machine.cpus == 1);
 	rig_expect(vm->input_len <= sizeof(vm->input) && rig.typed_len <= sizeof(rig.typed));
 	rig_expect(vm->stop.kind == STOP_NONE || printable(vm->stop.text, sizeof(vm->stop.text)));
 	/* XCR0 as SDM 1 "Enabling the XSAVE Feature Set" has it: x87 always, AVX only with SSE. */

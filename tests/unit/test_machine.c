@@ -24,6 +24,7 @@
 static struct rig {
 	struct vm vm;
 	struct vcpu cpu;
+	struct lapic lapic;
 	struct vcpu *vcpus[1];
 	struct rig_chars console;
 } r;
@@ -43,6 +44,8 @@ static void prepare(uint32_t devices)
 	vclock_init(&r.vm.clock, 1000000);
 	vtimers_init(&r.vm.timers, &r.vm.clock);
 	r.cpu.vm = &r.vm;
+	r.cpu.lapic = &r.lapic;
+	r.cpu.timers = &r.vm.timers;
 	r.vcpus[0] = &r.cpu;
 	r.vm.vcpu[0] = &r.cpu;
 	r.vm.machine = aligned_alloc(PAGE_SIZE, align_up(machine_size(), PAGE_SIZE));
@@ -163,7 +166,7 @@ static void plan_decides_who_is_there(void **state)
 				assert_ptr_equal(at->ops, t->ops);
 		}
 		assert_int_equal(bus_find(&r.vm.mmio, APIC_DEFAULT_BASE) != NULL, d != PLAN_LAPIC);
-		assert_ptr_equal(r.cpu.lapic, &r.vm.machine->lapic[0]);
+		assert_true(r.lapic.bsp && r.lapic.id == 0);
 		machine_reset(&r.vm);
 	}
 }
@@ -225,7 +228,6 @@ static void refuses_ranges_that_overlap(void **state)
 			continue;
 		assert_int_equal(strncmp(log_text(), "error: guest g: ignored range at ", 33), 0);
 		assert_non_null(strstr(log_text(), t[i].want == -EEXIST ? "overlaps" : "beyond the last address"));
-		assert_null(r.cpu.lapic);
 		assert_int_equal(r.vm.pio.count + r.vm.mmio.count + r.vm.timers.count, 0);
 		machine_destroy(&r.vm);
 	}
@@ -529,6 +531,7 @@ static void ways_to_stop(void **state)
 static void reset_is_power_on(void **state)
 {
 	struct machine fresh;
+	struct lapic lapic = r.lapic;
 
 	(void)state;
 	memcpy(&fresh, r.vm.machine, sizeof(fresh));
@@ -560,8 +563,8 @@ static void reset_is_power_on(void **state)
 	assert_memory_equal(&r.vm.machine->i8042.s, &fresh.i8042.s, sizeof(fresh.i8042.s));
 	assert_memory_equal(&r.vm.machine->pic.chip, &fresh.pic.chip, sizeof(fresh.pic.chip));
 	assert_memory_equal(&r.vm.machine->ioapic, &fresh.ioapic, sizeof(fresh.ioapic));
-	assert_memory_equal(r.vm.machine->lapic[0].reg, fresh.lapic[0].reg, sizeof(fresh.lapic[0].reg));
-	assert_memory_equal(r.vm.machine->lapic[0].page, fresh.lapic[0].page, sizeof(fresh.lapic[0].page));
+	assert_memory_equal(r.lapic.reg, lapic.reg, sizeof(lapic.reg));
+	assert_memory_equal(r.lapic.page, lapic.page, sizeof(lapic.page));
 }
 
 static void rom_matches_the_plan(void **state)

@@ -55,7 +55,7 @@ static void pic_output(void *ctx, bool level)
 	struct machine *m = ctx;
 
 	for (unsigned int i = 0; i < m->cpus; i++)
-		lapic_lint(&m->lapic[i], 0, level);
+		lapic_lint(m->vcpu[i]->lapic, 0, level);
 }
 
 /* True if the message is for l; from is NULL for the IOAPIC's. */
@@ -75,7 +75,7 @@ static void deliver_lowest(struct machine *m, const struct apic_msg *msg, const 
 	struct lapic *best = NULL;
 
 	for (unsigned int i = 0; i < m->cpus; i++) {
-		struct lapic *l = &m->lapic[i];
+		struct lapic *l = m->vcpu[i]->lapic;
 
 		if (is_for(msg, l, from) && (!best || lapic_ppr(l) < lapic_ppr(best)))
 			best = l;
@@ -97,8 +97,8 @@ static void apic_route(struct machine *m, const struct apic_msg *msg, const stru
 		return;
 	default:
 		for (unsigned int i = 0; i < m->cpus; i++)
-			if (is_for(msg, &m->lapic[i], from))
-				lapic_deliver(&m->lapic[i], msg);
+			if (is_for(msg, m->vcpu[i]->lapic, from))
+				lapic_deliver(m->vcpu[i]->lapic, msg);
 	}
 }
 
@@ -124,7 +124,7 @@ static void lapic_nmi(void *ctx, struct lapic *l)
 {
 	struct machine *m = ctx;
 
-	m->vcpu[l - m->lapic]->nmi_pending = true;
+	m->vcpu[l->id]->nmi_pending = true;
 }
 
 /* ---- what devices reach outside ---- */
@@ -167,10 +167,8 @@ static void create_interrupts(struct machine *m)
 
 	pic_create(&m->pic, pic_output, m);
 	ioapic_create(&m->ioapic, LAYOUT_IOAPIC_ID, ioapic_message, m);
-	for (unsigned int i = 0; i < m->cpus; i++) {
-		lapic_create(&m->lapic[i], i, i == 0, &vm->clock, &vm->timers, &w);
-		m->vcpu[i]->lapic = &m->lapic[i];
-	}
+	for (unsigned int i = 0; i < m->cpus; i++)
+		lapic_create(m->vcpu[i]->lapic, i, i == 0, &vm->clock, m->vcpu[i]->timers, &w);
 }
 
 static void create_devices(struct machine *m, uint64_t epoch)
@@ -285,8 +283,6 @@ int machine_create(struct vm *vm, struct vcpu *const vcpus[], unsigned int n, ui
 	if (!err)
 		err = register_ignored(m);
 	if (err) {
-		for (unsigned int i = 0; i < n; i++)
-			vcpus[i]->lapic = NULL;
 		machine_destroy(vm);
 		return err;
 	}
@@ -335,7 +331,7 @@ void machine_reset(struct vm *vm)
 	pic_reset(&m->pic);
 	ioapic_reset(&m->ioapic);
 	for (unsigned int i = 0; i < m->cpus; i++) {
-		reset_lapic(m, &m->lapic[i]);
+		reset_lapic(m, m->vcpu[i]->lapic);
 		m->vcpu[i]->nmi_pending = false;
 	}
 	m->ignored_ipis = 0;

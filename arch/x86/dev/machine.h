@@ -40,7 +40,6 @@ struct machine {
 	struct vm *vm;
 	unsigned int cpus;
 	struct vcpu *vcpu[VM_MAX_VCPUS];
-	struct lapic lapic[VM_MAX_VCPUS];
 	struct ioapic ioapic;
 	struct pic pic;
 	struct pit pit;
@@ -75,9 +74,9 @@ size_t machine_size(void);
 
 /*
  * Creates the devices of vm->plan in power-on state, puts them on vm->pio and vm->mmio (initialised by the caller,
- * empty) and freezes both; sets each vCPU's lapic. vm->ram_bytes, clock and timers are ready. epoch_seconds: what the
- * guest's RTC shows now. 0, or negative errno with a line logged: -EINVAL (a range or count that cannot be), -EEXIST
- * (ranges overlap), -ENOSPC; then machine_destroy() is not needed but allowed.
+ * empty) and freezes both. vm->ram_bytes, clock and timers are ready. epoch_seconds: what the guest's RTC shows now.
+ * Each vCPU has its lapic, zeroed memory, and timers, ready; vcpus[0] is the boot CPU. 0, or negative errno with a line logged:
+ * -EINVAL (a range or count that cannot be), -EEXIST (ranges overlap), -ENOSPC; then machine_destroy() is not needed but allowed.
  *
  * INIT and SIPI messages are counted and ignored, also INIT to the sender itself: with one CPU there is nobody to
  * start, and a guest starts again only through a verified reset.
@@ -85,8 +84,7 @@ size_t machine_size(void);
 __must_check int machine_create(struct vm *vm, struct vcpu *const vcpus[], unsigned int n, uint64_t epoch_seconds);
 
 /*
- * Empties the buses and vm->timers. The memory stays the caller's. Does not look at the vCPUs, which may be gone; one
- * that is not must not be used any more: its local APIC was here.
+ * Empties the buses and vm->timers. The memory stays the caller's. Does not look at the vCPUs, which may be gone.
  */
 void machine_destroy(struct vm *vm);
 

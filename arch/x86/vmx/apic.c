@@ -5,6 +5,9 @@
  * them: CR8 by the TPR shadow; the page at APIC_DEFAULT_BASE or the x2APIC's MSRs; the registers that only hold what was
  * written; delivery, EOI and self-IPI. What is left exits, or is told behind the write. All but the TPR shadow depends on
  * the mode that the guest has its APIC in, and changes with it.
+ *
+ * The page is in the nested tables only while their one vCPU is in xAPIC mode. Where several vCPUs share the tables they may be
+ * in several modes, so there it is never: what they do in xAPIC mode exits, x2APIC mode is as ever.
  */
 #include "arch/x86/vmx/vmx.h"
 
@@ -24,8 +27,6 @@
 #define BIT(n)        (1ull << (n))
 
 _Static_assert(LAPIC_REGS == 64, "the bits of the x2APIC's MSRs are one word");
-/* With more, the page must stay mapped while one of them is in xAPIC mode, and another one in the guest must leave it. */
-_Static_assert(VM_MAX_VCPUS == 1, "the nested tables follow the mode of the only vCPU");
 
 static bool has_shadow(const struct vcpu *v)
 {
@@ -38,6 +39,8 @@ int vmx_apic_create(struct vcpu *v)
 	struct page_alloc *pages = &v->vm->host->pages;
 	hpa_t page;
 
+	if (v->vm->vcpus > 1)
+		return 0;
 	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &page))
 		return -ENOMEM;
 	if (nested_map(v->vm->nested, gpa(APIC_DEFAULT_BASE), page, PAGE_SIZE, NESTED_DEVICE)) {
@@ -58,12 +61,13 @@ void vmx_apic_destroy(struct vcpu *v)
 }
 
 /* A local APIC that delivers nothing must not be sent anything either: then self-IPIs exit. */
-static uint32_t controls_for(const struct lapic *l)
+static uint32_t controls_for(const struct vcpu *v)
 {
+	const struct lapic *l = v->lapic;
 	uint32_t rest = CPU2_APIC_REGS | (lapic_delivers(l) ? CPU2_VIRT_INTR : 0);
 
 	if (lapic_xapic_enabled(l))
-		return CPU2_APIC_ACCESS | rest;
+		return v->vm->vcpus > 1 ? 0 : CPU2_APIC_ACCESS | rest;
 	return lapic_x2apic_enabled(l) ? CPU2_X2APIC | rest : 0;
 }
 
@@ -136,7 +140,7 @@ void vmx_apic_mode(struct vcpu *v)
 
 	if (!v->lapic->changed || !hw->apic_ctls)
 		return;
-	ctls = controls_for(v->lapic) & hw->apic_ctls;
+	ctls = controls_for(v) & hw->apic_ctls;
 	map_page(v, ctls & CPU2_APIC_ACCESS);
 	if (ctls == (hw->ctl.cpu2 & VMX_APIC_CTLS))
 		return;
