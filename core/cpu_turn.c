@@ -11,6 +11,7 @@
 
 #include "arch/x86/cpu/fpu.h"
 #include "core/guest.h"
+#include "core/hold.h"
 
 /* The CPUs in *k decide anew: at once, or when what runs on them next comes to an end. */
 static void kicks_send(struct host *h, const struct sched_kicks *k)
@@ -89,6 +90,7 @@ static enum run_end run(struct pcpu *p, struct vcpu *v)
 		p->fpu = NULL;
 	else
 		fpu_state_save(v->fpu);
+	vcpu_turn_end(v);
 	return end;
 }
 
@@ -116,23 +118,6 @@ static uint64_t look_after_console(const struct pcpu *p)
 	return host_tsc() + mul_div(p->host->platform.tsc_khz, CONSOLE_POLL_NS, 1000000);
 }
 
-/* The clock of a paused VM stands, and goes on with its first turn after that. */
-static bool may_run(struct vcpu *v)
-{
-	struct vclock *clock = &v->vm->clock;
-
-	if (__atomic_load_n(&v->vm->paused, __ATOMIC_ACQUIRE)) {
-		if (!clock->stopped)
-			vclock_stop(clock);
-		return false;
-	}
-	if (clock->stopped) {
-		vclock_start(clock);
-		v->vm->host->hvm->reg_set(v, HVM_TSC_OFFSET, clock->tsc_offset + v->tsc_adjust);
-	}
-	return true;
-}
-
 struct vm *cpu_turn(struct pcpu *p, uint64_t until)
 {
 	struct sched *s = &p->host->guests->sched;
@@ -151,7 +136,7 @@ struct vm *cpu_turn(struct pcpu *p, uint64_t until)
 		return NULL;
 	}
 	v = container_of(turn.task, struct vcpu, task);
-	if (!may_run(v)) {
+	if (!vcpu_turn_begin(v, p->id)) {
 		sched_put(s, p->id, host_tsc(), SCHED_SLEEP, SCHED_NEVER);
 		return NULL;
 	}

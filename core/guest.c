@@ -16,6 +16,7 @@
 #include "arch/x86/exit/report.h"
 #include "core/block.h"
 #include "core/cpu_turn.h"
+#include "core/hold.h"
 #include "core/identity.h"
 #include "core/launch.h"
 #include "core/measured.h"
@@ -263,32 +264,37 @@ static void find_guests(struct host *h)
 
 /* ------------------------------------------------------------------ the operator's will */
 
-static bool is_paused(const struct guest *g)
+/* Its vCPUs see the same clock as before, though later. */
+static void go_on_running(struct vm *vm)
 {
-	return __atomic_load_n(&g->vm->paused, __ATOMIC_RELAXED);
-}
+	vclock_start(&vm->clock);
+	for (unsigned int i = 0; i < vm->vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i];
 
-static void set_paused(struct guest *g, bool paused)
-{
-	__atomic_store_n(&g->vm->paused, paused, __ATOMIC_RELEASE);
-	vcpu_call(g->vm->vcpu[0]);
+		vm->host->hvm->reg_set(v, HVM_TSC_OFFSET, vm->clock.tsc_offset + v->tsc_adjust);
+	}
+	vm->paused = false;
+	vm_release(vm);
 }
 
 const char *guest_pause(struct guest *g)
 {
 	if (g->state != GUEST_RUNNING)
 		return "it does not run";
-	if (is_paused(g))
+	if (g->vm->paused)
 		return "it is paused already";
-	set_paused(g, true);
+	if (!vm_hold(g->vm))
+		return "it is not paused: one of its vCPUs does not leave its CPU";
+	vclock_stop(&g->vm->clock);
+	g->vm->paused = true;
 	return NULL;
 }
 
 const char *guest_resume(struct guest *g)
 {
-	if (g->state != GUEST_RUNNING || !is_paused(g))
+	if (g->state != GUEST_RUNNING || !g->vm->paused)
 		return "it is not paused";
-	set_paused(g, false);
+	go_on_running(g->vm);
 	return NULL;
 }
 
@@ -297,7 +303,9 @@ static const char *ask(struct guest *g, uint32_t what)
 	if (g->state != GUEST_RUNNING)
 		return "it does not run";
 	vm_ask(g->vm, what);
-	set_paused(g, false);
+	if (g->vm->paused)
+		go_on_running(g->vm);
+	vcpu_call(g->vm->vcpu[0]);
 	return NULL;
 }
 
@@ -322,7 +330,7 @@ const char *guest_destroy(struct host *h, struct guest *g)
 
 const char *guest_press_power(struct guest *g)
 {
-	if (g->state == GUEST_RUNNING && is_paused(g))
+	if (g->state == GUEST_RUNNING && g->vm->paused)
 		return "it is paused: resume it first";
 	return ask(g, VM_ASK_POWER);
 }

@@ -90,8 +90,6 @@ static void take_asked(struct vm *vm)
 /* Somebody wants this vCPU out of its CPU, though its turn is not over. */
 static bool must_leave(const struct vcpu *v, const struct pcpu *p)
 {
-	if (__atomic_load_n(&v->vm->paused, __ATOMIC_RELAXED))
-		return true;
 	/* The monitor is served by the boot CPU, outside of any run. */
 	return p->id == 0 && __atomic_load_n(&v->vm->host->console.called, __ATOMIC_RELAXED);
 }

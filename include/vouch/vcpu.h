@@ -49,6 +49,8 @@ struct vcpu {
 	struct vtimers *timers;       /* where its LAPIC's timer is: its own, or the VM's if it is the only one */
 	struct vtimers own_timers;
 	struct sched_task task;       /* what the scheduler knows of it */
+	uint32_t on_cpu;              /* atomic: id + 1 of the CPU that has it, or 0 (core/hold.h) */
+	uint32_t held;                /* atomic, written by the boot CPU: how many keep it from running */
 	void *fpu;                    /* its FPU state while it does not run: arch/x86/cpu/fpu.h */
 	unsigned int fpu_cpu;         /* where it ran last: that CPU may hold the same */
 

@@ -67,7 +67,7 @@ struct vm {
 	struct lock lock;
 	struct stop stop;
 	uint32_t asked;               /* atomic: bits VM_ASK_*, done by whoever runs its vCPU next */
-	bool paused;                  /* atomic: its vCPU is not to run, and its clock stands as soon as it does not */
+	bool paused;                  /* by the operator, who holds its vCPUs; its clock stands. The boot CPU's */
 	unsigned int log_budget;      /* lines a guest may still cause */
 };
 

@@ -16,9 +16,14 @@
 #include <vouch/log.h>
 #include <vouch/serial.h>
 #include <vouch/smp.h>
+#include <vouch/vcpu.h>
+#include <vouch/vm.h>
 
+#include "core/cpu_turn.h"
+#include "core/hold.h"
 #include "core/log_port.h"
 #include "tests/unit/support/cpu_threads.h"
+#include "tests/unit/support/host_tsc.h"
 
 #define CPUS  4u
 #define RAM   (32ull << 20)
@@ -257,6 +262,126 @@ static void calls_carry_what_they_write(void **ctx)
 		assert_int_equal(tally[i], 400);
 }
 
+/* ------------------------------------------------------------------------------------------------ held vCPUs */
+
+#define HOLDS 2000u
+#define DEAF  CPUS            /* a vCPU that leaves its CPU never */
+
+static struct vm guest;
+static struct vcpu vcpus[CPUS];
+static uint32_t called[CPUS + 1], over;
+static uint64_t by_cpus[CPUS], by_holder[CPUS], calls;
+
+/* Time passes by it alone. */
+void vcpu_call(struct vcpu *v)
+{
+	__atomic_store_n(&called[v->id], 1, __ATOMIC_RELAXED);
+	if (v->id == DEAF)
+		host_tsc_set(host_tsc() + host.platform.tsc_khz);
+	calls++;
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	(void)v;
+}
+
+/* Turns until it is called out. What a vCPU counts is plain memory: whoever has it may write it, and nobody else. */
+static void take_turns(unsigned int cpu)
+{
+	struct vcpu *v = &vcpus[cpu];
+
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&called[cpu], 0, __ATOMIC_RELAXED);
+		if (!vcpu_turn_begin(v, cpu)) {
+			sched_yield();
+			continue;
+		}
+		for (unsigned int i = 0; i < 1000 && !__atomic_load_n(&called[cpu], __ATOMIC_RELAXED); i++) {
+			v->gpr[0]++;
+			by_cpus[cpu]++;
+		}
+		vcpu_turn_end(v);
+	}
+}
+
+static void turn_or_hold(void *arg)
+{
+	(void)arg;
+	if (this_cpu()->id) {
+		take_turns(this_cpu()->id);
+		return;
+	}
+	for (unsigned int i = 0; i < HOLDS; i++) {
+		struct vcpu *v = &vcpus[1 + i % (CPUS - 1)];
+
+		if (i % 16 == 0) {
+			while (!vm_hold(&guest))
+				;
+			for (unsigned int n = 0; n < guest.vcpus; n++)
+				by_holder[n + 1] += guest.vcpu[n]->gpr[0]++ < UINT64_MAX;
+		}
+		while (!vcpu_hold(v))
+			;
+		v->gpr[0]++;
+		by_holder[v->id]++;
+		vcpu_release(v);
+		if (i % 16 == 0)
+			vm_release(&guest);
+	}
+	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
+}
+
+static void who_holds_a_vcpu_has_it(void **ctx)
+{
+	(void)ctx;
+	guest = (struct vm){ .host = &host };
+	host.platform.tsc_khz = 100;
+	for (unsigned int i = 0; i < CPUS; i++)
+		vcpus[i] = (struct vcpu){ .id = i, .vm = &guest };
+	for (unsigned int i = 1; i < CPUS; i++)
+		guest.vcpu[guest.vcpus++] = &vcpus[i];
+	cpu_threads_run(&host, CPUS, turn_or_hold, NULL);
+	for (unsigned int i = 1; i < CPUS; i++) {
+		assert_int_equal(vcpus[i].on_cpu, 0);
+		assert_int_equal(vcpus[i].held, 0);
+		assert_int_equal(vcpus[i].gpr[0], by_cpus[i] + by_holder[i]);
+		assert_true(by_holder[i] > HOLDS / CPUS);
+	}
+}
+
+static void hold_the_deaf(void *arg)
+{
+	struct vcpu *v = arg;
+
+	calls = 0;
+	assert_false(vcpu_hold(v));
+	assert_int_equal(calls, HOLD_MS);
+	assert_int_equal(v->held, 0);
+	assert_false(vm_hold(&guest));
+	assert_int_equal(v->held, 0);
+	v->on_cpu = 0;
+	assert_true(vm_hold(&guest));
+	assert_false(vcpu_turn_begin(v, 1));
+	assert_true(vcpu_hold(v));
+	vm_release(&guest);
+	assert_false(vcpu_turn_begin(v, 1));
+	assert_int_equal(v->on_cpu, 0);
+	vcpu_release(v);
+	assert_true(vcpu_turn_begin(v, 1));
+	assert_int_equal(v->on_cpu, 2);
+}
+
+/* It is asked once a millisecond, and not held in the end. */
+static void who_does_not_come_is_not_held(void **ctx)
+{
+	struct vcpu deaf = { .id = DEAF, .vm = &guest, .on_cpu = 2 };
+
+	(void)ctx;
+	guest = (struct vm){ .host = &host, .vcpus = 1, .vcpu = { &deaf } };
+	cpu_threads_run(&host, 1, hold_the_deaf, &deaf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +389,8 @@ int main(void)
 		cmocka_unit_test(lines_stay_whole),
 		cmocka_unit_test(input_comes_once),
 		cmocka_unit_test(calls_carry_what_they_write),
+		cmocka_unit_test(who_holds_a_vcpu_has_it),
+		cmocka_unit_test(who_does_not_come_is_not_held),
 	};
 
 	return cmocka_run_group_tests(tests, ram_map, NULL);
