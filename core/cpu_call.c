@@ -2,6 +2,8 @@
 /* Calls from one CPU to another. Each CPU has a list that any may push to and that it takes as a whole: no lock, no limit. */
 #include <vouch/smp.h>
 
+#include <string.h>
+
 #include <vouch/assert.h>
 #include <vouch/host.h>
 
@@ -72,19 +74,28 @@ void cpu_call(unsigned int cpu, void (*fn)(void *arg), void *arg)
 	wait_for(&w);
 }
 
-void cpu_call_all(void (*fn)(void *arg), void *arg)
+void cpu_call_set(const struct cpu_set *cpus, void (*fn)(void *arg), void *arg)
 {
 	const struct pcpu *p = this_cpu();
 	struct cpu_work w[CPUS_MAX];
 
 	for (unsigned int i = 0; i < p->host->cpus; i++) {
-		if (i == p->id)
+		if (i == p->id || !cpu_set_has(cpus, i))
 			continue;
 		w[i] = (struct cpu_work){ .fn = fn, .arg = arg };
 		cpu_post(i, &w[i]);
 	}
-	fn(arg);
+	if (cpu_set_has(cpus, p->id))
+		fn(arg);
 	for (unsigned int i = 0; i < p->host->cpus; i++)
-		if (i != p->id)
+		if (i != p->id && cpu_set_has(cpus, i))
 			wait_for(&w[i]);
+}
+
+void cpu_call_all(void (*fn)(void *arg), void *arg)
+{
+	struct cpu_set all;
+
+	memset(&all, 0xff, sizeof(all));
+	cpu_call_set(&all, fn, arg);
 }

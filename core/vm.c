@@ -19,6 +19,7 @@
 #include "arch/x86/exit/fast.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
+#include "arch/x86/mm/tlb_flush.h"
 #include "core/block.h"
 #include "core/gpa_build.h"
 #include "core/ram.h"
@@ -195,6 +196,9 @@ void vm_destroy(struct vm *vm)
 {
 	struct page_alloc *pages = &vm->host->pages;
 
+	/* Before anything of it can belong to somebody else, its tables included. */
+	if (vm->nested)
+		tlb_flush_tables(vm->nested);
 	for (unsigned int i = 0; i < vm->vcpus && vm->vcpu[i]; i++) {
 		vm->host->hvm->vcpu_destroy(vm->vcpu[i]);
 		put_vcpu(vm->vcpu[i]);

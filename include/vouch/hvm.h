@@ -9,6 +9,7 @@
 
 struct pcpu;
 struct nested_format;
+struct tlb_ids;
 
 /* State that only the vendor part holds and neutral code sometimes needs. */
 enum hvm_reg { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER, HVM_PAT, HVM_RIP, HVM_RFLAGS, HVM_DR7,
@@ -42,6 +43,7 @@ struct hvm_ops {
 	uint64_t (*reg_get)(const struct vcpu *v, enum hvm_reg r);
 	void (*reg_set)(struct vcpu *v, enum hvm_reg r, uint64_t val);
 	const struct nested_format *nested;                 /* format of the nested tables */
+	struct tlb_ids *(*tlb_ids)(struct pcpu *p);         /* of that CPU */
 };
 
 extern const struct hvm_ops svm_ops, vmx_ops;

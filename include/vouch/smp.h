@@ -8,6 +8,7 @@
 #ifndef VOUCH_SMP_H
 #define VOUCH_SMP_H
 
+#include <vouch/cpu_set.h>
 #include <vouch/pcpu.h>
 
 struct host;
@@ -33,6 +34,9 @@ void cpu_call(unsigned int cpu, void (*fn)(void *arg), void *arg);
  * cpu_call() in all else.
  */
 void cpu_call_all(void (*fn)(void *arg), void *arg);
+
+/* cpu_call_all() on those that are in *cpus. */
+void cpu_call_set(const struct cpu_set *cpus, void (*fn)(void *arg), void *arg);
 
 /* cpu_call() without waiting. Calls to one CPU run in the order they were made. */
 void cpu_post(unsigned int cpu, struct cpu_work *w);

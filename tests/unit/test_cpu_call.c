@@ -165,12 +165,55 @@ static void all_are_called(void **ctx)
 	}
 }
 
+/* Those of a set are called, the caller's own CPU among them or not, and no others. */
+static void ask_some(void *arg)
+{
+	unsigned int me = this_cpu()->id;
+
+	(void)arg;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		unsigned int seen[CPUS] = { 0 };
+		struct cpu_set some = { 0 };
+
+		for (unsigned int k = 0; k < CPUS; k++)
+			if (i >> k & 1)
+				cpu_set_add(&some, k);
+		cpu_call_set(&some, count_all, seen);
+		for (unsigned int k = 0; k < CPUS; k++)
+			wrong[me] += __atomic_load_n(&seen[k], __ATOMIC_RELAXED) != (i >> k & 1);
+	}
+	serve_to_the_end();
+}
+
+static void a_set_is_called(void **ctx)
+{
+	(void)ctx;
+	cpu_threads_run(&host, CPUS, ask_some, NULL);
+	for (unsigned int i = 0; i < CPUS; i++)
+		assert_int_equal(wrong[i], 0);
+}
+
+static void a_set_takes_and_gives_back(void **ctx)
+{
+	struct cpu_set s = { 0 };
+
+	(void)ctx;
+	cpu_set_add(&s, 0);
+	cpu_set_add(&s, CPUS_MAX - 1);
+	assert_true(cpu_set_has(&s, 0) && cpu_set_has(&s, CPUS_MAX - 1) && !cpu_set_has(&s, 1) && !cpu_set_has(&s, 64));
+	cpu_set_remove(&s, 0);
+	cpu_set_remove(&s, 64);
+	assert_true(!cpu_set_has(&s, 0) && cpu_set_has(&s, CPUS_MAX - 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(calls_cross, fresh),
 		cmocka_unit_test_setup(posts_keep_their_order, fresh),
 		cmocka_unit_test_setup(all_are_called, fresh),
+		cmocka_unit_test_setup(a_set_is_called, fresh),
+		cmocka_unit_test(a_set_takes_and_gives_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

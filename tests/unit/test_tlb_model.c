@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * No emulator shows a missing TLB flush, so a model does. Physical CPUs with TLBs that never forget by themselves; VMs of
- * several vCPUs that move between them, change their page tables, lose pages, die and are born again on the same pages.
- * Nested tables, the page allocator, IDs and what SVM makes of them are the real code; CPUs and guests are the model.
+ * several vCPUs that move between them, change their page tables, are reset, lose pages, die and are born again on the same
+ * pages. Nested tables, the page allocator, IDs, the call to all CPUs that they forget, and what SVM makes of all that are
+ * the real code; CPUs and guests are the model. While CPUs are asked to forget, others go on and enter guests.
  *
  * Each time a CPU enters a guest, every translation that the hardware could use there must be one that the guest may
  * still see. Random walks over all that can happen, with fixed seeds; and each flush rule left out, one by one, must make
@@ -17,10 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vouch/host.h>
+#include <vouch/smp.h>
 #include <vouch/vm.h>
 
 #include "arch/x86/mm/nested.h"
+#include "arch/x86/mm/tlb_flush.h"
 #include "arch/x86/svm/svm.h"
+#include "tests/unit/support/cpu_area.h"
 #include "tests/unit/support/hostram.h"
 
 #define CPUS  3u
@@ -52,7 +57,8 @@ enum kind {
 
 enum fault {
 	NO_FAULT, NO_FLUSH_ALL, NO_FLUSH_ID, NO_FLUSH_ROOT, NARROWING_UNSEEN, NO_KICK, CR3_WITHOUT_FLUSH, ID_KEPT_ON_MOVE,
-	VCPU_NOT_ZEROED, GENERATION_KEPT, COUNTED_TOO_EARLY, SINGLE_FLUSH_BELIEVED,
+	VCPU_NOT_ZEROED, GENERATION_KEPT, COUNTED_TOO_EARLY, SINGLE_FLUSH_BELIEVED, FIRST_IDS_BELIEVED,
+	FORGOTTEN_IN_THE_GUEST, NOTHING_FORGOTTEN, FORGOTTEN_TOO_EARLY, REUSED_TOO_EARLY, JOINED_TOO_LATE, NEVER_JOINED,
 };
 
 struct translation {
@@ -71,6 +77,7 @@ struct guest_cpu {
 	int in;               /* the CPU where it is in the guest, or -1 */
 	unsigned int last;    /* the CPU where it entered latest */
 	bool restless;        /* moves often */
+	bool unjoined;        /* JOINED_TOO_LATE: its CPU is not in used_on yet */
 	uint64_t map[GVAS];   /* its page tables: gva to gpa */
 	uint64_t flushed[GVAS];  /* when the guest last flushed that page: older translations are dead */
 };
@@ -80,6 +87,7 @@ struct guest {
 	struct vm vm;
 	struct nested nested;
 	hpa_t page[GPAS];     /* v == 0: taken away */
+	hpa_t going;          /* taken away, but still nobody else's */
 	struct guest_cpu cpu[VCPUS];
 };
 
@@ -87,6 +95,7 @@ static struct world {
 	enum kind kind;
 	enum fault fault;
 	uint64_t random, now, serials;
+	bool quiet;           /* no CPU is asked to forget: then IDs last longest */
 	struct page_alloc pages;
 	struct svm_cpu cpu[CPUS];
 	struct guest_cpu *running[CPUS];
@@ -95,7 +104,7 @@ static struct world {
 	struct guest guest[VMS];
 	struct vmcb vmcb[VMS][VCPUS];
 	const char *stale;    /* how a stale translation could be used, or NULL */
-	unsigned int flushes[3], reused_roots;
+	unsigned int flushes[3], reused_roots, asked, met;
 	uint64_t last_root[VMS];
 } w;
 
@@ -163,7 +172,8 @@ static const char *why_stale(const struct translation *t, const struct guest_cpu
 {
 	struct nested_hit hit;
 
-	if (!nested_lookup(&guest_of(g)->nested, gpa(t->gpa), &hit) || hit.hpa.v != t->hpa)
+	if ((!nested_lookup(&guest_of(g)->nested, gpa(t->gpa), &hit) || hit.hpa.v != t->hpa) &&
+	    (t->hpa != guest_of(g)->going.v || !t->hpa))
 		return "a page that is not the VM's at that address";
 	if (t->by_root)
 		return NULL;
@@ -246,7 +256,7 @@ static void flush_svm(unsigned int cpu, struct guest_cpu *g)
 
 static void flush_vmx(unsigned int cpu, struct guest_cpu *g)
 {
-	unsigned int flush = tlb_id_prepare(&w.cpu[cpu].asids, &g->hw.asid, nested_narrowed(&guest_of(g)->nested));
+	unsigned int flush = tlb_id_prepare(&w.cpu[cpu].asids, &g->hw.asid, &guest_of(g)->nested);
 
 	if (w.kind == VMX_NO_VPID)
 		drop(cpu, OP_ALL_IDS, g, 0);
@@ -270,6 +280,8 @@ static void enter(struct guest_cpu *g)
 {
 	unsigned int cpu = draw(g->restless ? 2 : 64) ? g->last : (unsigned int)draw(CPUS);
 	uint64_t generation = w.cpu[cpu].asids.generation;
+	struct nested *n = &guest_of(g)->nested;
+	bool joined = cpu_set_has(&n->used_on, cpu);
 
 	if (g->in >= 0 || w.running[cpu])
 		return;
@@ -278,11 +290,16 @@ static void enter(struct guest_cpu *g)
 		g->hw.asid.generation = generation;
 	}
 	if (w.fault == NARROWING_UNSEEN)
-		g->hw.asid.narrowed = nested_narrowed(&guest_of(g)->nested);
+		g->hw.asid.narrowed = nested_narrowed(n);
 	if (is_svm())
 		flush_svm(cpu, g);
 	else
 		flush_vmx(cpu, g);
+	assert_true(w.fault || cpu_set_has(&n->used_on, cpu));
+	if (!joined && (w.fault == JOINED_TOO_LATE || w.fault == NEVER_JOINED)) {
+		cpu_set_remove(&n->used_on, cpu);
+		g->unjoined = w.fault == JOINED_TOO_LATE;
+	}
 	if (w.fault == GENERATION_KEPT && generation != w.cpu[cpu].asids.generation)
 		g->hw.asid.generation = w.cpu[cpu].asids.generation = generation;
 	judge(cpu, g);
@@ -298,6 +315,9 @@ static void leave(struct guest_cpu *g)
 		return;
 	if (w.kind == VMX_NO_VPID)
 		drop((unsigned int)g->in, OP_ALL_IDS, g, 0);
+	if (g->unjoined)
+		cpu_set_add(&guest_of(g)->nested.used_on, (unsigned int)g->in);
+	g->unjoined = false;
 	w.running[g->in] = NULL;
 	g->in = -1;
 }
@@ -356,33 +376,111 @@ static void kick_all(struct guest *m)
 		leave(&m->cpu[i]);
 }
 
-/* Takes a page away, with a vCPU entering just between the entry's end and the count of it. */
+static struct tlb_ids *ids_of(struct pcpu *p)
+{
+	return &w.cpu[p->id].asids;
+}
+
+static const struct hvm_ops ops = { .tlb_ids = ids_of };
+static struct host host = { .hvm = &ops, .cpus = CPUS };
+
+/* The call as that CPU gets it: it leaves its guest first, as interrupts are taken outside only. */
+static void call_one(unsigned int cpu, void (*fn)(void *arg), void *arg)
+{
+	struct tlb_ids before = w.cpu[cpu].asids;
+
+	w.asked++;
+	if (w.running[cpu] && w.fault != FORGOTTEN_IN_THE_GUEST) {
+		w.met++;
+		leave(w.running[cpu]);
+	}
+	this_cpu()->id = cpu;
+	fn(arg);
+	if (w.fault == NOTHING_FORGOTTEN)
+		w.cpu[cpu].asids = before;
+}
+
+/* In any order, and in between whoever wants to enters. */
+void cpu_call_set(const struct cpu_set *cpus, void (*fn)(void *arg), void *arg)
+{
+	unsigned int first = (unsigned int)draw(CPUS);
+
+	for (unsigned int i = 0; i < CPUS; i++) {
+		unsigned int cpu = (first + i) % CPUS;
+		struct guest *m = &w.guest[draw(VMS)];
+
+		if (m->alive && draw(2))
+			enter(&m->cpu[draw(VCPUS)]);
+		if (cpu_set_has(cpus, cpu))
+			call_one(cpu, fn, arg);
+	}
+}
+
+static hpa_t unmap_page(struct guest *m, uint64_t i)
+{
+	hpa_t page = m->page[i];
+
+	m->page[i] = hpa(0);
+	m->going = page;
+	assert_int_equal(nested_unmap(&m->nested, gpa(i << PAGE_SHIFT), PAGE_SIZE), 0);
+	return page;
+}
+
+static void reuse(struct guest *m, hpa_t page)
+{
+	m->going = hpa(0);
+	page_put(&w.pages, page, PAGE_ORDER_4K);
+}
+
+/*
+ * Takes a page away by the count of narrowings alone, as for a page that stays the VM's, with a vCPU entering just between
+ * the entry's end and the count of it.
+ */
 static void lose_page(struct guest *m)
 {
 	uint64_t i = draw(GPAS);
-	hpa_t page = m->page[i];
 	struct guest_cpu *other = &m->cpu[draw(VCPUS)];
+	hpa_t page;
 
-	if (!page.v)
+	if (!m->page[i].v)
 		return;
-	m->page[i] = hpa(0);
 	if (w.fault == COUNTED_TOO_EARLY) {
 		m->nested.narrowed++;
 		enter(other);
 		m->nested.narrowed--;
 	}
-	assert_int_equal(nested_unmap(&m->nested, gpa(i << PAGE_SHIFT), PAGE_SIZE), 0);
+	page = unmap_page(m, i);
 	if (w.fault != COUNTED_TOO_EARLY && draw(2)) {
-		/* It may still meet the old translation here, as if it had never left: judged after the kick only. */
-		const char *before = w.stale;
-
 		m->nested.narrowed--;
 		enter(other);
 		m->nested.narrowed++;
-		w.stale = before;
 	}
 	kick_all(m);
-	page_put(&w.pages, page, PAGE_ORDER_4K);
+	reuse(m, page);
+}
+
+/* Takes a page away by asking all CPUs to forget: that alone suffices, so nobody sees the count here. */
+static void lose_page_for_good(struct guest *m)
+{
+	uint64_t i = draw(GPAS);
+	hpa_t page = m->page[i];
+
+	if (!page.v || w.quiet)
+		return;
+	if (w.fault == FORGOTTEN_TOO_EARLY)
+		tlb_flush_tables(&m->nested);
+	if (draw(2))
+		enter(&m->cpu[draw(VCPUS)]);
+	unmap_page(m, i);
+	m->nested.narrowed--;
+	if (draw(2))
+		enter(&m->cpu[draw(VCPUS)]);
+	if (w.fault == REUSED_TOO_EARLY)
+		reuse(m, page);
+	if (w.fault != FORGOTTEN_TOO_EARLY)
+		tlb_flush_tables(&m->nested);
+	if (w.fault != REUSED_TOO_EARLY)
+		reuse(m, page);
 }
 
 static void gain_page(struct guest *m)
@@ -399,6 +497,10 @@ static void destroy(struct guest *m)
 {
 	for (unsigned int i = 0; i < VCPUS; i++)
 		leave(&m->cpu[i]);
+	m->alive = false;
+	/* Even without it nobody would meet a dead VM's translations: a new ID comes with a flush of its root. */
+	if (!w.quiet && draw(2))
+		tlb_flush_tables(&m->nested);
 	w.last_root[m - w.guest] = m->nested.root.v;
 	nested_destroy(&m->nested);
 	for (unsigned int i = 0; i < GPAS; i++) {
@@ -406,7 +508,18 @@ static void destroy(struct guest *m)
 			page_put(&w.pages, m->page[i], PAGE_ORDER_4K);
 		m->page[i] = hpa(0);
 	}
-	m->alive = false;
+}
+
+/* INIT: to the guest that is a flush as well. */
+static void reset_vcpu(struct guest_cpu *g)
+{
+	leave(g);
+	for (unsigned int i = 0; i < GVAS; i++) {
+		g->map[i] = draw(GPAS) << PAGE_SHIFT;
+		g->flushed[i] = ++w.now;
+	}
+	if (w.fault != VCPU_NOT_ZEROED)
+		g->hw.asid = (struct tlb_id){ 0 };
 }
 
 static void create(struct guest *m)
@@ -422,12 +535,9 @@ static void create(struct guest *m)
 		gain_page(m);
 	for (unsigned int i = 0; i < VCPUS; i++) {
 		struct guest_cpu *g = &m->cpu[i];
-		struct tlb_id old = g->hw.asid;
 
 		*g = (struct guest_cpu){ .serial = ++w.serials, .in = -1, .last = (unsigned int)draw(CPUS),
 					  .restless = i > 0 };
-		if (w.fault == VCPU_NOT_ZEROED)
-			g->hw.asid = old;
 		g->v.vm = &m->vm;
 		g->v.hw = &g->hw;
 		g->hw.vmcb = &w.vmcb[m - w.guest][i];
@@ -456,24 +566,38 @@ static void step(void)
 		guest_loads_cr3(g);
 	else if (what < 86)
 		vouch_changes_cr0(g);
-	else if (what < 90)
+	else if (what < 89)
 		guest_runs_on(g);
-	else if (what < 94)
+	else if (what < 90)
+		reset_vcpu(g);
+	else if (what < 92)
 		lose_page(m);
+	else if (what < 94)
+		lose_page_for_good(m);
 	else if (what < 98)
 		gain_page(m);
 	else if (m < &w.guest[VMS / 2] || !draw(16))    /* short lives and long ones */
 		destroy(m);
 }
 
-static void init_ids(struct tlb_ids *ids)
+static void init_ids(unsigned int cpu)
 {
+	struct tlb_ids *ids = &w.cpu[cpu].asids;
 	static const bool by_id[KINDS] = { [SVM_BY_ASID] = true, [VMX_VPID] = true };
 
 	if (w.kind == VMX_NO_VPID)
-		tlb_ids_init(ids, 0, 0, false);
+		tlb_ids_init(ids, cpu, 0, 0, false);
 	else
-		tlb_ids_init(ids, 1, IDS, by_id[w.kind] || w.fault == SINGLE_FLUSH_BELIEVED);
+		tlb_ids_init(ids, cpu, 1, IDS, by_id[w.kind] || w.fault == SINGLE_FLUSH_BELIEVED);
+	if (w.fault == FIRST_IDS_BELIEVED)
+		ids->next = ids->first;
+}
+
+/* What ran before Vouch had IDs, too. */
+static void fill_before_vouch(unsigned int cpu)
+{
+	for (uint32_t id = 1; id < IDS; id++)
+		cache(cpu, (struct translation){ .id = id, .gva = id % GVAS });
 }
 
 /* Walks until a stale translation could be used, at most STEPS. Returns how it could, or NULL. */
@@ -482,10 +606,13 @@ static const char *random_walk(enum kind kind, enum fault fault, uint64_t seed)
 	memset(&w, 0, sizeof(w));
 	w.kind = kind;
 	w.fault = fault;
+	w.quiet = seed % 2;
 	w.random = seed * 0x9e3779b97f4a7c15ull;
 	hostram_init(&w.pages, HOST_RAM);
-	for (unsigned int i = 0; i < CPUS; i++)
-		init_ids(&w.cpu[i].asids);
+	for (unsigned int i = 0; i < CPUS; i++) {
+		init_ids(i);
+		fill_before_vouch(i);
+	}
 	for (unsigned int i = 0; i < STEPS && !w.stale; i++)
 		step();
 	return w.stale;
@@ -507,6 +634,7 @@ static void no_walk_meets_a_stale_translation(void **ctx)
 		}
 		/* The walks have been where it matters. */
 		assert_true(w.reused_roots > 5);
+		assert_true(w.asked > 50 && w.met > 10);
 		assert_true(k == VMX_NO_VPID || w.flushes[0] > 5);
 		assert_true(!(BY_ID >> k & 1) || w.flushes[1] > 5);
 		assert_true(!(ANY_VMX >> k & 1) || w.flushes[2] > 5);
@@ -527,10 +655,18 @@ static const struct {
 	{ NO_KICK, ANY, "a vCPU stays in the guest while its page goes" },
 	{ CR3_WITHOUT_FLUSH, HAS_IDS, "a change of control registers wants no flush" },
 	{ ID_KEPT_ON_MOVE, HAS_IDS, "an ID goes with its vCPU to another CPU" },
-	{ VCPU_NOT_ZEROED, ANY, "a new vCPU inherits an ID" },
+	{ VCPU_NOT_ZEROED, HAS_IDS, "a vCPU keeps its ID over a reset" },
 	/* Not where each flush takes a new ID: no vCPU there keeps one for so long that another meets it. */
 	{ GENERATION_KEPT, HAS_IDS & ~(1u << VMX_ALL_ONLY), "the generation stays when IDs begin again" },
 	{ COUNTED_TOO_EARLY, ANY, "narrowing is counted before it is done" },
+	/* On VMX the new ID's INVEPT takes what was cached under it. */
+	{ FIRST_IDS_BELIEVED, ANY_SVM, "the first IDs come without a flush" },
+	{ FORGOTTEN_IN_THE_GUEST, ANY, "a CPU acknowledges and stays in the guest" },
+	{ NOTHING_FORGOTTEN, ANY, "a CPU acknowledges and keeps what it knows" },
+	{ FORGOTTEN_TOO_EARLY, ANY, "CPUs are asked to forget before the page is unmapped" },
+	{ REUSED_TOO_EARLY, ANY, "a page is reused before all have acknowledged" },
+	{ JOINED_TOO_LATE, ANY, "a CPU is known to have run a VM only when it has" },
+	{ NEVER_JOINED, ANY, "a CPU is not known to have run a VM" },
 	{ SINGLE_FLUSH_BELIEVED, 1u << SVM_ALL_ONLY | 1u << VMX_ALL_ONLY, "a flush that the CPU does not have" },
 };
 
@@ -555,12 +691,20 @@ static void each_rule_left_out_is_caught(void **ctx)
 	assert_int_equal(missed, 0);
 }
 
-int main(void)
+static void all_tests(void *failed)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_walk_meets_a_stale_translation),
 		cmocka_unit_test(each_rule_left_out_is_caught),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	*(int *)failed = cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	int failed = 1;
+
+	cpu_area_run(all_tests, &failed, &host);
+	return failed;
 }

@@ -6,6 +6,7 @@
 #ifndef ARCH_X86_MM_NESTED_H
 #define ARCH_X86_MM_NESTED_H
 
+#include <vouch/cpu_set.h>
 #include <vouch/page.h>
 #include <vouch/types.h>
 
@@ -42,6 +43,7 @@ struct nested {
 	struct nested_limits limits;
 	uint64_t table_pages;         /* pages the tables take, root included */
 	uint64_t narrowed;            /* how often a mapping was taken away: nested_narrowed() */
+	struct cpu_set used_on;       /* CPUs whose TLBs may know of them: each adds and removes itself (tlb_id.h) */
 };
 
 /* limits are copied. 0 or -ENOMEM. */
@@ -61,8 +63,8 @@ __must_check int nested_map(struct nested *n, gpa_t g, hpa_t h, uint64_t len, en
  * a large leaf lies across an end of the range. Tables stay: leaves larger than before don't fit there (-EEXIST).
  *
  * TLBs still know the old translations. Each CPU sees by nested_narrowed() that it must flush before it enters this VM
- * again (tlb_id.h); a vCPU of the VM that is in the guest must be made to leave it. Only then may the pages that were
- * mapped be used for something else.
+ * again (tlb_id.h), but a vCPU of the VM that is in the guest goes on. tlb_flush_tables() (tlb_flush.h) waits until none
+ * does. Only then may the pages that were mapped be used for something else.
  */
 __must_check int nested_unmap(struct nested *n, gpa_t g, uint64_t len);
 

@@ -67,7 +67,7 @@ int svm_cpu_enable(struct pcpu *p)
 	}
 	s->has = svm_features_of(leaf.ebx, leaf.edx, p->host->options.features_off);
 	s->facts = svm_facts_read(cpuid_leaf);
-	tlb_ids_init(&s->asids, 1, s->has.asids, s->has.flush_by_asid);
+	tlb_ids_init(&s->asids, p->id, 1, s->has.asids, s->has.flush_by_asid);
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
 	spec_cpu_enable(p->host);
 	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
@@ -258,4 +258,5 @@ const struct hvm_ops svm_ops = {
 	.reg_get = svm_reg_get,
 	.reg_set = svm_reg_set,
 	.nested = &npt_format,
+	.tlb_ids = svm_tlb_ids,
 };

@@ -90,6 +90,7 @@ void svm_event_no_step(struct vcpu *v);              /* an instruction exited th
 void svm_event_trap(struct vcpu *v);                 /* an instruction was completed for the guest: honour TF */
 
 /* tlb.c */
+struct tlb_ids *svm_tlb_ids(struct pcpu *p);
 void svm_tlb_prepare(struct vcpu *v, struct svm_cpu *s);  /* before an entry: its ASID, and what VMRUN must flush */
 
 /* names.c */

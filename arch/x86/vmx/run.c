@@ -55,7 +55,7 @@ static void prepare_tlb(struct vcpu *v, struct vmx_cpu *c)
 {
 	struct vcpu_hw *hw = v->hw;
 	uint32_t vpid = hw->id.id;
-	unsigned int flush = tlb_id_prepare(&c->ids, &hw->id, nested_narrowed(v->vm->nested));
+	unsigned int flush = tlb_id_prepare(&c->ids, &hw->id, v->vm->nested);
 
 	if (!flush)
 		return;

@@ -126,7 +126,8 @@ int vmx_cpu_enable(struct pcpu *p)
 		goto failed;
 	c->eptp_bits = vmx_eptp_bits(&c->caps, off);
 	c->invept_single = c->caps.ept_vpid & CAP_INVEPT_SINGLE;
-	tlb_ids_init(&c->ids, 1, c->ctl.cpu2 & CPU2_VPID ? VPID_LIMIT : 0, c->caps.ept_vpid & CAP_INVVPID_SINGLE);
+	tlb_ids_init(&c->ids, p->id, 1, c->ctl.cpu2 & CPU2_VPID ? VPID_LIMIT : 0,
+		     c->caps.ept_vpid & CAP_INVVPID_SINGLE);
 	spec_cpu_enable(p->host);
 	p->hvm = c;
 	if (p->id)
@@ -396,6 +397,13 @@ void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	v->own_timer = hw->ctl.pin & PIN_PREEMPT_TIMER;
 }
 
+static struct tlb_ids *vmx_tlb_ids(struct pcpu *p)
+{
+	struct vmx_cpu *c = p->hvm;
+
+	return &c->ids;
+}
+
 const struct hvm_ops vmx_ops = {
 	.name = "VMX",
 	.probe = vmx_probe,
@@ -412,4 +420,5 @@ const struct hvm_ops vmx_ops = {
 	.reg_get = vmx_reg_get,
 	.reg_set = vmx_reg_set,
 	.nested = &ept_format,
+	.tlb_ids = vmx_tlb_ids,
 };
