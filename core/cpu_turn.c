@@ -13,6 +13,10 @@
 #include "core/guest.h"
 #include "core/hold.h"
 
+_Static_assert(MODULE_WEIGHT == SCHED_WEIGHT && MODULE_WEIGHT_MAX == SCHED_WEIGHT_MAX && MODULE_CAP_MAX == SCHED_CAP_MAX,
+	       "what the operator may ask for is what the scheduler takes");
+_Static_assert(PLAN_ANY_CPU == SCHED_ANY && PLAN_MAX_CORES <= VM_MAX_VCPUS, "the plan says where each vCPU runs");
+
 /* The CPUs in *k decide anew: at once, or when what runs on them next comes to an end. */
 static void kicks_send(struct host *h, const struct sched_kicks *k)
 {
@@ -34,7 +38,7 @@ void vcpu_start(struct vcpu *v)
 	struct host *h = v->vm->host;
 	struct sched_kicks k = { 0 };
 
-	sched_task_init(&v->task, SCHED_WEIGHT, 0, SCHED_ANY);
+	sched_task_init(&v->task, v->vm->weight, v->vm->cap, v->vm->plan.cpu[v->id]);
 	sched_add(&h->guests->sched, &v->task, host_tsc(), &k);
 	kicks_send(h, &k);
 }

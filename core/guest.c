@@ -79,6 +79,8 @@ static void enter(struct host *h, struct guest *g)
 	struct vm *vm = g->vm;
 
 	vm->number = (unsigned int)(g - h->guests->guest);
+	vm->weight = g->words.weight;
+	vm->cap = g->words.cap;
 	snprintf(g->name, sizeof(g->name), "%s", vm->name);
 	snprintf(g->proof, sizeof(g->proof), "%s", vm->proof);
 	g->rate = block_get(&h->pages, sizeof(*g->rate));
@@ -185,18 +187,24 @@ static bool restart_due(struct host *h, uint64_t *next)
 	return true;
 }
 
-static bool any(const struct guests *all, enum guest_state state)
+/* Of those in that state the one whose turn is first, by order=, then by module; NULL: none is. */
+static struct guest *first_in(struct guests *all, enum guest_state state)
 {
-	for (unsigned int i = 0; i < all->count; i++)
-		if (all->guest[i].state == state)
-			return true;
-	return false;
+	struct guest *first = NULL;
+
+	for (unsigned int i = 0; i < all->count; i++) {
+		struct guest *g = &all->guest[i];
+
+		if (g->state == state && (!first || g->words.order < first->words.order))
+			first = g;
+	}
+	return first;
 }
 
-/* What the operator has ended the operator may start again. */
+/* What the operator has ended, or is to start, the operator may start. */
 static bool operator_holds(const struct host *h)
 {
-	for (unsigned int i = 0; i < h->guests->count; i++)
+	for (unsigned int i = 0; i < h->guests->count && !h->guests->closed; i++)
 		if (h->guests->guest[i].by_operator && !operator_gone(h))
 			return true;
 	return false;
@@ -204,9 +212,9 @@ static bool operator_holds(const struct host *h)
 
 static bool any_left(struct host *h, bool hold, bool *told)
 {
-	const struct guests *all = h->guests;
+	struct guests *all = h->guests;
 
-	if (any(all, GUEST_RUNNING) || any(all, GUEST_WAITING)) {
+	if (first_in(all, GUEST_RUNNING) || first_in(all, GUEST_WAITING)) {
 		*told = false;
 		return true;
 	}
@@ -228,9 +236,8 @@ static bool run_all(struct host *h, bool hold)
 	uint64_t next = UINT64_MAX;
 	bool more = true, told = false;
 
-	for (unsigned int i = 0; i < all->count; i++)
-		if (all->guest[i].state == GUEST_READY)
-			enter(h, &all->guest[i]);
+	for (struct guest *g; (g = first_in(all, GUEST_READY));)
+		enter(h, g);
 	while (any_left(h, hold, &told)) {
 		struct vm *stopped = cpu_turn(this_cpu(), next);
 
@@ -251,14 +258,18 @@ static bool run_all(struct host *h, bool hold)
 static void find_guests(struct host *h)
 {
 	struct guests *all = h->guests;
-	struct module_options m;
 
 	for (unsigned int i = 0; i < h->boot.module_count; i++) {
-		module_parse(&m, h->boot.module[i].string);
-		if (m.kind != MODULE_GUEST)
+		struct guest *g = &all->guest[all->count];
+
+		module_parse(&g->words, h->boot.module[i].string);
+		if (g->words.kind != MODULE_GUEST)
 			continue;
-		snprintf(all->guest[all->count].name, sizeof(all->guest[0].name), "guest%u", all->count);
-		all->guest[all->count++].module = i;
+		snprintf(g->name, sizeof(g->name), "guest%u", all->count);
+		g->module = i;
+		g->by_operator = g->words.manual;
+		g->state = g->words.manual ? GUEST_OFF : GUEST_LISTED;
+		all->count++;
 	}
 }
 
@@ -339,7 +350,7 @@ const char *guest_start(const struct host *h, struct guest *g)
 {
 	if (h->guests->closed)
 		return "the policy has stopped the boot: no guest starts any more";
-	if (g->state != GUEST_OFF)
+	if (g->state != GUEST_OFF && g->state != GUEST_LISTED)
 		return "it runs already";
 	g->by_operator = true;
 	g->state = GUEST_WAITING;
@@ -370,18 +381,32 @@ void guest_count(struct guest *g)
 /* ------------------------------------------------------------------ all of them */
 
 
+/* All that start are verified, in the order of their modules. Whoever was before a refusal that ends the boot runs. */
+static void launch_all(struct host *h)
+{
+	struct guests *all = h->guests;
+
+	for (unsigned int i = 0; i < all->count && !all->closed; i++)
+		if (all->guest[i].state == GUEST_LISTED && !launch(h, &all->guest[i]))
+			go_on(h);
+	for (unsigned int i = 0; i < all->count; i++)
+		if (all->guest[i].state == GUEST_LISTED)
+			all->guest[i].state = GUEST_OFF;
+}
+
 static void run_modules(struct host *h)
 {
-	bool together = h->options.guests == GUESTS_TOGETHER;
+	struct guests *all = h->guests;
+	struct guest *g;
 
-	for (unsigned int i = 0; i < h->guests->count; i++) {
-		if (!launch(h, &h->guests->guest[i]) && !go_on(h))
-			break;
-		if (!together && !run_all(h, i + 1 == h->guests->count))
-			return;
+	if (h->options.guests == GUESTS_SEQUENTIAL) {
+		while ((g = first_in(all, GUEST_LISTED)) && (launch(h, g) || go_on(h)))
+			if (!run_all(h, false))
+				return;
+	} else {
+		launch_all(h);
 	}
-	if (together)
-		run_all(h, true);
+	run_all(h, true);
 }
 
 void guests_run(struct host *h)

@@ -4,6 +4,7 @@
 #define CORE_GUEST_H
 
 #include <vouch/hvm.h>
+#include <vouch/options.h>
 #include <vouch/plan.h>
 #include <vouch/sched.h>
 #include <vouch/stop.h>
@@ -15,7 +16,8 @@ struct host;
 struct vm;
 
 enum guest_state {
-	GUEST_OFF,                    /* refused, or stopped for good */
+	GUEST_OFF,                    /* refused, or stopped for good, or left to the operator */
+	GUEST_LISTED,                 /* not looked at yet */
 	GUEST_READY,                  /* verified; enters when all others have been, too */
 	GUEST_RUNNING,
 	GUEST_WAITING,                /* asked for a reset; starts again at restart_at */
@@ -31,12 +33,13 @@ struct guest_rate {
 /* One module's guest over its restarts. The boot CPU's alone. */
 struct guest {
 	unsigned int module;
+	struct module_options words;  /* the module's: what the operator wants of it */
 	enum guest_state state;
 	char name[PLAN_NAME_MAX + 1]; /* guestN until it was verified for the first time */
 	char proof[80];               /* what its last verdict rests on; empty: there is none */
 	char stop[sizeof(((struct stop *)0)->text)];   /* why it stopped last; empty: it has not */
 	bool refused;                 /* at its last start */
-	bool by_operator;             /* its last start or end was the operator's will */
+	bool by_operator;             /* its last start or end was the operator's will, or its first start will be */
 	struct guest_rate *rate;      /* while it runs; NULL: no memory for it */
 	struct vm *vm;                /* if ready or running */
 	struct vcpu_start start;

@@ -23,6 +23,7 @@
 #include "core/block.h"
 #include "core/file_copy.h"
 #include "core/gpa_build.h"
+#include "core/guest.h"
 #include "core/identity.h"
 #include "core/measured.h"
 #include "core/module.h"
@@ -185,6 +186,23 @@ static int decide(struct launch *l, struct trial *t, struct image_error *err)
 	return refuse_text(err, IMG_ERR_POLICY, t->decision.text);
 }
 
+/* A pin is a wish that only this machine can refuse. */
+static int check_pins(const struct launch *l, struct image_error *err)
+{
+	unsigned int cpus = l->host->guests->sched.cpus;
+
+	for (uint32_t i = 0; i < l->plan.cores; i++) {
+		char text[80];
+
+		if (l->plan.cpu[i] == PLAN_ANY_CPU || l->plan.cpu[i] < cpus)
+			continue;
+		snprintf(text, sizeof(text), "core %u asks for CPU %u, and those that run guests are 0 to %u", i, l->plan.cpu[i],
+			 cpus - 1);
+		return refuse_text(err, IMG_ERR_HOST_CPU, text);
+	}
+	return 0;
+}
+
 static int all_trials(struct launch *l, int (*one)(struct launch *l, struct trial *t, struct image_error *err),
 		      struct image_error *err)
 {
@@ -201,7 +219,7 @@ static int read_manifest(struct launch *l, struct image_error *err)
 		return -1;
 	if (l->host->policy->integrity > INTEGRITY_NONE && image_check_hashed(&l->image, err))
 		return -1;
-	if (all_trials(l, decide, err))
+	if (all_trials(l, decide, err) || check_pins(l, err))
 		return -1;
 	return image_check_gaps(&l->image, &l->src, err);
 }

@@ -35,8 +35,8 @@ static int find_policy(const struct host *h)
 			found = (int)i;
 			continue;
 		}
-		log_verdict("boot refused: module %u: %s '%s': not known to this version of Vouch", i,
-			    m.kind == MODULE_BAD ? "key" : "kind", m.word);
+		log_verdict("boot refused: module %u: %s '%s': %s", i, m.kind == MODULE_BAD ? "key" : "kind", m.word,
+			    m.wants ? m.wants : "not known to this version of Vouch");
 		return -2;
 	}
 	return found;

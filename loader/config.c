@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CONFIG_NOTES 32u
+#define CPU_NUMBER_MAX 65535u
 
 static const char *const no_elements[] = { NULL };
 
@@ -127,10 +128,36 @@ static int read_memory(struct config *c, const struct xml_node *root)
 	return 0;
 }
 
+/* The i-th one tells of core i; those behind the last core tell of none. */
+static int read_core(struct config *c, const struct xml_node *core, uint32_t i)
+{
+	uint64_t cpu = PLAN_ANY_CPU;
+	struct xml_value v;
+
+	if (config_number(c, core, "target_cpu", &v, &cpu))
+		return -1;
+	if (v.text && cpu > CPU_NUMBER_MAX)
+		return xml_fail(c->err, IMG_ERR_CFG_NUMBER, &v.place, "target_cpu %" PRIu64 ": at most %u", cpu,
+				CPU_NUMBER_MAX);
+	if (i < min_u64(c->plan->cores, PLAN_MAX_CORES))
+		c->plan->cpu[i] = (uint32_t)cpu;
+	else if (core->attr_count || core->child)
+		config_note(c, LOG_WARN, &core->place, "settings of a core that is not there ignored");
+	for (const char *const *p = (const char *const[]){ "vnode", "khz", NULL }; *p; p++) {
+		if (xml_param(core, *p, &v, c->err))
+			return -1;
+		if (v.text)
+			config_note(c, LOG_INFO, &v.place, "%s of a core ignored", *p);
+	}
+	config_warn_unknown(c, core, (const char *const[]){ "target_cpu", "vnode", "khz", NULL }, no_elements);
+	return 0;
+}
+
 static int read_cores(struct config *c, const struct xml_node *cores)
 {
 	struct xml_value v = { 0 };
 	uint64_t count = 0;
+	uint32_t i = 0;
 
 	if (cores && config_number(c, cores, "count", &v, &count))
 		return -1;
@@ -138,9 +165,9 @@ static int read_cores(struct config *c, const struct xml_node *cores)
 		return xml_fail(c->err, IMG_ERR_CFG_CORES_MISSING, cores ? &cores->place : &c->root,
 				"add <cores count=\"1\"/>");
 	c->plan->cores = (uint32_t)count;
-	for (const struct xml_node *k = xml_child(cores, "core"); k; k = xml_sibling(k, "core")) {
-		if (k->attr_count || k->child)
-			config_note(c, LOG_INFO, &k->place, "settings of a core ignored");
+	for (const struct xml_node *k = xml_child(cores, "core"); k; k = xml_sibling(k, "core"), i++) {
+		if (read_core(c, k, i))
+			return -1;
 	}
 	config_warn_unknown(c, cores, (const char *const[]){ "count", NULL }, (const char *const[]){ "core", NULL });
 	return 0;
@@ -348,6 +375,8 @@ int manifest_plan(const struct image *img, struct xml_arena *arena, struct vm_pl
 	memset(plan, 0, sizeof(*plan));
 	plan->kernel = -1;
 	plan->initrd = -1;
+	for (uint32_t i = 0; i < PLAN_MAX_CORES; i++)
+		plan->cpu[i] = PLAN_ANY_CPU;
 	root = xml_parse(img, arena, err);
 	if (!root)
 		return -1;

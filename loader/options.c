@@ -240,22 +240,86 @@ void options_parse(struct options *o, const char *cmdline)
 	settle_ports(o, &seen);
 }
 
+/* ------------------------------------------------------------------ modules */
+
+/* A guest's keys, and what of each was seen. */
+enum module_key { KEY_WEIGHT, KEY_CAP, KEY_ORDER, KEY_AUTOSTART };
+static const char *const key_names[] = { "weight", "cap", "order", "autostart" };
+static const char *const key_wants[] = {
+	"weight= takes a number from 1 to 10000", "cap= takes a number from 1 to 100", "order= takes a number from 1 to 9999",
+	"autostart= takes yes or no",
+};
+_Static_assert(MODULE_WEIGHT_MAX == 10000 && MODULE_CAP_MAX == 100 && MODULE_ORDER_MAX == 9999, "as key_wants says");
+static const char *const yes_names[] = { "yes", "no" };
+
+static bool read_key(struct module_options *m, enum module_key key, struct word v)
+{
+	int choice;
+
+	switch (key) {
+	case KEY_WEIGHT:
+		return read_count(v, MODULE_WEIGHT_MAX, &m->weight);
+	case KEY_CAP:
+		return read_count(v, MODULE_CAP_MAX, &m->cap);
+	case KEY_ORDER:
+		return read_count(v, MODULE_ORDER_MAX, &m->order);
+	case KEY_AUTOSTART:
+		if (!read_choice(v, yes_names, ARRAY_SIZE(yes_names), &choice))
+			return false;
+		m->manual = choice == 1;
+		return true;
+	}
+	return false;
+}
+
+/* False: it is none, and m->wants says why if anything is to be said. */
+static bool read_guest_word(struct module_options *m, struct word w, uint32_t *seen)
+{
+	const char *eq = memchr(w.s, '=', w.len);
+	int key = eq ? find_name((struct word){ w.s, (size_t)(eq - w.s) }, key_names, ARRAY_SIZE(key_names)) : -1;
+
+	if (key < 0)
+		return false;
+	if (*seen & 1u << key) {
+		m->wants = "it is given twice";
+		return false;
+	}
+	*seen |= 1u << key;
+	m->wants = key_wants[key];
+	if (!read_key(m, (enum module_key)key, (struct word){ eq + 1, w.len - (size_t)(eq + 1 - w.s) }))
+		return false;
+	m->wants = NULL;
+	return true;
+}
+
+static void set_kind(struct module_options *m, enum module_kind kind, struct word w)
+{
+	m->kind = kind;
+	log_escape(m->word, sizeof(m->word), w.s, w.len);
+}
+
 void module_parse(struct module_options *m, const char *string)
 {
+	uint32_t seen = 0;
 	struct word w;
 
-	memset(m, 0, sizeof(*m));
-	m->kind = MODULE_GUEST;
+	*m = (struct module_options){ .kind = MODULE_GUEST, .weight = MODULE_WEIGHT, .order = MODULE_ORDER_MAX + 1 };
 	if (!next_word(&string, &w))
 		return;
-	if (word_is(w, "policy"))
+	if (word_is(w, "policy")) {
 		m->kind = MODULE_POLICY;
-	else if (!word_is(w, "guest"))
-		m->kind = MODULE_UNKNOWN;
-	if (m->kind != MODULE_UNKNOWN) {
-		if (!next_word(&string, &w))
-			return;
-		m->kind = MODULE_BAD;
+		if (next_word(&string, &w))
+			set_kind(m, MODULE_BAD, w);
+		return;
 	}
-	log_escape(m->word, sizeof(m->word), w.s, w.len);
+	if (!word_is(w, "guest")) {
+		set_kind(m, MODULE_UNKNOWN, w);
+		return;
+	}
+	while (next_word(&string, &w)) {
+		if (!read_guest_word(m, w, &seen)) {
+			set_kind(m, MODULE_BAD, w);
+			return;
+		}
+	}
 }

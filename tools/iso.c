@@ -16,6 +16,7 @@ static const char help[] =
 	"  -o, --output=OUT.iso   the ISO (required)\n"
 	"  -c, --cmdline=STR      options of Vouch, separated by blanks\n"
 	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
+	GUESTWORDS_HELP
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
 	"  -h, --help             show this and exit\n"
 	"  -V, --version          show the version of vouch and exit\n";
@@ -24,6 +25,7 @@ static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "cmdline", required_argument, NULL, 'c' },
 	{ "policy", required_argument, NULL, 'p' },
+	{ "guest", required_argument, NULL, 'g' },
 	{ "hypervisor", required_argument, NULL, 'H' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -61,6 +63,8 @@ static int take_option(int option, struct mkiso *m)
 	case 'p':
 		m->policy = optarg;
 		return CLI_GO_ON;
+	case 'g':
+		return guestwords_take(&m->words, optarg, "iso");
 	case 'H':
 		m->hypervisor = optarg;
 		return CLI_GO_ON;
@@ -74,7 +78,7 @@ int command_iso(int argc, char **argv)
 	struct mkiso m = { .cmdline = "" };
 	int option, status = CLI_GO_ON;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "o:c:p:H:hV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "o:c:p:g:H:hV", options, NULL)) != -1)
 		status = take_option(option, &m);
 	if (status != CLI_GO_ON)
 		return status;
@@ -83,6 +87,9 @@ int command_iso(int argc, char **argv)
 		cli_error(m.out ? "no image given" : "no output file given (-o)");
 		return cli_usage("iso");
 	}
+	status = guestwords_check(&m.words, (size_t)(argc - optind), "iso");
+	if (status != CLI_GO_ON)
+		return status;
 	/* It would refuse the whole boot. */
 	status = policy_judge(m.policy);
 	if (status == CLI_GOOD)

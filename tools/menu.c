@@ -24,6 +24,7 @@ static const char help[] =
 	"  -c, --cmdline=STR      options of Vouch, separated by blanks\n"
 	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
 	"  -t, --title=STR        name of the entry; default: Vouch\n"
+	GUESTWORDS_HELP
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
 	"  -h, --help             show this and exit\n"
 	"  -V, --version          show the version of vouch and exit\n";
@@ -34,6 +35,7 @@ static const struct option options[] = {
 	{ "cmdline", required_argument, NULL, 'c' },
 	{ "policy", required_argument, NULL, 'p' },
 	{ "title", required_argument, NULL, 't' },
+	{ "guest", required_argument, NULL, 'g' },
 	{ "hypervisor", required_argument, NULL, 'H' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -78,7 +80,12 @@ void menu_add_commands(struct bytes *b, const struct menu *m, char *const words[
 	for (size_t i = 1; words[i]; i++) {
 		bytes_add_text(b, "\tmodule2 ");
 		bytes_add_text(b, words[i]);
-		bytes_add_text(b, i == 1 && m->policy ? " policy\n" : " guest\n");
+		bytes_add_text(b, " ");
+		if (i == 1 && m->policy)
+			bytes_add_text(b, "policy");
+		else
+			guestwords_add(b, &m->words, i - (m->policy ? 2 : 1));
+		bytes_add_text(b, "\n");
 	}
 	/* multiboot2 has just asked for a framebuffer; on a BIOS, text needs no mode to be set and works everywhere. */
 	bytes_add_text(b, "\tif [ \"$grub_platform\" = pc ]; then set gfxpayload=text; fi\n");
@@ -222,6 +229,8 @@ static int take_option(int option, struct menu *m)
 	case 'p':
 		m->policy = optarg;
 		return CLI_GO_ON;
+	case 'g':
+		return guestwords_take(&m->words, optarg, "menu");
 	case 'H':
 		m->hypervisor = optarg;
 		return CLI_GO_ON;
@@ -236,7 +245,7 @@ int command_menu(int argc, char **argv)
 	char *found = NULL;
 	int option, status = CLI_GO_ON;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "ir:c:p:t:H:hV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "ir:c:p:t:g:H:hV", options, NULL)) != -1)
 		status = take_option(option, &m);
 	if (status != CLI_GO_ON)
 		return status;
@@ -246,6 +255,9 @@ int command_menu(int argc, char **argv)
 		cli_error("no image given");
 		return cli_usage("menu");
 	}
+	status = guestwords_check(&m.words, m.count, "menu");
+	if (status != CLI_GO_ON)
+		return status;
 	if (!m.hypervisor)
 		m.hypervisor = found = mkiso_find_hypervisor();
 	status = m.hypervisor ? print_or_install(&m) : CLI_ENV;

@@ -4,6 +4,7 @@
 #define VOUCH_TOOLS_MENU_H
 
 #include "common/bytes.h"
+#include "guestwords.h"
 
 #include <sys/stat.h>
 
@@ -12,6 +13,7 @@ struct menu {
 	const char *hypervisor;
 	const char *root;             /* NULL: none given */
 	const char *policy;           /* compiled launch policy; NULL: none */
+	struct guest_words words;
 	char **images;                /* NULL-terminated; file names */
 	size_t count;                 /* of images */
 	bool install;

@@ -88,8 +88,10 @@ static void grub_config(struct bytes *b, const struct mkiso *m)
 	if (m->policy)
 		bytes_add_text(b, "module2 /boot/policy.dtb policy\n");
 	for (unsigned int i = 0; m->images[i]; i++) {
-		snprintf(line, sizeof(line), "module2 /boot/guest%u.img guest\n", i);
+		snprintf(line, sizeof(line), "module2 /boot/guest%u.img ", i);
 		bytes_add_text(b, line);
+		guestwords_add(b, &m->words, i);
+		bytes_add_text(b, "\n");
 	}
 	/* multiboot2 has just asked for a framebuffer; on a BIOS, text needs no mode to be set and works everywhere. */
 	bytes_add_text(b, "if [ \"$grub_platform\" = pc ]; then set gfxpayload=text; fi\n"

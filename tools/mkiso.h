@@ -5,11 +5,14 @@
 
 #include <vouch/types.h>
 
+#include "guestwords.h"
+
 struct mkiso {
 	const char *out;
 	const char *hypervisor;       /* NULL: look beside this program and in its share directory */
 	const char *cmdline;          /* of Vouch; words separated by blanks */
 	const char *policy;           /* file name of the compiled launch policy; NULL: none */
+	struct guest_words words;
 	char **images;                /* NULL-terminated; file names */
 };
 

@@ -41,6 +41,7 @@ static const char help[] =
 	"  -C, --control=PATH     make a socket for 'vouch ctl' there (QEMU only); adds control=com2 to Vouch's options\n"
 	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
 	"  -a, --accel=NAME       of QEMU: auto (default: kvm if it has nested SVM, else tcg), kvm or tcg\n"
+	GUESTWORDS_HELP
 	"  -H, --hypervisor=PATH  vouch.elf; default: beside this program, or in ../share/vouch\n"
 	"  -d, --dry-run          print the emulator's command line instead; ISO stands for the temporary ISO\n"
 	"  -h, --help             show this and exit\n"
@@ -55,6 +56,7 @@ static const struct option options[] = {
 	{ "control", required_argument, NULL, 'C' },
 	{ "policy", required_argument, NULL, 'p' },
 	{ "accel", required_argument, NULL, 'a' },
+	{ "guest", required_argument, NULL, 'g' },
 	{ "hypervisor", required_argument, NULL, 'H' },
 	{ "dry-run", no_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
@@ -330,6 +332,8 @@ static int take_option(int option, struct run *r)
 	case 'p':
 		r->iso.policy = optarg;
 		return CLI_GO_ON;
+	case 'g':
+		return guestwords_take(&r->iso.words, optarg, "run");
 	case 'H':
 		r->iso.hypervisor = optarg;
 		return CLI_GO_ON;
@@ -354,7 +358,7 @@ int command_run(int argc, char **argv)
 	int option, status = CLI_GO_ON;
 	char *cmdline = NULL;
 
-	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "e:u:n:m:c:C:p:a:H:dhV", options, NULL)) != -1)
+	while (status == CLI_GO_ON && (option = getopt_long(argc, argv, "e:u:n:m:c:C:p:a:g:H:dhV", options, NULL)) != -1)
 		status = take_option(option, &r);
 	if (status != CLI_GO_ON)
 		return status;
@@ -363,6 +367,9 @@ int command_run(int argc, char **argv)
 		cli_error("no image given");
 		return cli_usage("run");
 	}
+	status = guestwords_check(&r.iso.words, (size_t)(argc - optind), "run");
+	if (status != CLI_GO_ON)
+		return status;
 	if (r.control)
 		r.iso.cmdline = cmdline = cli_asprintf("%s control=com2", r.iso.cmdline);
 	status = policy_judge(r.iso.policy);

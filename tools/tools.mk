@@ -7,7 +7,8 @@ tools-loader := $(addprefix loader/,bzimage.c chunk.c config.c config_devices.c 
 tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c write2.c xmlentity.c xmlwrite.c)
 
 tool-vouch-srcs := $(addprefix tools/,main.c bochs.c build.c console.c convert.c ctl.c ctl_print.c extract.c facts.c \
-	grubtext.c inspect.c inspect_json.c inspect_text.c iso.c json.c key.c keygen.c menu.c menu_install.c mkiso.c run.c sign.c verify.c)
+	grubtext.c guestwords.c inspect.c inspect_json.c inspect_text.c iso.c json.c key.c keygen.c menu.c menu_install.c \
+	mkiso.c run.c sign.c verify.c)
 tool-vouch-srcs += $(tools-pack) $(tools-common) $(tools-loader)
 tool-vouch-srcs += $(addprefix tools/,measure.c measure_print.c policy.c policy_file.c policy_source.c) \
 	$(addprefix loader/,eventlog.c measure.c options.c policy.c policy_decide.c policy_image.c tao.c)

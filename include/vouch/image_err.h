@@ -125,6 +125,7 @@
 	X(IMG_ERR_POLICY, "launch policy") \
 	/* The machine. */ \
 	X(IMG_ERR_HOST_MEMORY, "not enough host memory") \
+	X(IMG_ERR_HOST_CPU, "no such CPU in this machine") \
 	X(IMG_ERR_NAME_TAKEN, "guest name is taken") \
 	X(IMG_ERR_CHANGED, "the module has changed")
 

@@ -70,10 +70,27 @@ struct options {
 void options_parse(struct options *o, const char *cmdline);
 
 enum module_kind { MODULE_GUEST, MODULE_POLICY, MODULE_UNKNOWN, MODULE_BAD };
-struct module_options { enum module_kind kind; char word[64]; };  /* word: the offending one, escaped */
+
+#define MODULE_WEIGHT     256u        /* sched.h's default */
+#define MODULE_WEIGHT_MAX 10000u
+#define MODULE_CAP_MAX    100u
+#define MODULE_ORDER_MAX  9999u
+
+struct module_options {
+	enum module_kind kind;
+	char word[64];                /* the offending one, escaped */
+	const char *wants;            /* of MODULE_BAD: what would have done there; NULL: nothing */
+	/* Of a guest: */
+	uint32_t weight;              /* of each of its vCPUs, 1 to MODULE_WEIGHT_MAX; default MODULE_WEIGHT */
+	uint32_t cap;                 /* percent of a CPU for each of its vCPUs, 1 to MODULE_CAP_MAX; 0, the default: no cap */
+	uint32_t order;               /* its turn among those that start, 1 to MODULE_ORDER_MAX; default: after all of these */
+	bool manual;                  /* autostart=no: it starts when the operator says so */
+};
+
 /*
- * Empty, or "guest key=value...": a guest image. "policy": the launch policy. No key is defined yet: any is MODULE_BAD.
- * Any other first word is MODULE_UNKNOWN. Both of these refuse the whole boot.
+ * Empty, or "guest key=value...": a guest image; its keys are weight, cap, order and autostart (docs/scheduling.md), each at
+ * most once. "policy": the launch policy, without keys. An unknown key or a bad value is MODULE_BAD, any other first word
+ * MODULE_UNKNOWN. Both of these refuse the whole boot.
  */
 void module_parse(struct module_options *m, const char *string);
 

@@ -14,6 +14,7 @@
 #define PLAN_IGNORE_MAX  64
 #define PLAN_MIN_MIB     1
 #define PLAN_MAX_CORES   1
+#define PLAN_ANY_CPU     UINT32_MAX
 #define PLAN_MAX_MIB     (1ull << 20)   /* 1 TiB: a bound, not a promise */
 
 /* Devices of the PC that a plan can have; bit numbers of vm_plan.devices. */
@@ -37,6 +38,7 @@ struct vm_plan {
 	char name[PLAN_NAME_MAX + 1]; /* empty: not named */
 	uint64_t memory_mib;
 	uint32_t cores;
+	uint32_t cpu[PLAN_MAX_CORES]; /* the host's CPU that a core is pinned to, or PLAN_ANY_CPU */
 	uint32_t devices;             /* bits of enum plan_device */
 	bool has_boot;
 	int32_t kernel, initrd;       /* index in the image's table, or -1 */

@@ -42,6 +42,7 @@ struct vm {
 	struct tao_name tao;          /* who it is to others: core/identity.c; set before it is entered */
 	unsigned int module;          /* index of the module it came from */
 	unsigned int number;          /* of the guest, as the operator counts: its place on the console */
+	unsigned int weight, cap;     /* what the scheduler is to give each of its vCPUs: sched.h */
 	struct host *host;
 	struct vm_plan plan;
 	struct nested *nested;        /* GPA to HPA */

@@ -25,7 +25,7 @@ def config_xml(name, recipe, files):
     lines = ["<vm%s%s>" % (attr("class", "PC"), "" if called == "-" else attr("name", called))]
     lines.append("<memory>%s</memory>" % memory(recipe, files))
     lines.append('<paging mode="nested"/>')
-    lines.append('<cores count="1"><core/></cores>')
+    lines.append(cores(recipe))
     lines.append("<files>")
     lines += ["<file%s%s/>" % (attr("id", i), attr("filename", path)) for i, path in files.items()]
     lines.append("</files>")
@@ -38,6 +38,12 @@ def config_xml(name, recipe, files):
     lines.append(recipe.get("extra", ""))
     lines.append("</vm>")
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def cores(recipe):
+    """`cores`, how many, and `pins`: the CPU of each in turn, - for any."""
+    pins = "".join('<core%s/>' % ("" if pin == "-" else ' target_cpu="%s"' % pin) for pin in recipe.get("pins", "-").split())
+    return '<cores count="%s">%s</cores>' % (recipe.get("cores", "1"), pins)
 
 
 def needed_mib(kernel, initrd):

@@ -127,6 +127,11 @@ class Moments:
 
     def compare(self, kind, first, second, limit):
         (guest0, host0, cpu0), (guest1, host1, cpu1) = self.taken[first], self.taken[second]
+        if kind == "ratio":                 # second to first, of figures that are no times
+            low, high = map(float, limit.split("-"))
+            if not low <= guest1 / guest0 <= high:
+                raise Failure("ratio: %g to %g is %.2f, not %s" % (guest1, guest0, guest1 / guest0, limit))
+            return
         if kind == "clock":                 # the guest's seconds against ours
             off = abs((guest1 - guest0) / (host1 - host0) - 1)
             if off > float(limit):

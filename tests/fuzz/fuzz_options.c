@@ -46,6 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_word(m.word, sizeof(m.word));
 	if ((m.kind == MODULE_GUEST || m.kind == MODULE_POLICY) != !*m.word)
 		abort();
+	if (m.wants && m.kind != MODULE_BAD)
+		abort();
+	if (!m.weight || m.weight > MODULE_WEIGHT_MAX || m.cap > MODULE_CAP_MAX || !m.order || m.order > MODULE_ORDER_MAX + 1)
+		abort();
 	free(line);
 	return 0;
 }

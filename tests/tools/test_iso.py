@@ -52,7 +52,7 @@ class Iso(IsoTest):
         odd = self.put("an odd=na\\me,'\".img", image([("b", b"y")]))
         os.symlink(odd, self.path("link.img"))
         self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "--cmdline", "console=com1  it's=$x \"q\" \\",
-                               "good.img", "link.img", odd, env=self.env()), GOOD)
+                               "-g", "1:weight=9 order=1", "good.img", "link.img", odd, env=self.env()), GOOD)
         self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/vouch.elf"), read(self.elf))
         self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest0.img"), read(self.good))
         self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest1.img"), read(odd))
@@ -61,7 +61,7 @@ class Iso(IsoTest):
         self.assertIn("set timeout=0", lines)
         self.assertIn("multiboot2 /boot/vouch.elf 'console=com1' 'it'\\''s=$x' '\"q\"' '\\'", lines)
         self.assertEqual([x for x in lines if x.startswith("module2")],
-                         ["module2 /boot/guest%d.img guest" % i for i in range(3)])
+                         ["module2 /boot/guest%d.img guest%s" % (i, " weight=9 order=1" * (i == 1)) for i in range(3)])
         self.assertEqual(os.listdir(self.tmp), [])
 
     @unittest.skipUnless(shutil.which("dtc"), "needs dtc")

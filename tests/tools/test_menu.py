@@ -72,6 +72,27 @@ menuentry 'Vouch' --class vouch {
 }
 """ % (self.elf, self.good, self.good))
 
+    def test_guest_words(self):
+        words = "weight=512 cap=50 order=2 autostart=no"
+        lines = self.printed("-g", "1:" + words, "good.img", "--guest=0:", "good.img").split("\n")
+        self.assertEqual([x for x in lines if x.startswith("\tmodule2")],
+                         ["\tmodule2 '%s' guest " % self.good, "\tmodule2 '%s' guest %s" % (self.good, words)])
+        if shutil.which("dtc"):
+            lines = self.printed("-p", self.make_policy(), "-g", "1:cap=1", "good.img", "good.img").split("\n")
+            self.assertEqual([x.split("' ")[1] for x in lines if x.startswith("\tmodule2")], ["policy", "guest", "guest cap=1"])
+        for argv, text in ((("0:weight=0",), "--guest: 'weight=0': weight= takes a number from 1 to 10000"),
+                           (("0:cap=101",), "cap= takes"), (("0:order=x",), "order= takes"),
+                           (("0:autostart=never",), "autostart= takes yes or no"), (("0:cap=1 cap=1",), "it is given twice"),
+                           (("0:colour=red",), "--guest: 'colour=red': not known to this version of Vouch"),
+                           (("0:cap=1\nboot",), "printable ASCII"), (("0:cap=1;boot",), "cap= takes"),
+                           (("0:" + " " * 250,), "more than 249 characters"),
+                           (("cap=1",), "N:WORDS is wanted"), (("-1:cap=1",), "N:WORDS is wanted"), ((":cap=1",), "N:WORDS"),
+                           (("64:cap=1",), "N:WORDS is wanted"), (("1:cap=1",), "there is no guest 1"),
+                           (("0:cap=1", "0:weight=1"), "guest 0 twice")):
+            with self.subTest(argv=argv):
+                options = [word for a in argv for word in ("-g", a)]
+                self.assertEqual(self.expect(self.menu(*options, "good.img"), USAGE, text).stdout, "")
+
     def test_quoting(self):
         folder = self.path("a dir's $x \\ \"q\" {} ; # é")
         os.mkdir(folder)

@@ -156,8 +156,23 @@ static void cores(void **state)
 	refused(HEAD MEMORY "<cores count='2'/>" FILES BOOT "</vm>", IMG_ERR_PLAN_CORES, "2, this Vouch runs 1");
 	taken(HEAD MEMORY "<cores count='1'><core/></cores>" FILES BOOT "</vm>");
 	assert_string_equal(log_text(), "");
+	assert_int_equal(test_plan.cpu[0], PLAN_ANY_CPU);
 	taken(HEAD MEMORY "<cores count='1'><core target_cpu='3'><vnode>1</vnode></core></cores>" FILES BOOT "</vm>");
-	logged("settings of a core ignored");
+	assert_int_equal(test_plan.cpu[0], 3);
+	logged("info: configuration of guest g, line 2: vnode of a core ignored");
+	taken(HEAD MEMORY "<cores><core><target_cpu>65535</target_cpu></core><core target_cpu='1'/><count>1</count></cores>"
+	      FILES BOOT "</vm>");
+	assert_int_equal(test_plan.cpu[0], 65535);
+	logged("warn: configuration of guest g, line 2: settings of a core that is not there ignored");
+	taken(HEAD MEMORY "<cores count='1'><core TARGET_CPU='0' hz='1'/></cores>" FILES BOOT "</vm>");
+	assert_int_equal(test_plan.cpu[0], 0);
+	logged("warn: configuration of guest g, line 2: unknown attribute hz of core ignored");
+	refused(HEAD MEMORY "<cores count='1'><core target_cpu='65536'/></cores>" FILES BOOT "</vm>", IMG_ERR_CFG_NUMBER,
+		"target_cpu 65536: at most 65535");
+	refused(HEAD MEMORY "<cores count='1'><core target_cpu='-1'/></cores>" FILES BOOT "</vm>", IMG_ERR_CFG_NUMBER,
+		"target_cpu \"-1\"");
+	refused(HEAD MEMORY "<cores count='1'><core target_cpu=''/></cores>" FILES BOOT "</vm>", IMG_ERR_CFG_NUMBER,
+		"target_cpu \"\"");
 }
 
 static void paging(void **state)

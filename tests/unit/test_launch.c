@@ -22,6 +22,7 @@
 #include "arch/x86/guest/linux.h"
 #include "arch/x86/mm/nested.h"
 #include "core/block.h"
+#include "core/guest.h"
 #include "core/identity.h"
 #include "core/launch.h"
 #include "core/measured.h"
@@ -39,8 +40,9 @@
 #define LONG      (IMAGE2_CHUNK + 70000u)
 #define LOAD      0x200000u
 #define XML \
-	"<vm class=\"PC\" name=\"web\"><memory>8</memory><cores count=\"1\"/><files><file id=\"k\" index=\"0\"/>" \
-	"<file id=\"i\" index=\"1\"/></files><boot kernel=\"k\" initrd=\"i\" cmdline=\"quiet\"/></vm>"
+	"<vm class=\"PC\" name=\"web\"><memory>8</memory><cores count=\"1\"><core target_cpu=\"1\"/></cores>" \
+	"<files><file id=\"k\" index=\"0\"/><file id=\"i\" index=\"1\"/></files>" \
+	"<boot kernel=\"k\" initrd=\"i\" cmdline=\"quiet\"/></vm>"
 
 /* One image, and what a guest made of it must be. */
 struct made {
@@ -55,6 +57,7 @@ struct made {
 static struct host host;
 static struct identity identity;
 static struct policy policy;
+static struct guests guests;
 static struct key *key;
 static struct made a, b;              /* b: of the same key, sizes and name; other files */
 static uint8_t *module;               /* in host memory: what is launched */
@@ -254,6 +257,8 @@ static void set_up(unsigned int version, size_t initrd_len)
 	host.policy = &policy;
 	host.hvm = &ops;
 	host.identity = &identity;
+	host.guests = &guests;
+	guests.sched.cpus = 2;
 	make(&a, version, 0, initrd_len);
 	make(&b, version, 1, initrd_len);
 	assert_int_equal(a.image.size, b.image.size);
@@ -477,6 +482,10 @@ static void refusals(void **state)
 	assert_true(refused_for("no signature by a trusted key"));
 	take_down();
 	key_free(mallory);
+	set_up(2, INITRD);
+	guests.sched.cpus = 1;
+	assert_true(refused_for("no such CPU in this machine: core 0 asks for CPU 1, and those that run guests are 0 to 0"));
+	take_down();
 }
 
 int main(void)

@@ -307,6 +307,11 @@ static void modules(void **state)
 	module("guest", MODULE_GUEST, "");
 	module(" guest ", MODULE_GUEST, "");
 	module("guest name=x", MODULE_BAD, "name=x");
+	module("guest weight", MODULE_BAD, "weight");
+	module("guest =1", MODULE_BAD, "=1");
+	module("guest weights=1", MODULE_BAD, "weights=1");
+	module("guest Weight=1", MODULE_BAD, "Weight=1");
+	module("policy weight=1", MODULE_BAD, "weight=1");
 	module("guest guest", MODULE_BAD, "guest");
 	module("policy", MODULE_POLICY, "");
 	module(" policy\t", MODULE_POLICY, "");
@@ -319,6 +324,58 @@ static void modules(void **state)
 	module("Guest", MODULE_UNKNOWN, "Guest");
 	module("guest=1", MODULE_UNKNOWN, "guest=1");
 	module("\xff", MODULE_UNKNOWN, "\\xff");
+}
+
+static void taken(const char *s, uint32_t weight, uint32_t cap, uint32_t order, bool manual)
+{
+	struct module_options m;
+
+	module_parse(&m, s);
+	assert_int_equal(m.kind, MODULE_GUEST);
+	assert_null(m.wants);
+	assert_int_equal(m.weight, weight);
+	assert_int_equal(m.cap, cap);
+	assert_int_equal(m.order, order);
+	assert_int_equal(m.manual, manual);
+}
+
+static void refused(const char *s, const char *word, const char *wants)
+{
+	struct module_options m;
+
+	module(s, MODULE_BAD, word);
+	module_parse(&m, s);
+	if (wants)
+		assert_string_equal(m.wants, wants);
+	else
+		assert_null(m.wants);
+}
+
+static void module_words(void **state)
+{
+	(void)state;
+	taken("", 256, 0, 10000, false);
+	taken("guest", 256, 0, 10000, false);
+	taken("guest weight=1 cap=1 order=1 autostart=yes", 1, 1, 1, false);
+	taken("  guest\torder=9999  autostart=no cap=100 weight=10000 ", 10000, 100, 9999, true);
+	refused("guest weight=0", "weight=0", "weight= takes a number from 1 to 10000");
+	refused("guest weight=10001", "weight=10001", "weight= takes a number from 1 to 10000");
+	refused("guest weight=99999999999999999999", "weight=99999999999999999999", "weight= takes a number from 1 to 10000");
+	refused("guest weight=", "weight=", "weight= takes a number from 1 to 10000");
+	refused("guest weight=0x10", "weight=0x10", "weight= takes a number from 1 to 10000");
+	refused("guest weight=+1", "weight=+1", "weight= takes a number from 1 to 10000");
+	refused("guest cap=0", "cap=0", "cap= takes a number from 1 to 100");
+	refused("guest cap=101", "cap=101", "cap= takes a number from 1 to 100");
+	refused("guest cap=50%", "cap=50%", "cap= takes a number from 1 to 100");
+	refused("guest order=0", "order=0", "order= takes a number from 1 to 9999");
+	refused("guest order=10000", "order=10000", "order= takes a number from 1 to 9999");
+	refused("guest autostart=", "autostart=", "autostart= takes yes or no");
+	refused("guest autostart=false", "autostart=false", "autostart= takes yes or no");
+	refused("guest autostart=n", "autostart=n", "autostart= takes yes or no");
+	/* The first bad word is named, what stands before it or behind notwithstanding. */
+	refused("guest weight=512 cap=x order=y", "cap=x", "cap= takes a number from 1 to 100");
+	refused("guest weight=1 cap=2 weight=1", "weight=1", "it is given twice");
+	refused("guest weight=1 colour=red cap=1000", "colour=red", NULL);
 }
 
 static void escape(void **state)
@@ -367,7 +424,7 @@ int main(void)
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
 		T(defaults), T(all), T(ports), T(mitigations), T(cpus), T(features), T(control), T(log_shared), T(integrity),
-		T(integrity_misspelt), T(unknown), T(unknown_long), T(modules),
+		T(integrity_misspelt), T(unknown), T(unknown_long), T(modules), T(module_words),
 		T(escape), T(escape_sizes),
 	};
 
