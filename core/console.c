@@ -5,6 +5,7 @@
 #include <vouch/options.h>
 #include <vouch/platform.h>
 #include <vouch/serial.h>
+#include <vouch/smp.h>
 
 #include "core/control_port.h"
 #include "core/mux.h"
@@ -79,6 +80,24 @@ size_t console_put(void *ctx, const uint8_t *bytes, size_t n, bool wait)
 	return done;
 }
 
+/* True if that is new to the boot CPU and this is another one. */
+static bool is_news(bool *flag)
+{
+	return !__atomic_exchange_n(flag, true, __ATOMIC_RELAXED) && this_cpu()->id != 0;
+}
+
+void console_wait(struct console *c)
+{
+	if (is_news(&c->waiting))
+		cpu_kick(0);
+}
+
+static void call_operator(struct console *c)
+{
+	if (is_news(&c->called))
+		cpu_kick(0);
+}
+
 /* After whatever changed something in the mux or at the control port. */
 static void settle(struct console *c)
 {
@@ -86,9 +105,12 @@ static void settle(struct console *c)
 	bool waiting = (c->mux && mux_next(c->mux, host_tsc()) != UINT64_MAX) ||
 		       (c->control && control_port_busy(c->control));
 
-	__atomic_store_n(&c->waiting, waiting, __ATOMIC_RELAXED);
+	if (waiting)
+		console_wait(c);
+	else
+		__atomic_store_n(&c->waiting, false, __ATOMIC_RELAXED);
 	if (m && (m->broken || m->in_head != m->in_tail))
-		__atomic_store_n(&c->called, true, __ATOMIC_RELAXED);
+		call_operator(c);
 }
 
 void console_share(struct console *c, struct mux *m)
@@ -212,7 +234,7 @@ void console_poll(struct console *c)
 	if (c->mux)
 		mux_tick(c->mux, host_tsc());
 	if (c->control && control_port_poll(c->control))
-		__atomic_store_n(&c->called, true, __ATOMIC_RELAXED);
+		call_operator(c);
 	settle(c);
 	lock_drop(&c->lock);
 }
@@ -246,7 +268,7 @@ int console_control_read(struct console *c)
 	byte = control_port_busy(c->control) ? -1 : control_port_read(c->control);
 	/* Nobody interrupts for bytes that were left in the chip. */
 	if (byte >= 0 && control_port_poll(c->control))
-		__atomic_store_n(&c->called, true, __ATOMIC_RELAXED);
+		call_operator(c);
 	settle(c);
 	lock_drop(&c->lock);
 	return byte;

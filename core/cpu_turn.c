@@ -55,11 +55,27 @@ void vcpu_wake(struct vcpu *v)
 void vcpu_call(struct vcpu *v)
 {
 	struct sched_kicks k = { 0 };
-	uint32_t cpu = __atomic_load_n(&v->task.cpu, __ATOMIC_RELAXED);
+	uint32_t cpu;
 
-	k.cpu[cpu / 64] |= 1ull << cpu % 64;
 	vcpu_wake(v);
+	/* From here on whoever takes it from a queue sees what the caller has stored: only who has it now must be told. */
+	cpu = __atomic_load_n(&v->task.cpu, __ATOMIC_RELAXED);
+	k.cpu[cpu / 64] |= 1ull << cpu % 64;
 	kicks_send(v->vm->host, &k);
+}
+
+/* It looks at its input: when it runs next, or now. */
+static void tell_typed(struct vm *vm)
+{
+	struct vcpu *v = vm->vcpu[0];
+	unsigned int on;
+
+	if (__atomic_exchange_n(&vm->input_told, true, __ATOMIC_SEQ_CST))
+		return;
+	vcpu_wake(v);
+	on = __atomic_load_n(&v->on_cpu, __ATOMIC_SEQ_CST);
+	if (on && on != this_cpu()->id + 1)
+		cpu_kick(on - 1);
 }
 
 void guests_wake_typed(struct host *h)
@@ -69,7 +85,7 @@ void guests_wake_typed(struct host *h)
 		const struct guest *g = &h->guests->guest[i];
 
 		if (g->state == GUEST_RUNNING && console_typed(&h->console, i))
-			vcpu_wake(g->vm->vcpu[0]);
+			tell_typed(g->vm);
 	}
 }
 
@@ -94,7 +110,6 @@ static enum run_end run(struct pcpu *p, struct vcpu *v)
 		p->fpu = NULL;
 	else
 		fpu_state_save(v->fpu);
-	vcpu_turn_end(v);
 	return end;
 }
 
@@ -108,7 +123,8 @@ static void idle(struct pcpu *p, uint64_t until)
 		cpu_sleep();
 	}
 	p->host_event = false;
-	guests_wake_typed(p->host);
+	if (p->id == 0)
+		guests_wake_typed(p->host);
 }
 
 /* The boot CPU looks after a console that needs it; returns when it wants to do it again, UINT64_MAX: not by itself. */
@@ -122,39 +138,55 @@ static uint64_t look_after_console(const struct pcpu *p)
 	return host_tsc() + mul_div(p->host->platform.tsc_khz, CONSOLE_POLL_NS, 1000000);
 }
 
-struct vm *cpu_turn(struct pcpu *p, uint64_t until)
+/* This CPU and the scheduler are done with v, which has left for good. */
+static void gone(struct pcpu *p, struct vcpu *v)
+{
+	struct pcpu *boot = p->host->cpu[0];
+
+	sched_put(&p->host->guests->sched, p->id, host_tsc(), SCHED_GONE, SCHED_NEVER);
+	if (!stopped_add(&p->host->guests->stopped, v->vm) || p == boot)
+		return;
+	__atomic_store_n(&boot->leave, true, __ATOMIC_SEQ_CST);
+	cpu_kick(boot->id);
+}
+
+/* v is in turn, unless somebody holds it. */
+static void take_turn(struct pcpu *p, struct vcpu *v)
 {
 	struct sched *s = &p->host->guests->sched;
+	uint64_t wake_at = SCHED_NEVER;
+	enum run_end end = RUN_HALTED;
+
+	if (vcpu_turn_begin(v, p->id)) {
+		end = run(p, v);
+		wake_at = v->due_tsc;
+		vcpu_turn_end(v);
+	}
+	if (end == RUN_STOPPED)
+		gone(p, v);
+	else
+		sched_put(s, p->id, host_tsc(), end == RUN_HALTED ? SCHED_SLEEP : SCHED_GO_ON, wake_at);
+}
+
+void cpu_turn(struct pcpu *p, uint64_t until)
+{
+	struct guests *all = p->host->guests;
 	struct sched_kicks k = { 0 };
 	struct sched_turn turn;
-	struct vcpu *v;
 
 	until = min_u64(until, look_after_console(p));
 	/* Before the decision: a kick that comes later asks for another one. */
 	__atomic_store_n(&p->leave, false, __ATOMIC_SEQ_CST);
-	turn = sched_pick(s, p->id, host_tsc(), &k);
+	if (p->id == 0 && stopped_any(&all->stopped))
+		return;
+	turn = sched_pick(&all->sched, p->id, host_tsc(), &k);
 	k.cpu[p->id / 64] &= ~(1ull << p->id % 64);
 	kicks_send(p->host, &k);
 	if (!turn.task) {
 		idle(p, min_u64(turn.until, until));
-		return NULL;
-	}
-	v = container_of(turn.task, struct vcpu, task);
-	if (!vcpu_turn_begin(v, p->id)) {
-		sched_put(s, p->id, host_tsc(), SCHED_SLEEP, SCHED_NEVER);
-		return NULL;
+		return;
 	}
 	p->run_until = min_u64(turn.until, until);
 	p->sole = turn.sole;
-	switch (run(p, v)) {
-	case RUN_STOPPED:
-		sched_put(s, p->id, host_tsc(), SCHED_GONE, SCHED_NEVER);
-		return v->vm;
-	case RUN_HALTED:
-		sched_put(s, p->id, host_tsc(), SCHED_SLEEP, v->due_tsc);
-		return NULL;
-	default:
-		sched_put(s, p->id, host_tsc(), SCHED_GO_ON, SCHED_NEVER);
-		return NULL;
-	}
+	take_turn(p, container_of(turn.task, struct vcpu, task));
 }

@@ -11,18 +11,18 @@ struct vcpu;
 struct vm;
 
 /*
- * One decision for this CPU: runs a vCPU for its turn, or sleeps; until the host TSC reaches until, at the latest. Returns the
- * VM that has stopped in it, of which the scheduler knows nothing any more, or NULL.
+ * One decision for this CPU: runs a vCPU for its turn, or sleeps; until the host TSC reaches until, at the latest. A VM of which
+ * no vCPU is left is in host->guests->stopped then. On the boot CPU it returns when one is.
  */
-struct vm *cpu_turn(struct pcpu *p, uint64_t until);
+void cpu_turn(struct pcpu *p, uint64_t until);
 
 /* The scheduler may run this vCPU from now on. */
 void vcpu_start(struct vcpu *v);
 
-/* Something may have been typed: whose it is wakes up. As vcpu_wake(). */
+/* Something may have been typed: whose it is wakes up. As vcpu_wake(); on the boot CPU. */
 void guests_wake_typed(struct host *h);
 
-/* The same, and if it runs its run loop looks at once: its VM was paused, resumed, or asked for something. */
+/* The same, and if it runs it leaves its CPU at once: its VM was paused, resumed, or asked for something. */
 void vcpu_call(struct vcpu *v);
 
 /* Something happened to this vCPU. From any CPU, host events off; from the run loop too. */

@@ -58,11 +58,19 @@ static void report_pages(struct host *h)
 	log_debug("pages: %lu free of %lu", free_frames(h), h->pages.total_frames);
 }
 
+/* This CPU is about to be busy with other things than guests. */
+static void let_go(const struct host *h)
+{
+	if (h->hvm->cpu_let_go)
+		h->hvm->cpu_let_go();
+}
+
 /* False: it was refused. */
 static bool launch(struct host *h, struct guest *g)
 {
 	uint64_t frames = free_frames(h);
 
+	let_go(h);
 	g->vm = launch_vm(h, g->module, &h->guests->names, &g->start);
 	g->state = g->vm ? GUEST_READY : GUEST_OFF;
 	g->refused = !g->vm;
@@ -92,8 +100,12 @@ static void enter(struct host *h, struct guest *g)
 	if (g->starts++)
 		vm->log_budget = g->log_budget;
 	vm_prepare(vm, &g->start);
+	let_go(h);
 	g->state = GUEST_RUNNING;
-	vcpu_start(vm->vcpu[0]);
+	vm->live = vm->vcpus;
+	/* The one that boots comes last: it may stop the VM at once. */
+	for (unsigned int i = vm->vcpus; i-- > 0; )
+		vcpu_start(vm->vcpu[i]);
 }
 
 /* A guest that resets at once, again and again, must neither flood the log nor keep the CPU busy with verifying it. */
@@ -127,6 +139,18 @@ static void leave(struct host *h, struct guest *g)
 		g->restart_at = pace(h, g);
 	} else {
 		console_end(&h->console, (unsigned int)(g - h->guests->guest));
+	}
+}
+
+static void leave_stopped(struct host *h)
+{
+	struct vm *vm = stopped_take(&h->guests->stopped);
+
+	while (vm) {
+		struct vm *next = vm->next_stopped;
+
+		leave(h, &h->guests->guest[vm->number]);
+		vm = next;
 	}
 }
 
@@ -239,10 +263,8 @@ static bool run_all(struct host *h, bool hold)
 	for (struct guest *g; (g = first_in(all, GUEST_READY));)
 		enter(h, g);
 	while (any_left(h, hold, &told)) {
-		struct vm *stopped = cpu_turn(this_cpu(), next);
-
-		if (stopped)
-			leave(h, &all->guest[stopped->number]);
+		cpu_turn(this_cpu(), next);
+		leave_stopped(h);
 		operator_serve(h);
 		more = more && restart_due(h, &next);
 		if (!more) {
@@ -411,16 +433,17 @@ static void run_modules(struct host *h)
 
 void guests_run(struct host *h)
 {
-	const unsigned int cpus = 1;
+	struct guests *all;
 
 	if (!measured_start(h) || !trust_init(h) || !measured_demand(h) || !identity_init(h))
 		return;
-	h->guests = block_get(&h->pages, sizeof(*h->guests) + cpus * sizeof(struct sched_queue));
-	if (!h->guests) {
+	all = block_get(&h->pages, sizeof(*all) + h->cpus * sizeof(struct sched_queue));
+	if (!all) {
 		log_error("not enough memory to run guests");
 		return;
 	}
-	sched_init(&h->guests->sched, h->guests->queue, cpus, h->platform.tsc_khz);
+	sched_init(&all->sched, all->queue, h->cpus, h->platform.tsc_khz);
+	__atomic_store_n(&h->guests, all, __ATOMIC_RELEASE);    /* the other CPUs use it from here on */
 	find_guests(h);
 	if (!h->guests->count) {
 		log_error("no guest: give an image as a module (module2 /path/to/image) in GRUB's menu entry");

@@ -11,6 +11,7 @@
 #include <vouch/timing.h>
 
 #include "core/launch.h"
+#include "core/stopped.h"
 
 struct host;
 struct vm;
@@ -51,14 +52,16 @@ struct guest {
 	unsigned int log_budget;      /* what is left of its lines: a reset earns it no new ones */
 };
 
-/* One a boot: struct host's guests. */
+/* One a boot: struct host's guests. The boot CPU's alone, but for what is said. */
 struct guests {
 	struct guest guest[BOOT_MODULES_MAX];  /* by number: policies are not counted */
 	unsigned int count;
 	bool closed;                  /* the policy said stop: no guest starts any more */
 	struct launch_names names;
+	/* Of what follows all CPUs make use, under its own locks. */
+	struct stopped stopped;       /* what the boot CPU has to see to */
 	struct sched sched;
-	struct sched_queue queue[];   /* one for each of the sched's CPUs */
+	struct sched_queue queue[];   /* one for each of the sched's CPUs, which are all of the host's */
 };
 
 /*

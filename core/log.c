@@ -88,7 +88,7 @@ static void line_put(struct console *c, const char *prefix, const char *fmt, va_
 		return;
 	}
 	mux_log(c->mux, host_tsc(), line, n);
-	__atomic_store_n(&c->waiting, true, __ATOMIC_RELAXED);
+	console_wait(c);
 }
 
 static const char *level_prefix(enum log_level level)

@@ -11,6 +11,7 @@
 
 #include "arch/x86/exit/report.h"
 #include "core/guest.h"
+#include "core/hold.h"
 #include "core/identity.h"
 #include "core/measured.h"
 #include "core/mux.h"
@@ -131,12 +132,15 @@ static const char *report(struct guest *g, enum monitor_text what, void (*line)(
 
 	if (!g->vm)
 		return "it does not run";
+	if (!vm_hold(g->vm))
+		return "one of its vCPUs does not leave its CPU";
 	this_cpu()->log_tap = &tap;
 	if (what == MONITOR_DUMP)
 		vm_dump(g->vm);
 	else
 		vm_explain(g->vm);
 	this_cpu()->log_tap = NULL;
+	vm_release(g->vm);
 	return NULL;
 }
 

@@ -9,11 +9,18 @@
 #include "arch/x86/dev/machine.h"
 #include "core/cpu_turn.h"
 
+/* Whatever comes after this look is told anew. */
+static void take_input(struct vm *vm)
+{
+	__atomic_store_n(&vm->input_told, false, __ATOMIC_SEQ_CST);
+	vm->input_len = console_read(&vm->host->console, vm->number, vm->input, sizeof(vm->input));
+}
+
 /* Console bytes that COM1's FIFO has no room for wait in vm->input. */
 static void feed_console(struct vm *vm)
 {
 	if (vm->input_len == 0)
-		vm->input_len = console_read(&vm->host->console, vm->number, vm->input, sizeof(vm->input));
+		take_input(vm);
 	if (vm->input_len) {
 		size_t took = machine_console_input(vm, vm->input, vm->input_len);
 
@@ -21,16 +28,21 @@ static void feed_console(struct vm *vm)
 		for (size_t i = 0; i < vm->input_len; i++)
 			vm->input[i] = vm->input[took + i];
 		if (vm->input_len == 0)
-			vm->input_len = console_read(&vm->host->console, vm->number, vm->input, sizeof(vm->input));
+			take_input(vm);
 	}
 }
 
-/* Where this vCPU has the CPU for itself, and may halt in it; else cpu_turn() sees to it. */
+/* The boot CPU looks after the console in its vCPUs' turns, too: they may be long. */
+static bool has_console(const struct vcpu *v)
+{
+	return this_cpu()->id == 0 && console_busy(&v->vm->host->console);
+}
+
 static void poll_console(struct vcpu *v)
 {
 	struct console *c = &v->vm->host->console;
 
-	if (!this_cpu()->sole || !console_busy(c))
+	if (!has_console(v))
 		return;
 	console_poll(c);
 	v->poll_ns = vclock_now(&v->vm->clock) + CONSOLE_POLL_NS;
@@ -41,7 +53,7 @@ static uint64_t next_event(const struct vcpu *v)
 {
 	uint64_t next = vtimers_next(&v->vm->timers);
 
-	if (this_cpu()->sole && console_busy(&v->vm->host->console))
+	if (has_console(v))
 		next = min_u64(next, v->poll_ns);
 	return max_u64(next, 1);
 }
@@ -70,7 +82,8 @@ static void take_host_event(struct vcpu *v, struct pcpu *p)
 	v->armed_ns = 0;                        /* a one-shot timer that has fired must be armed again */
 	poll_console(v);
 	feed_console(v->vm);
-	if (!p->sole)
+	/* Alone on a machine with one CPU it has taken what there was. */
+	if (p->id == 0 && !(p->sole && p->host->cpus == 1))
 		guests_wake_typed(v->vm->host);
 }
 
@@ -116,7 +129,7 @@ enum run_end vcpu_service(struct vcpu *v)
 	}
 	if (__atomic_load_n(&v->vm->asked, __ATOMIC_RELAXED))
 		take_asked(v->vm);
-	if (v->vm->stop.kind != STOP_NONE)
+	if (vm_stopped(v->vm))
 		return RUN_STOPPED;
 	return leave || must_leave(v, p) ? RUN_PREEMPTED : RUN_ON;
 }

@@ -21,6 +21,7 @@
 #include "arch/x86/mm/nested.h"
 #include "arch/x86/mm/tlb_flush.h"
 #include "core/block.h"
+#include "core/cpu_turn.h"
 #include "core/gpa_build.h"
 #include "core/ram.h"
 
@@ -41,14 +42,17 @@ void vm_log(struct vm *vm, const char *fmt, ...)
 
 void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
 {
+	enum stop_kind none = STOP_NONE;
 	va_list ap;
 
-	if (vm->stop.kind != STOP_NONE)
+	if (!__atomic_compare_exchange_n(&vm->stop.kind, &none, kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
-	vm->stop.kind = kind;
+	/* Read by the boot CPU once all vCPUs have left, this one too. */
 	va_start(ap, fmt);
 	vsnprintf(vm->stop.text, sizeof(vm->stop.text), fmt, ap);
 	va_end(ap);
+	for (unsigned int i = 0; i < vm->vcpus && vm->vcpus > 1; i++)
+		vcpu_call(vm->vcpu[i]);
 }
 
 void vm_ask(struct vm *vm, uint32_t what)

@@ -28,6 +28,7 @@ struct console {
 	bool guest_midline;           /* without mux: guest output did not end in a newline: a log line starts with one */
 	bool waiting;                 /* atomic: the mux has something to do later; see console_busy() */
 	bool called;                  /* atomic: somebody wants operator_serve() */
+	/* The boot CPU sees to both: whoever sets one on another CPU kicks it. */
 	struct control_port *control; /* the monitor for programs, or NULL; its port is none of the two above */
 	struct mux *mux;              /* many guests on this console (core/mux.h); NULL until console_share() */
 	bool polled;                  /* a port's input comes without an interrupt: somebody must look now and then */
@@ -81,6 +82,8 @@ static inline bool console_busy(const struct console *c)
 {
 	return c->polled || __atomic_load_n(&c->waiting, __ATOMIC_RELAXED);
 }
+/* The lock is held: from now on the console is busy. */
+void console_wait(struct console *c);
 /* Waits a bounded time until what was written to serial ports is on the wire. */
 void console_drain(const struct console *c);
 

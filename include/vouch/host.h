@@ -39,7 +39,7 @@ struct host {
 	const struct policy *policy, *builtin;
 	sha256_blocks_fn *sha256;     /* for long input: arch/x86/cpu/sha.c; NULL: the library's */
 	struct measured *measured;    /* what went into the TPM and the event log: core/measured.h */
-	struct guests *guests;        /* core/guest.h; NULL before there are any */
+	struct guests *guests;        /* core/guest.h; atomic until it is there; NULL before */
 	struct identity *identity;    /* this boot's key, and the names of its guests: core/identity.h */
 };
 

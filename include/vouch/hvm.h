@@ -26,6 +26,8 @@ struct hvm_ops {
 	const char *name;                                   /* "SVM", "VMX" */
 	const char *(*probe)(void);                         /* NULL, or why this CPU will not do and what to change */
 	int (*cpu_enable)(struct pcpu *p);                  /* on each CPU, once; 0 or negative errno */
+	/* This CPU keeps nothing of any vCPU: it is about to be busy, and no other should have to wait for it. NULL: it never does. */
+	void (*cpu_let_go)(void);
 	int (*vcpu_create)(struct vcpu *v);
 	void (*vcpu_destroy)(struct vcpu *v);
 	void (*vcpu_reset)(struct vcpu *v, const struct vcpu_start *s);

@@ -59,6 +59,7 @@ struct vm {
 	struct chardev console;       /* COM1 out */
 	uint8_t input[64];            /* console input on its way to COM1 */
 	size_t input_len;
+	bool input_told;              /* atomic: its vCPU was told that there is more, and has not looked since */
 	unsigned int vcpus;           /* const once it has any: vcpu[0..vcpus - 1], 0 boots the others */
 	struct vcpu *vcpu[VM_MAX_VCPUS];
 	/*
@@ -66,7 +67,9 @@ struct vm {
 	 * Taken on the general path, and only by vm_lock(): a VM of one vCPU does without.
 	 */
 	struct lock lock;
-	struct stop stop;
+	struct stop stop;             /* its kind: atomic */
+	uint32_t live;                /* atomic: vCPUs that the scheduler still knows */
+	struct vm *next_stopped;      /* core/stopped.h */
 	uint32_t asked;               /* atomic: bits VM_ASK_*, done by whoever runs its vCPU next */
 	bool paused;                  /* by the operator, who holds its vCPUs; its clock stands. The boot CPU's */
 	unsigned int log_budget;      /* lines a guest may still cause */
@@ -93,10 +96,15 @@ static inline void vm_unlock(struct vm *vm)
 /* Lines a guest can cause: prefixed with its name, limited by its budget. */
 void vm_log(struct vm *vm, const char *fmt, ...) __printf(2, 3);
 
-/* First one wins; the run loop leaves at the next chance. */
+/* From any CPU: the first one wins. All its vCPUs leave their run loops at the next chance. */
 void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...) __printf(3, 4);
 
 /* Fills a struct vm_control's stop: ctx is the vm, text is copied. */
 void vm_control_stop(void *ctx, enum stop_kind kind, const char *text);
+
+static inline bool vm_stopped(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->stop.kind, __ATOMIC_RELAXED) != STOP_NONE;
+}
 
 #endif

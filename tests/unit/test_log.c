@@ -10,6 +10,7 @@
 
 #include <vouch/host.h>
 #include <vouch/serial.h>
+#include <vouch/smp.h>
 
 #include "core/control_port.h"
 #include "core/log_port.h"
@@ -27,6 +28,14 @@ static struct {
 	unsigned int drained;
 	const char *in;
 } port[SERIAL_PORTS];
+
+static unsigned int kicks;
+
+void cpu_kick(unsigned int cpu)
+{
+	assert_int_equal(cpu, 0);
+	kicks++;
+}
 
 bool serial_init(unsigned int n, bool rx)
 {
@@ -405,6 +414,34 @@ static void held(void *arg)
 	assert_false(console_busy(&host.console));
 }
 
+/* The boot CPU, which sees to it, is told once; not by itself. */
+static void on_another_cpu(void *arg)
+{
+	(void)arg;
+	share();
+	kicks = 0;
+	write_at(0, "web$ ");
+	log_info("late");
+	log_info("later");
+	assert_int_equal(kicks, 0);
+	host_tsc_set(1000000 + MUX_HOLD_MS * 1000);
+	console_poll(&host.console);
+	this_cpu()->id = 1;
+	write_at(0, "web$ ");
+	assert_int_equal(kicks, 0);
+	log_info("late");
+	log_info("later");
+	write_at(0, "x");
+	assert_int_equal(kicks, 1);
+	this_cpu()->id = 0;
+}
+
+static void the_boot_cpu_is_told(void **ctx)
+{
+	(void)ctx;
+	run(on_another_cpu);
+}
+
 static void a_log_line_is_held_for_a_while(void **ctx)
 {
 	(void)ctx;
@@ -616,6 +653,7 @@ int main(void)
 		cmocka_unit_test_setup(no_screen_is_no_channel, fresh),
 		cmocka_unit_test_setup(console_is_shared, fresh),
 		cmocka_unit_test_setup(a_log_line_is_held_for_a_while, fresh),
+		cmocka_unit_test_setup(the_boot_cpu_is_told, fresh),
 		cmocka_unit_test_setup(shared_with_a_log, fresh),
 		cmocka_unit_test_setup(a_replay_does_not_wait, fresh),
 		cmocka_unit_test_setup(two_ports_share_a_replay, fresh),

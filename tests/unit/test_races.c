@@ -22,6 +22,7 @@
 #include "core/cpu_turn.h"
 #include "core/hold.h"
 #include "core/log_port.h"
+#include "core/stopped.h"
 #include "tests/unit/support/cpu_threads.h"
 #include "tests/unit/support/host_tsc.h"
 
@@ -382,6 +383,64 @@ static void who_does_not_come_is_not_held(void **ctx)
 	cpu_threads_run(&host, 1, hold_the_deaf, &deaf);
 }
 
+/* ------------------------------------------------------------------------------------------ VMs that have stopped */
+
+#define LEFT 500u
+
+static struct stopped stopped;
+static struct vm left[LEFT];
+static unsigned int seen[LEFT];
+
+/* Three CPUs are done with each VM, in no particular order; the boot CPU gets it once, and sees what they have written. */
+static void stop_or_take(void *arg)
+{
+	unsigned int me = this_cpu()->id, came = 0;
+
+	(void)arg;
+	for (unsigned int i = 0; me && i < LEFT; i++) {
+		struct vm *vm = &left[me == 2 ? LEFT - 1 - i : i];
+
+		vm->name[me] = 'x';
+		came += stopped_add(&stopped, vm);
+	}
+	while (!me && came < LEFT) {
+		for (struct vm *vm = stopped_take(&stopped); vm; vm = vm->next_stopped) {
+			seen[vm - left]++;
+			came += vm->name[1] + vm->name[2] + vm->name[3] == 3 * 'x';
+		}
+		sched_yield();
+	}
+}
+
+static void a_vm_is_handed_over_once(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int i = 0; i < LEFT; i++)
+		left[i] = (struct vm){ .live = CPUS - 1 };
+	cpu_threads_run(&host, CPUS, stop_or_take, NULL);
+	for (unsigned int i = 0; i < LEFT; i++)
+		assert_int_equal(seen[i], 1);
+	assert_null(stopped_take(&stopped));
+}
+
+/* The earliest comes first. */
+static void stopped_vms_keep_their_order(void **ctx)
+{
+	struct vm vm[3] = { { .live = 1 }, { .live = 2 }, { .live = 1 } };
+
+	(void)ctx;
+	assert_true(stopped_add(&stopped, &vm[0]));
+	assert_false(stopped_add(&stopped, &vm[1]));
+	assert_true(stopped_add(&stopped, &vm[2]));
+	assert_true(stopped_add(&stopped, &vm[1]));
+	assert_true(stopped_any(&stopped));
+	assert_ptr_equal(stopped_take(&stopped), &vm[0]);
+	assert_ptr_equal(vm[0].next_stopped, &vm[2]);
+	assert_ptr_equal(vm[2].next_stopped, &vm[1]);
+	assert_null(vm[1].next_stopped);
+	assert_false(stopped_any(&stopped));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +450,8 @@ int main(void)
 		cmocka_unit_test(calls_carry_what_they_write),
 		cmocka_unit_test(who_holds_a_vcpu_has_it),
 		cmocka_unit_test(who_does_not_come_is_not_held),
+		cmocka_unit_test(a_vm_is_handed_over_once),
+		cmocka_unit_test(stopped_vms_keep_their_order),
 	};
 
 	return cmocka_run_group_tests(tests, ram_map, NULL);

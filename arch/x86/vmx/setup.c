@@ -192,30 +192,53 @@ static void let_go(void *arg)
 static void forget(const struct vcpu *v)
 {
 	struct vcpu_hw *hw = v->hw;
-	unsigned int home = hw->home ? hw->home - 1 : this_cpu()->id;
+	uint32_t active = __atomic_load_n(&hw->home, __ATOMIC_ACQUIRE);
+	unsigned int home = active ? active - 1 : this_cpu()->id;
 
 	ASSERT(v->vm->host->cpu[home]->vcpu != v);
 	cpu_call(home, let_go, hw);
 	hw->launched = false;
-	hw->home = 0;
+	__atomic_store_n(&hw->home, 0, __ATOMIC_RELEASE);
 }
 
+/*
+ * The vCPU it belongs to may be in turn on another CPU by now, which either finds that nobody has it active, or waits for its
+ * call to be served: behind this.
+ */
+void vmx_let_go(void)
+{
+	struct vmx_cpu *c = this_cpu()->hvm;
+	struct vcpu_hw *hw = c->current ? c->current->hw : NULL;
+
+	if (!hw)
+		return;
+	let_go(hw);
+	hw->launched = false;
+	__atomic_store_n(&hw->home, 0, __ATOMIC_RELEASE);
+}
+
+/* Where vCPUs can move, a CPU has no more than one VMCS active: then hardly any move takes a call. */
 void vmx_make_current(const struct vcpu *v)
 {
 	struct vmx_cpu *c = this_cpu()->hvm;
+	unsigned int me = this_cpu()->id + 1;
 	struct vcpu_hw *hw = v->hw;
-	bool moved = hw->home != this_cpu()->id + 1;
+	uint32_t home;
 
 	if (c->current == v)
 		return;
-	if (moved && hw->home)
+	if (this_cpu()->host->cpus > 1)
+		vmx_let_go();
+	home = __atomic_load_n(&hw->home, __ATOMIC_ACQUIRE);
+	if (home && home != me)
 		forget(v);
 	vmptrld(hw->vmcs);
 	c->current = v;
-	if (!moved)
+	__atomic_store_n(&hw->home, me, __ATOMIC_RELAXED);
+	if (hw->host_of == me)
 		return;
 	/* Tables and stack are this CPU's now. */
-	hw->home = this_cpu()->id + 1;
+	hw->host_of = me;
 	hw->host_rsp = 0;
 	write_host();
 }
@@ -408,6 +431,7 @@ const struct hvm_ops vmx_ops = {
 	.name = "VMX",
 	.probe = vmx_probe,
 	.cpu_enable = vmx_cpu_enable,
+	.cpu_let_go = vmx_let_go,
 	.vcpu_create = vmx_vcpu_create,
 	.vcpu_destroy = vmx_vcpu_destroy,
 	.vcpu_reset = vmx_vcpu_reset,

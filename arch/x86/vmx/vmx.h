@@ -71,7 +71,8 @@ struct vcpu_hw {
 	uint64_t eptp;
 	uint64_t host_rsp, guest_rsp; /* what the VMCS holds */
 	uint32_t timer_rate;          /* a tick of the preemption timer is 1 << this ticks of the TSC */
-	uint32_t home;                /* id + 1 of the CPU that has the VMCS active, or 0 */
+	uint32_t home;                /* atomic: id + 1 of the CPU that has the VMCS active, or 0 */
+	uint32_t host_of;             /* id + 1 of the CPU whose state the host-state area holds, or 0 */
 	bool launched;                /* VMRESUME from now on; ended by VMCLEAR */
 	struct vmx_controls ctl;      /* what the VMCS holds: change the primary word through vmx_cpu_ctl() */
 	struct tlb_id id;
@@ -134,6 +135,8 @@ int vmx_cpu_enable(struct pcpu *p);
 int vmx_vcpu_create(struct vcpu *v);
 void vmx_vcpu_destroy(struct vcpu *v);
 void vmx_vcpu_reset(struct vcpu *v, const struct vcpu_start *s);
+/* Whatever VMCS is current here goes back to memory. Outside of any run. */
+void vmx_let_go(void);
 /*
  * Makes v's VMCS the current one of this CPU; cheap if it is. All that reads or writes fields outside the run loop. v runs
  * here, or nowhere; no lock is held if it last ran on another CPU.
