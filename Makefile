@@ -50,7 +50,10 @@ debug-flags := $(if $(DEBUG),-DVOUCH_DEBUG)
 hv-include := -nostdinc -Iinclude -I. -I$(B)/gen -isystem $(newlib)/include -isystem build/expat \
 	-isystem build/libfdt -isystem $(mbedtls)/include \
 	-isystem $(shell $(CC) -print-file-name=include 2>/dev/null)
-hv-flags := $(common) $(hv-include) $(debug-flags) -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone \
+# Indirect branches go by way of arch/x86/cpu/retpoline.S.
+hv-thunks := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-mretpoline-external-thunk,\
+	-mindirect-branch=thunk-extern -mindirect-branch-register)
+hv-flags := $(hv-thunks) $(common) $(hv-include) $(debug-flags) -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone \
 	-mcmodel=kernel -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing
 tool-flags := $(common) -Iinclude -I. -I$(B)/gen -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
@@ -170,7 +173,11 @@ $(B)/gen/symbols.c: $(B)/vouch.pass1 tools/symbols.sh
 $(B)/vouch.pass1: $(hv-objs) $(B)/hv/symbols-none.o $(lds)
 	$(call say,LINK,$@)$(call hv-link,$(B)/hv/symbols-none.o)
 
-$(B)/vouch.elf: $(hv-objs) $(B)/hv/symbols.o $(lds) tools/check-link.sh
+$(B)/hv/thunks.checked: $(hv-objs) tools/check-thunks.sh
+	$(quiet)OBJDUMP=$(OBJDUMP) tools/check-thunks.sh $(hv-objs)
+	@touch $@
+
+$(B)/vouch.elf: $(hv-objs) $(B)/hv/symbols.o $(lds) tools/check-link.sh $(B)/hv/thunks.checked
 	$(call say,LINK,$@)$(call hv-link,$(B)/hv/symbols.o)
 	$(quiet)NM=$(NM) tools/check-link.sh $@ $(B)/gen/symbols.c $(newlib)
 	@printf '  %s: text %s bytes, SHA-256 %s\n' $@ "$$(size -A $@ | awk '$$1 ~ /text/ { n += $$2 } END { print n }')" \

@@ -22,7 +22,7 @@ format: | have-test
 lint-hv := $(filter-out loader/sha256_ni.c,$(filter %.c,$(hv-srcs)))
 lint-tool := $(filter-out $(lint-hv),$(sort $(foreach t,$(tools),$(tool-$(t)-srcs))))
 lint-stamps := $(patsubst %.c,$(B)/lint/hv/%.tidy,$(lint-hv)) $(patsubst %.c,$(B)/lint/tool/%.tidy,$(lint-tool))
-lint-flags = $(filter-out -MMD -MP -Werror,$($(1)-flags)) -Wno-unknown-warning-option
+lint-flags = $(filter-out -MMD -MP -Werror $(hv-thunks),$($(1)-flags)) -Wno-unknown-warning-option
 
 $(B)/lint/hv/%.tidy: %.c $(B)/hv/%.o .clang-tidy
 	@mkdir -p $(@D)

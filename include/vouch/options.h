@@ -54,6 +54,7 @@ struct options {
 	enum end_action end;          /* default halt */
 	enum guest_order guests;      /* all at once, or each when the one before it has stopped; default together */
 	bool mitigations_off;         /* nothing is done against speculation; default: what the CPU needs */
+	bool mitigations_all;         /* all code there is, needed or not, but for MSRs that the CPU does not have */
 	uint32_t features_off;        /* bits FEATURE_*, default 0 */
 	uint32_t cpus;                /* at most so many CPUs are used, from 1 on; 0, the default: all */
 	bool print_events;            /* measure=print: what is measured is a line of the log; default quiet */

@@ -9,6 +9,7 @@ struct spec {
 	uint32_t code;                /* SPEC_* bits */
 	bool auto_ibrs;               /* EFER.AIBRSE is set on each CPU */
 	bool ibrs;                    /* SPEC_CTRL.IBRS is set on each CPU, for good */
+	bool bhi_dis;                 /* so is SPEC_CTRL.BHI_DIS_S */
 	bool ibpb;                    /* the branch predictor is emptied when another VM comes to a CPU */
 };
 

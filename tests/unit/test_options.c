@@ -105,7 +105,9 @@ static void mitigations(void **state)
 	parse("mitigations=auto", 0);
 	assert_false(o.mitigations_off);
 	parse("mitigations=off", 0);
-	assert_true(o.mitigations_off);
+	assert_true(o.mitigations_off && !o.mitigations_all);
+	parse("mitigations=all", 0);
+	assert_true(o.mitigations_all && !o.mitigations_off);
 	parse("mitigations=none", 1);
 	assert_false(o.mitigations_off);
 	parse("mitigations=", 1);

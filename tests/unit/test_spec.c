@@ -21,27 +21,44 @@ bool policy_by_amd(void) { return true; }
 #define IBRS_ALL 2ull
 #define MDS_TAA_MMIO_NO (1ull << 5 | 1ull << 8 | 7ull << 13)
 #define PBRSB_NO (1ull << 24)
+#define BHI_NO (1ull << 20)
+#define RDCL_NO 1ull
+#define L1D_NO (1ull << 3)
+#define L1D_FLUSH (1u << 28)
+#define BHI_CTRL (1u << 4)
 
 static void choices(void **state)
 {
 	static const struct { struct spec_facts f; const char *text; } rows[] = {
-		{ { .amd = true }, " rsb" },                                                    /* Zen, old microcode */
-		{ { .amd = true, .ext_8_ebx = 1u << 12 }, " rsb ibpb" },
+		{ { .amd = true }, " rsb retpoline" },                                          /* Zen, old microcode */
+		{ { .amd = true, .ext_8_ebx = 1u << 12 }, " rsb retpoline ibpb" },
 		{ { .amd = true, .ext_8_ebx = 1u << 12, .ext_21_eax = 1u << 8 }, " auto-ibrs ibpb" },   /* Zen 4 */
 		{ { .amd = true, .ext_8_ebx = 1u << 12, .ext_21_eax = 1u << 8 | 1u << 5 }, " verw auto-ibrs ibpb" },
 		{ { .amd = true, .ext_21_eax = 1u << 8 | 1u << 5, .ext_21_ecx = 1u << 1 }, " verw auto-ibrs" },
 		{ { .amd = true, .ext_21_eax = 1u << 8 | 1u << 5, .ext_21_ecx = 3u << 1 }, " auto-ibrs" },
-		{ { .amd = true, .seven_edx = 1u << 10 | 1u << 26, .arch = IBRS_ALL }, " rsb" },  /* Intel's bits */
-		{ { .amd = false }, " rsb" },
-		{ { .seven_edx = 1u << 26 }, " rsb ibpb" },
-		{ { .seven_edx = 1u << 26 | 1u << 10 }, " rsb verw ibpb" },                       /* Skylake */
-		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | 1u << 5 }, " rsb verw ibrs ibpb" },   /* Cascade Lake */
-		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | PBRSB_NO | MDS_TAA_MMIO_NO }, " ibrs ibpb" },
-		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | PBRSB_NO | (MDS_TAA_MMIO_NO & ~(1ull << 14)) },
-		  " verw ibrs ibpb" },
-		{ { .seven_edx = 1u << 10, .arch = IBRS_ALL | PBRSB_NO | MDS_TAA_MMIO_NO }, " rsb" },     /* no SPEC_CTRL */
+		{ { .amd = true, .seven_edx = L1D_FLUSH | 1u << 10 | 1u << 26, .seven_2_edx = BHI_CTRL, .arch = IBRS_ALL },
+		  " rsb retpoline" },                                                           /* Intel's bits */
+		{ { .amd = false }, " rsb retpoline" },
+		{ { .seven_edx = 1u << 26 }, " rsb retpoline ibpb" },
+		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10 }, " rsb retpoline verw l1d ibpb" },       /* Skylake */
+		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10, .arch = RDCL_NO }, " rsb retpoline verw ibpb" },
+		/* A hypervisor below says that it does the flushing. */
+		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10, .arch = L1D_NO }, " rsb retpoline verw ibpb" },
+		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10, .arch = IBRS_ALL | RDCL_NO | 1u << 5 },
+		  " rsb history verw ibrs ibpb" },                                              /* Cascade Lake */
+		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10, .seven_2_edx = BHI_CTRL,
+		    .arch = IBRS_ALL | RDCL_NO | PBRSB_NO | MDS_TAA_MMIO_NO }, " ibrs bhi-dis ibpb" },      /* Alder Lake */
+		{ { .seven_edx = 1u << 26 | 1u << 10, .seven_2_edx = BHI_CTRL,
+		    .arch = IBRS_ALL | BHI_NO | PBRSB_NO | MDS_TAA_MMIO_NO }, " ibrs ibpb" },
+		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | BHI_NO | PBRSB_NO | MDS_TAA_MMIO_NO }, " ibrs ibpb" },
+		{ { .seven_edx = 1u << 26 | 1u << 10,
+		    .arch = IBRS_ALL | BHI_NO | PBRSB_NO | (MDS_TAA_MMIO_NO & ~(1ull << 14)) }, " verw ibrs ibpb" },
+		/* No SPEC_CTRL: what would be set there is not, whatever else is said. */
+		{ { .seven_edx = 1u << 10, .seven_2_edx = BHI_CTRL, .arch = IBRS_ALL | PBRSB_NO | MDS_TAA_MMIO_NO },
+		  " rsb retpoline" },
 	};
-	char text[48];
+	const struct spec all = { .code = ~0u, .auto_ibrs = true, .ibrs = true, .bhi_dis = true, .ibpb = true };
+	char text[SPEC_TEXT_MAX];
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -53,6 +70,8 @@ static void choices(void **state)
 	}
 	spec_text(&(struct spec){ 0 }, text, sizeof(text));
 	assert_string_equal(text, " none");
+	spec_text(&all, text, sizeof(text));
+	assert_string_equal(text, " rsb retpoline history verw l1d auto-ibrs ibrs bhi-dis ibpb");
 }
 
 static void taken_out(void **state)

@@ -16,6 +16,7 @@
 
 #define MSR_SPEC_CTRL 0x48u
 #define SPEC_CTRL_IBRS 1ull
+#define SPEC_CTRL_BHI_DIS_S (1ull << 10)
 #define MSR_PRED_CMD  0x49u
 #define PRED_CMD_IBPB 1ull
 #define MSR_ARCH_CAPABILITIES 0x10au
@@ -24,17 +25,22 @@
 /* CPUID 7, EDX: SDM 2A "CPUID". */
 #define SEVEN_MD_CLEAR  (1u << 10)
 #define SEVEN_IBRS_IBPB (1u << 26)
+#define SEVEN_L1D_FLUSH (1u << 28)
 #define SEVEN_ARCH_CAP  (1u << 29)
+#define SEVEN_2_BHI_CTRL (1u << 4)
 /* CPUID 80000008, EBX, and 80000021: APM 3 appendix E. */
 #define EXT8_IBPB       (1u << 12)
 #define EXT21A_VERW     (1u << 5)
 #define EXT21A_AUTO_IBRS (1u << 8)
 #define EXT21C_TSA_NO   (1u << 1 | 1u << 2)
 /* IA32_ARCH_CAPABILITIES: SDM 4. */
+#define ARCH_RDCL_NO    (1ull << 0)
 #define ARCH_IBRS_ALL   (1ull << 1)
+#define ARCH_L1D_NO     (1ull << 3)     /* SKIP_L1DFL_VMENTRY */
 #define ARCH_MDS_NO     (1ull << 5)
 #define ARCH_TAA_NO     (1ull << 8)
 #define ARCH_MMIO_NO    (7ull << 13)
+#define ARCH_BHI_NO     (1ull << 20)
 #define ARCH_PBRSB_NO   (1ull << 24)
 
 /* A piece of code, as spec.inc notes it. */
@@ -56,9 +62,21 @@ static void choose_amd(struct spec *s, const struct spec_facts *f)
 	s->auto_ibrs = f->ext_21_eax & EXT21A_AUTO_IBRS;
 	s->ibpb = f->ext_8_ebx & EXT8_IBPB;
 	if (!s->auto_ibrs)
-		s->code |= SPEC_RSB;
+		s->code |= SPEC_RSB | SPEC_RETPOLINE;
 	if ((f->ext_21_eax & EXT21A_VERW) && (f->ext_21_ecx & EXT21C_TSA_NO) != EXT21C_TSA_NO)
 		s->code |= SPEC_VERW;
+}
+
+/* IBRS keeps targets apart, not the history by which one is chosen. Without IBRS no indirect branch is left to choose. */
+static void choose_history(struct spec *s, const struct spec_facts *f)
+{
+	if (!s->ibrs) {
+		s->code |= SPEC_RETPOLINE;
+		return;
+	}
+	s->bhi_dis = !(f->arch & ARCH_BHI_NO) && (f->seven_2_edx & SEVEN_2_BHI_CTRL);
+	if (!(f->arch & ARCH_BHI_NO) && !s->bhi_dis)
+		s->code |= SPEC_BHB;
 }
 
 /* A CPU that says nothing of a weakness has it, if it has the means against it. */
@@ -70,6 +88,9 @@ static void choose_intel(struct spec *s, const struct spec_facts *f)
 	s->ibpb = f->seven_edx & SEVEN_IBRS_IBPB;
 	if (!s->ibrs || !(f->arch & ARCH_PBRSB_NO))
 		s->code |= SPEC_RSB;
+	choose_history(s, f);
+	if ((f->seven_edx & SEVEN_L1D_FLUSH) && !(f->arch & (ARCH_RDCL_NO | ARCH_L1D_NO)))
+		s->code |= SPEC_L1D;
 	if ((f->seven_edx & SEVEN_MD_CLEAR) && (f->arch & safe) != safe)
 		s->code |= SPEC_VERW;
 }
@@ -89,8 +110,10 @@ void spec_text(const struct spec *s, char *dst, size_t size)
 {
 	bool any = s->code || s->auto_ibrs || s->ibrs || s->ibpb;
 
-	snprintf(dst, size, "%s%s%s%s%s%s", s->code & SPEC_RSB ? " rsb" : "", s->code & SPEC_VERW ? " verw" : "",
-		 s->auto_ibrs ? " auto-ibrs" : "", s->ibrs ? " ibrs" : "", s->ibpb ? " ibpb" : "", any ? "" : " none");
+	snprintf(dst, size, "%s%s%s%s%s%s%s%s%s%s", s->code & SPEC_RSB ? " rsb" : "",
+		 s->code & SPEC_RETPOLINE ? " retpoline" : "", s->code & SPEC_BHB ? " history" : "",
+		 s->code & SPEC_VERW ? " verw" : "", s->code & SPEC_L1D ? " l1d" : "", s->auto_ibrs ? " auto-ibrs" : "",
+		 s->ibrs ? " ibrs" : "", s->bhi_dis ? " bhi-dis" : "", s->ibpb ? " ibpb" : "", any ? "" : " none");
 }
 
 /* A short piece becomes a NOP of its length (APM 3 "NOP"), a long one a jump behind it and breakpoints. */
@@ -118,6 +141,8 @@ static struct spec_facts read_facts(void)
 				.ext_21_eax = cpuid_leaf(0x80000021, 0).eax, .ext_21_ecx = cpuid_leaf(0x80000021, 0).ecx,
 				.seven_edx = cpuid_leaf(7, 0).edx };
 
+	if (cpuid_leaf(7, 0).eax >= 2)
+		f.seven_2_edx = cpuid_leaf(7, 2).edx;
 	if (f.seven_edx & SEVEN_ARCH_CAP)
 		f.arch = msr_read(MSR_ARCH_CAPABILITIES);
 	return f;
@@ -126,10 +151,12 @@ static struct spec_facts read_facts(void)
 void spec_init(struct host *h)
 {
 	struct spec_facts f = read_facts();
-	char text[48];
+	char text[SPEC_TEXT_MAX];
 
 	if (!h->options.mitigations_off)
 		h->spec = spec_choose(&f);
+	if (h->options.mitigations_all)
+		h->spec.code |= SPEC_RSB | SPEC_RETPOLINE | SPEC_BHB | SPEC_VERW;
 	for (const struct spec_site *s = spec_sites; s < spec_sites_end; s++)
 		if (!(h->spec.code & s->need))
 			spec_take_out(s->at, s->len);
@@ -142,7 +169,7 @@ void spec_cpu_enable(const struct host *h)
 	if (h->spec.auto_ibrs)
 		msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_AIBRSE);
 	if (h->spec.ibrs)
-		msr_write(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
+		msr_write(MSR_SPEC_CTRL, SPEC_CTRL_IBRS | (h->spec.bhi_dis ? SPEC_CTRL_BHI_DIS_S : 0));
 }
 
 /* What a VM has taught the predictor is not for the next one. */

@@ -14,16 +14,21 @@ struct host;
 struct vm;
 
 /* What a piece of code is for; the numbers are spec.inc's. */
-#define SPEC_RSB  1u              /* the return stack is filled anew after an exit */
-#define SPEC_VERW 2u              /* buffers are overwritten before an entry */
+#define SPEC_RSB       1u         /* the return stack is filled anew after an exit */
+#define SPEC_VERW      2u         /* buffers are overwritten before an entry */
+#define SPEC_BHB       4u         /* the branch history is filled anew after an exit */
+#define SPEC_RETPOLINE 8u         /* indirect branches of C are RETs */
+#define SPEC_L1D       16u        /* the L1 data cache is emptied before an entry from the general path */
 
 struct spec_facts {
 	bool amd;                     /* or Hygon */
 	uint32_t ext_8_ebx;           /* CPUID 80000008 */
 	uint32_t ext_21_eax, ext_21_ecx;  /* CPUID 80000021 */
-	uint32_t seven_edx;           /* CPUID 7 */
+	uint32_t seven_edx, seven_2_edx;  /* CPUID 7, subleaves 0 and 2 */
 	uint64_t arch;                /* IA32_ARCH_CAPABILITIES, 0 where there is none */
 };
+
+#define SPEC_TEXT_MAX 96
 
 /* Pure. */
 struct spec spec_choose(const struct spec_facts *f);

@@ -270,6 +270,7 @@ svm_enter:
 	xor	%eax, %eax			/* FAST_NO */
 .Lleave:
 	spec_stuff_rsb			/* the first RET beyond our own CALLs is near */
+	spec_clear_history
 	add	$FRAME_SIZE, %rsp
 	pop	%r15
 	pop	%r14

@@ -132,7 +132,9 @@ vmx_enter:
 	vmwrite	%rsp, %rax
 	jbe	.Lfailed
 .Lenter:
-	test	%dl, %dl		/* ZF stays as it is up to the JZ */
+	mov	%dl, %bl
+	spec_flush_l1d
+	test	%bl, %bl		/* ZF stays as it is up to the JZ */
 	LOAD_GUEST
 	jz	.Llaunch
 	spec_verw
@@ -145,6 +147,7 @@ vmx_enter:
 	mov	$VMX_FAILED, %eax
 .Lleave:
 	spec_stuff_rsb			/* the first RET beyond our own CALLs is near */
+	spec_clear_history
 	pop	%rdi
 	xor	%ecx, %ecx
 	xor	%edx, %edx
