@@ -10,6 +10,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/fpu.h"
+#include "arch/x86/exit/exit.h"
 #include "core/guest.h"
 #include "core/hold.h"
 
@@ -104,6 +105,8 @@ static enum run_end run(struct pcpu *p, struct vcpu *v)
 	enum run_end end;
 
 	take_fpu(p, v);
+	v->tsc_delta = p->tsc_delta;
+	vcpu_tsc_match(v);
 	v->armed_ns = 0;                        /* the timer stands where the vCPU before wanted it */
 	end = v->vm->host->hvm->vcpu_run(v);
 	if (end == RUN_STOPPED)

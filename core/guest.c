@@ -297,15 +297,10 @@ static void find_guests(struct host *h)
 
 /* ------------------------------------------------------------------ the operator's will */
 
-/* Its vCPUs see the same clock as before, though later. */
+/* Its vCPUs see the same clock as before, though later: each with its next turn. */
 static void go_on_running(struct vm *vm)
 {
 	vclock_start(&vm->clock);
-	for (unsigned int i = 0; i < vm->vcpus; i++) {
-		struct vcpu *v = vm->vcpu[i];
-
-		vm->host->hvm->reg_set(v, HVM_TSC_OFFSET, vm->clock.tsc_offset + v->tsc_adjust);
-	}
 	vm->paused = false;
 	vm_release(vm);
 }

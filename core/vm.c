@@ -111,6 +111,7 @@ struct vm *vm_create(struct host *h, unsigned int module, const char *name, cons
 	bus_init(&vm->pio, "port", 0x10000);
 	bus_init(&vm->mmio, "mmio", 1ull << 52);
 	vclock_init(&vm->clock, h->platform.tsc_khz);
+	vm->clock.uneven = h->platform.tsc_uneven;
 	vtimers_init(&vm->timers, &vm->clock);
 	lock_init(&vm->lock, LOCK_VM, vm->name);
 	vm->epoch = host_epoch();

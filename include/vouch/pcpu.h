@@ -39,7 +39,7 @@ struct pcpu {
 	bool sole;                    /* no other vCPU can want this CPU: the one in it may halt here */
 	uint64_t run_until;           /* host TSC at which the vCPU in this CPU must make room; UINT64_MAX: never */
 	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
-	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's at one moment; 0: in step */
+	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's; 0: in step. Const once it is up: platform.h */
 	unsigned int node;            /* of the memory that is near: page.h */
 	struct log_tap *log_tap;      /* where this CPU's verdicts go instead of the log, or NULL (vouch/log.h) */
 	uint32_t locks_held;          /* debug: bit per rank */

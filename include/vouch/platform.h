@@ -4,6 +4,7 @@
 #define VOUCH_PLATFORM_H
 
 #include <vouch/lock.h>
+#include <vouch/pcpu.h>
 #include <vouch/types.h>
 
 #define PLATFORM_IOAPICS 16
@@ -25,6 +26,7 @@ struct platform_range {
 struct platform {
 	uint64_t tsc_khz;             /* calibrated against the PM timer, or the PIT */
 	bool tsc_invariant;           /* CPUID 80000007 EDX bit 8 */
+	bool tsc_uneven;              /* a CPU's TSC runs otherwise than the boot CPU's: their difference is no constant */
 	unsigned int phys_bits;       /* MAXPHYADDR */
 	uint64_t lapic_hpa;
 	uint64_t lapic_khz;           /* rate of the LAPIC timer at divide 1; 0 when TSC deadline is used */
@@ -57,7 +59,18 @@ struct platform {
 	uint64_t mmio_used;           /* bytes of the MMIO window handed out (arch/x86/mm/paging.c) */
 };
 
-/* Host time and events; all with host events off (GIF=0 or IF=0). */
+/*
+ * Host time and events; all with host events off (GIF=0 or IF=0). Host time is the boot CPU's TSC, told by any CPU: what one
+ * has read another may compare. A CPU whose own TSC is out of step reckons with the difference.
+ */
+static inline uint64_t host_tsc_of(const struct pcpu *p, uint64_t own_tsc) { return own_tsc - (uint64_t)p->tsc_delta; }
+/* What p's TSC reads then; never (UINT64_MAX) if it would begin again before. */
+static inline uint64_t own_tsc_of(const struct pcpu *p, uint64_t host_tsc)
+{
+	uint64_t own = host_tsc + (uint64_t)p->tsc_delta;
+
+	return p->tsc_delta > 0 && own < host_tsc ? UINT64_MAX : own;
+}
 #ifdef VOUCH_HOST_TEST
 uint64_t host_tsc(void);
 #else
@@ -67,7 +80,7 @@ static inline uint64_t host_tsc(void)
 
 	/* LFENCE: the counter must not be read before what stands in front of it is done. */
 	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-	return (uint64_t)hi << 32 | lo;
+	return host_tsc_of(this_cpu(), (uint64_t)hi << 32 | lo);
 }
 #endif
 /* Seconds since 1970 by the machine's RTC, which is taken to run in UTC. */

@@ -14,9 +14,10 @@
 
 struct vclock {
 	uint64_t host_khz;        /* host TSC ticks per ms; const after init */
-	uint64_t tsc_offset;      /* guest TSC = host TSC + this, modulo 2^64 */
+	uint64_t tsc_offset;      /* guest TSC = host_tsc() + this, modulo 2^64; on a CPU: vcpu_tsc_match() */
 	uint64_t stopped_tsc;     /* guest TSC while stopped */
 	bool stopped;
+	bool uneven;              /* CPUs' TSCs are in no constant relation: what guests are told of theirs must not say so */
 };
 
 /* Guest time starts at 0 now. host_khz: rate of the host's TSC, which the guest's equals. */

@@ -63,6 +63,9 @@ struct vcpu {
 	uint64_t kvmclock_msr, kvm_wall_msr;
 	uint64_t ucode_rev;
 	uint64_t tsc_adjust;          /* this vCPU's TSC minus the VM's clock, by its own writes */
+	int64_t tsc_delta;            /* of the CPU that it is in, or was in: pcpu.h */
+	uint64_t tsc_offset;          /* what the hardware adds to that CPU's TSC: vcpu_tsc_match() */
+	uint32_t kvmclock_version;    /* of the record at kvmclock_msr; even */
 	uint64_t unknown_msrs;        /* accesses to MSRs that the policy does not know */
 	struct unhandled recent_msrs; /* the same, the latest ones */
 

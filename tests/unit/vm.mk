@@ -31,3 +31,7 @@ unit-svm_clean-srcs := arch/x86/svm/clean.c arch/x86/svm/features.c tests/unit/s
 unit += svm_exit
 unit-svm_exit-srcs := $(addprefix arch/x86/svm/,event.c exit.c names.c) arch/x86/exit/fault.c \
 	tests/unit/support/cpu_area.c tests/unit/support/panic.c
+
+unit += guest_time
+unit-guest_time-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c arch/x86/exit/kvmclock.c \
+	arch/x86/exit/fast_table.c core/vclock.c tests/unit/support/seam.c tests/unit/support/xcr0.c tests/unit/support/panic.c

@@ -235,7 +235,7 @@ const char *lapic_init_other(const struct host *h)
 /* Counts until the host TSC is at tsc; more than the counter holds makes it come early, and the waiter arms again. */
 static uint32_t timer_count(const struct platform *p, uint64_t tsc)
 {
-	uint64_t now = tsc_read(), ticks;
+	uint64_t now = host_tsc(), ticks;
 
 	if (tsc <= now)
 		return 1;
@@ -249,7 +249,7 @@ void host_timer_arm(uint64_t tsc)
 	const struct platform *p = &this_cpu()->host->platform;
 
 	if (p->tsc_deadline)
-		msr_write(MSR_TSC_DEADLINE, tsc == UINT64_MAX ? 0 : max_u64(tsc, 1));
+		msr_write(MSR_TSC_DEADLINE, tsc == UINT64_MAX ? 0 : max_u64(own_tsc_of(this_cpu(), tsc), 1));
 	else
 		lapic_write(APIC_TIMER_COUNT, tsc == UINT64_MAX ? 0 : timer_count(p, tsc));
 }

@@ -282,7 +282,7 @@ static void order_set(struct ap *a, enum ap_order o)
 }
 
 /* Compares the clocks, and sets the other one where that can be done. False if the CPU has gone silent. */
-static bool sync_clock(const struct host *h, struct pcpu *p, struct ap *a)
+static bool sync_clock(struct host *h, struct pcpu *p, struct ap *a)
 {
 	bool can = (cpuid_leaf(7, 0).ebx & TSC_ADJUST_BIT) != 0, steady;
 	struct tsc_bounds b;
@@ -298,7 +298,8 @@ static bool sync_clock(const struct host *h, struct pcpu *p, struct ap *a)
 		while (__atomic_load_n(&a->order, __ATOMIC_ACQUIRE) != AP_WAIT)
 			cpu_relax();
 	}
-	if (p->tsc_delta)
+	h->platform.tsc_uneven |= !steady;
+	if (p->tsc_delta || !steady)
 		log_warn("the TSC of the CPU with APIC ID %u is %ld ticks %s the boot CPU's%s", p->apic_id,
 			 (long)(p->tsc_delta < 0 ? -p->tsc_delta : p->tsc_delta), p->tsc_delta < 0 ? "behind" : "before",
 			 steady ? "" : ", and runs unevenly");

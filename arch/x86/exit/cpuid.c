@@ -254,6 +254,15 @@ static void hide_apic(struct cpuid_view *r, uint32_t leaf)
 	}
 }
 
+/* Nothing that has the guest compare one vCPU's TSC with another's. */
+static void hide_even_tsc(struct cpuid_view *r, uint32_t leaf)
+{
+	if (leaf == 0x80000007)
+		r->edx &= ~FE7_EDX_INVARIANT_TSC;
+	else if (leaf == LEAF_KVM + 1)
+		r->eax &= ~KVM_FEATURE_CLOCK_STABLE;
+}
+
 /* Subleaf 0 has the length, those after it 16 bytes each, zeros behind the end. docs/guest-interface.md. */
 static struct cpuid_view name_piece(const struct tao_name *name, uint32_t leaf, uint32_t sub)
 {
@@ -293,6 +302,8 @@ enum exit_action exit_cpuid(struct vcpu *v)
 
 	if (!(v->vm->plan.devices & 1u << PLAN_LAPIC))
 		hide_apic(&r, leaf);
+	if (v->vm->clock.uneven)
+		hide_even_tsc(&r, leaf);
 	if (leaf == LEAF_NAME || leaf == LEAF_NAME + 1)
 		r = name_piece(&v->vm->tao, leaf, (uint32_t)v->gpr[REG_RCX]);
 	else if (DEBUG_BUILD && leaf == LEAF_HASH)

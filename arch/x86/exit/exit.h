@@ -52,6 +52,12 @@ enum exit_action exit_xsetbv(struct vcpu *v);
 #define HYPERCALL_UNKNOWN (-1000)
 enum exit_action exit_hypercall(struct vcpu *v);
 
+/*
+ * Has the hardware show the guest its TSC: the VM's clock and what this vCPU wrote, whatever the TSC of the CPU it is in.
+ * At the begin of each turn, as vCPU and clock may have moved, with v->tsc_delta set. Cheap where nothing has changed.
+ */
+void vcpu_tsc_match(struct vcpu *v);
+
 /* Back to what the manual says of reset, or to what firmware leaves behind (MTRRs on, write-back but for 3-4 GiB). */
 void msr_reset(struct vcpu *v);
 

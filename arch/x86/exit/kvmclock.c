@@ -2,7 +2,7 @@
 /* KVM's paravirtual clock: the two MSRs and the records they make Vouch write into guest memory. */
 #include "arch/x86/exit/kvmclock.h"
 
-#include <string.h>
+#include <stddef.h>
 
 #include <vouch/gpa.h>
 #include <vouch/vm.h>
@@ -46,17 +46,31 @@ void kvmclock_scale(uint64_t khz, uint32_t *mul, int8_t *shift)
 	*shift = s;
 }
 
+/* A record outside RAM is the guest's own loss: its MSR write was checked, memory does not move. */
+static void put(struct vcpu *v, size_t off, const void *bytes, size_t n)
+{
+	(void)!gpa_write(v->vm, gpa((v->kvmclock_msr & ~KVMCLOCK_ENABLE) + off), bytes, n);
+}
+
+/*
+ * Other vCPUs may be reading it: an odd version, then the rest, then the next even one, stored in that order. The flag is
+ * promised as long as TSCs are in step, or as far off as the TSC offset makes good.
+ */
 void kvmclock_update(struct vcpu *v)
 {
-	struct pvclock_time t = { .version = 2, .flags = PVCLOCK_TSC_STABLE, .tsc_timestamp = v->tsc_adjust };
+	struct pvclock_time t = { .flags = v->vm->clock.uneven ? 0 : PVCLOCK_TSC_STABLE, .tsc_timestamp = v->tsc_adjust };
+	const uint32_t body = offsetof(struct pvclock_time, pad0);
 	uint32_t mul;
 
 	if (!(v->kvmclock_msr & KVMCLOCK_ENABLE))
 		return;
 	kvmclock_scale(v->vm->clock.host_khz, &mul, &t.shift);
 	t.mul = mul;
-	/* A record outside RAM is the guest's own loss: its MSR write was checked, memory does not move. */
-	(void)!gpa_write(v->vm, gpa(v->kvmclock_msr & ~KVMCLOCK_ENABLE), &t, sizeof(t));
+	t.version = v->kvmclock_version + 1;
+	put(v, 0, &t.version, sizeof(t.version));
+	put(v, body, (const uint8_t *)&t + body, sizeof(t) - body);
+	t.version = v->kvmclock_version += 2;
+	put(v, 0, &t.version, sizeof(t.version));
 }
 
 int kvmclock_read(struct vcpu *v, uint32_t msr, uint64_t *val)

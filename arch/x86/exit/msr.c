@@ -80,11 +80,21 @@ static int read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return 0;
 }
 
+void vcpu_tsc_match(struct vcpu *v)
+{
+	uint64_t offset = v->vm->clock.tsc_offset + v->tsc_adjust - (uint64_t)v->tsc_delta;
+
+	if (offset == v->tsc_offset)
+		return;
+	v->tsc_offset = offset;
+	vcpu_set_reg(v, HVM_TSC_OFFSET, offset);
+}
+
 static int write_tsc(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	(void)msr;
 	v->tsc_adjust = val - vclock_tsc(&v->vm->clock);
-	vcpu_set_reg(v, HVM_TSC_OFFSET, v->vm->clock.tsc_offset + v->tsc_adjust);
+	vcpu_tsc_match(v);
 	kvmclock_update(v);
 	return 0;
 }

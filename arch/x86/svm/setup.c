@@ -224,7 +224,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	set_start(c, s);
 	c->iopm_pa = hw->iopm.v;
 	c->msrpm_pa = hw->msrpm.v;
-	c->tsc_offset = v->vm->clock.tsc_offset;
+	c->tsc_offset = v->tsc_offset;
 	c->int_ctl = SVM_INTCTL_V_MASKING;
 	set_pause(c);
 	c->np_enable = SVM_NP_ENABLE;

@@ -348,7 +348,7 @@ static void write_controls(struct vcpu *v, const struct vmx_cpu *c)
 	vmcs_write(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
 	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 	vmcs_write(VMCS_MSR_BITMAP, hw->msr_bitmap.v);
-	vmcs_write(VMCS_TSC_OFFSET, v->vm->clock.tsc_offset);
+	vmcs_write(VMCS_TSC_OFFSET, v->tsc_offset);
 	vmcs_write(VMCS_EPTP, hw->eptp);
 	if (hw->ctl.cpu2 & CPU2_PLE) {
 		vmcs_write(VMCS_PLE_GAP, PLE_GAP);
