@@ -251,15 +251,19 @@ void mux_log(struct mux *m, uint64_t now, const char *text, size_t n)
 
 void mux_flush(struct mux *m)
 {
+	if (m->mode == MUX_FOCUS && m->place[m->focus])
+		show(m, m->focus, UINT64_MAX, true);
 	release_held(m);
 }
+
+static void move_on(struct mux *m, uint64_t now);
 
 void mux_tick(struct mux *m, uint64_t now)
 {
 	if (m->mode == MUX_PREFIX)
 		show_all(m, now);
-	else if (m->place[m->focus])
-		show(m, m->focus, PUMP_BYTES, false);
+	else if (m->place[m->focus] && show(m, m->focus, PUMP_BYTES, false) && m->moving)
+		move_on(m, now);
 	if (m->held_len && now - m->held_since >= MUX_HOLD_MS * m->ms)
 		release_held(m);
 }
@@ -312,6 +316,7 @@ void mux_focus(struct mux *m, uint64_t now, unsigned int place)
 	if (place != MUX_MONITOR)
 		m->back = place;
 	m->focus = place;
+	m->moving = false;
 	if (place == MUX_MONITOR)
 		snprintf(text, sizeof(text), "monitor (Ctrl-a m: back)");
 	else
@@ -342,7 +347,7 @@ void mux_begin(struct mux *m, uint64_t now, unsigned int place, const char *name
 
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	p->live = true;
-	if (m->focus == place || m->focus == MUX_MONITOR || (seen && seen->live))
+	if (m->focus == place || m->focus == MUX_MONITOR || m->moving || (seen && seen->live))
 		return;
 	mux_focus(m, now, place);
 }
@@ -359,10 +364,25 @@ static void end_line(struct mux_place *p)
 		p->shown = p->out.head;
 }
 
+/* All that was to be seen of who has the focus is seen. */
+static void move_on(struct mux *m, uint64_t now)
+{
+	struct mux_place *p = m->place[m->focus];
+	unsigned int next = neighbour(m, m->focus, 1);
+
+	if (p->shown != p->out.head)
+		return;
+	m->moving = false;
+	if (p->live)                            /* again */
+		return;
+	release_held(m);
+	if (next != m->focus)
+		mux_focus(m, now, next);
+}
+
 void mux_end(struct mux *m, uint64_t now, unsigned int place)
 {
 	struct mux_place *p = m->place[place];
-	unsigned int next;
 
 	p->live = false;
 	p->in_tail = p->in_head;
@@ -370,16 +390,16 @@ void mux_end(struct mux *m, uint64_t now, unsigned int place)
 	if (m->mode == MUX_PREFIX) {
 		p->wrote = now - IDLE_MS * m->ms;       /* its last line may lack an end */
 		show_lines(m, now, place);
-	} else if (m->focus == place) {
-		show(m, place, UINT64_MAX, true);
 	}
 	end_line(p);
-	release_held(m);
-	next = neighbour(m, place, 1);
 	if (m->back == place)
-		m->back = next;
-	if (m->focus == place && next != place)
-		mux_focus(m, now, next);
+		m->back = neighbour(m, place, 1);
+	if (m->focus == place) {
+		m->moving = true;
+		move_on(m, now);
+	} else {
+		release_held(m);
+	}
 }
 
 /* ------------------------------------------------------------------ input */
@@ -388,7 +408,7 @@ static void typed(struct mux *m, uint64_t now, uint8_t byte)
 {
 	struct mux_place *p = m->place[m->focus];
 
-	if (!p || p->in_head - p->in_tail == MUX_INPUT)
+	if (!p || m->moving || p->in_head - p->in_tail == MUX_INPUT)
 		return;
 	p->in[p->in_head++ % MUX_INPUT] = byte;
 	if (p->in_head - p->in_tail == MUX_INPUT)

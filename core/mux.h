@@ -45,6 +45,7 @@ struct mux {
 	enum mux_mode mode;
 	struct mux_place *place[MUX_GUESTS + 1];
 	unsigned int focus;           /* whose input it is, and in MUX_FOCUS who is seen */
+	bool moving;                  /* who has the focus has ended, and it moves on when all that he wrote is shown */
 	unsigned int back;            /* the guest that had the focus before the monitor */
 	unsigned int owner;           /* who wrote the line that is not at its end */
 	bool midline;                 /* what is on the console does not end in a newline */
@@ -62,7 +63,10 @@ void mux_add(struct mux *m, unsigned int place, struct mux_place *p, uint8_t *ke
 
 /* A guest has a name and runs; one that nobody watched gets the focus if nobody who runs has it. */
 void mux_begin(struct mux *m, uint64_t now, unsigned int place, const char *name);
-/* It runs no more: what was typed for it is dropped, what it wrote stays, and the focus goes to the next that runs. */
+/*
+ * It runs no more: what was typed for it is dropped, what it wrote stays, and the focus goes to the next that runs, as soon as
+ * what it wrote last is on the console.
+ */
 void mux_end(struct mux *m, uint64_t now, unsigned int place);
 
 /* What a guest or the monitor writes. */
@@ -70,7 +74,7 @@ void mux_output(struct mux *m, uint64_t now, unsigned int place, const uint8_t *
 /* A whole log line, with its newline. It waits up to MUX_HOLD_MS for a line under way to end, then it breaks it. */
 #define MUX_HOLD_MS 50u
 void mux_log(struct mux *m, uint64_t now, const char *text, size_t n);
-/* Puts out what waits: log lines, even if that breaks a line. */
+/* Puts out what waits, however long that takes: the output of who is seen, and log lines, even if that breaks a line. */
 void mux_flush(struct mux *m);
 
 /* Whether a byte that was typed may come now. Who does not take his input has it dropped after a second. */

@@ -220,6 +220,66 @@ static void end_moves_focus(void **state)
 	seen("vouch: console: 1 db (Ctrl-a ?: help)\r\ndb$ \r\nboots");
 }
 
+/* What a slow port has not taken yet nobody waits for: the focus moves on behind it. */
+static void end_waits_for_no_port(void **state)
+{
+	(void)state;
+	writes(0, "last words\n");
+	writes(1, "db$ ");
+	t.web.shown = 0;
+	t.used = t.room = 0;
+	mux_end(&t.mux, t.now, 0);
+	assert_int_equal(t.used, 0);
+	assert_int_equal(t.mux.focus, 0);
+	assert_int_equal(mux_next(&t.mux, t.now), t.now + MS);
+	types("nobody's");
+	t.room = 5;
+	later(1);
+	seen("last ");
+	t.room = SIZE_MAX;
+	later(1);
+	seen("words\nvouch: console: 1 db (Ctrl-a ?: help)\r\ndb$ ");
+	got(0, "");
+	got(1, "");
+	assert_int_equal(mux_next(&t.mux, t.now), UINT64_MAX);
+}
+
+/* Before the ports have it comes a key, a new start, or the end of all. */
+static void end_with_something_in_between(void **state)
+{
+	writes(0, "aa\nbb\n");
+	t.web.shown = 0;
+	t.used = t.room = 0;
+	mux_end(&t.mux, t.now, 0);
+	types("\x01" "1");
+	t.room = SIZE_MAX;
+	later(1);
+	seen("vouch: console: 1 db (Ctrl-a ?: help)\r\n");
+	types("x");
+	got(1, "x");
+
+	setup(state);
+	writes(0, "aa\nbb\n");
+	t.web.shown = 0;
+	t.used = t.room = 0;
+	mux_end(&t.mux, t.now, 0);
+	mux_end(&t.mux, t.now, 1);
+	mux_begin(&t.mux, t.now, 1, "new");
+	mux_begin(&t.mux, t.now, 0, "web");
+	t.room = SIZE_MAX;
+	later(1);
+	seen("aa\nbb\n");
+	types("x");
+	got(0, "x");
+
+	writes(0, "cc\n");
+	t.web.shown -= 3;
+	t.used = t.room = 0;
+	mux_end(&t.mux, t.now, 0);
+	mux_flush(&t.mux);
+	seen("cc\n");
+}
+
 static void end_spares_the_monitor(void **state)
 {
 	(void)state;
@@ -567,6 +627,8 @@ int main(void)
 		cmocka_unit_test_setup(literal_escape, setup),
 		cmocka_unit_test_setup(help_names_all, setup),
 		cmocka_unit_test_setup(end_moves_focus, setup),
+		cmocka_unit_test_setup(end_waits_for_no_port, setup),
+		cmocka_unit_test_setup(end_with_something_in_between, setup),
 		cmocka_unit_test_setup(end_spares_the_monitor, setup),
 		cmocka_unit_test_setup(ring_is_bounded, setup),
 		cmocka_unit_test_setup(replay_gives_way, setup),
