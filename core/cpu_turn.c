@@ -95,6 +95,7 @@ static void take_fpu(struct pcpu *p, struct vcpu *v)
 {
 	if (p->fpu == v && v->fpu_cpu == p->id)
 		return;
+	__atomic_store_n(&p->switches, p->switches + 1, __ATOMIC_RELAXED);
 	fpu_state_load(v->fpu);
 	p->fpu = v;
 	v->fpu_cpu = p->id;
@@ -104,6 +105,7 @@ static enum run_end run(struct pcpu *p, struct vcpu *v)
 {
 	enum run_end end;
 
+	vcpu_spend(v);
 	take_fpu(p, v);
 	v->tsc_delta = p->tsc_delta;
 	vcpu_tsc_match(v);
@@ -113,6 +115,7 @@ static enum run_end run(struct pcpu *p, struct vcpu *v)
 		p->fpu = NULL;
 	else
 		fpu_state_save(v->fpu);
+	vcpu_rest(v);
 	return end;
 }
 

@@ -377,20 +377,21 @@ const char *guest_start(const struct host *h, struct guest *g)
 
 void guest_count(struct guest *g)
 {
-	const struct vcpu *v = g->vm->vcpu[0];
 	struct guest_rate *r = g->rate;
-	uint64_t ms;
+	uint64_t ms, exits;
 
 	if (!r)
 		return;
 	ms = (host_tsc() - r->at) / g->vm->host->platform.tsc_khz;
 	if (ms < 1000)
 		return;
-	r->exits_per_s = (vcpu_exits(v) - r->exits) * 1000 / ms;
-	r->exits = vcpu_exits(v);
+	exits = vm_exits(g->vm);
+	r->exits_per_s = (exits - r->exits) * 1000 / ms;
+	r->exits = exits;
 	for (unsigned int i = 0; i < EXIT_KINDS; i++) {
-		r->kind_per_s[i] = (v->exit_count[i] - r->kind[i]) * 1000 / ms;
-		r->kind[i] = v->exit_count[i];
+		exits = vm_exits_of(g->vm, i);
+		r->kind_per_s[i] = (exits - r->kind[i]) * 1000 / ms;
+		r->kind[i] = exits;
 	}
 	r->at = host_tsc();
 }

@@ -7,6 +7,8 @@
 
 #include <vouch/host.h>
 #include <vouch/hvm.h>
+#include <vouch/platform.h>
+#include <vouch/spent.h>
 #include <vouch/vm.h>
 
 #include "arch/x86/exit/report.h"
@@ -16,6 +18,15 @@
 #include "core/measured.h"
 #include "core/mux.h"
 
+/* As far as that can be seen from here, while it may change. */
+static bool all_halted(const struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		if (!__atomic_load_n(&vm->vcpu[i]->halted, __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
 static const char *state_name(const struct guest *g)
 {
 	switch (g->state) {
@@ -24,7 +35,7 @@ static const char *state_name(const struct guest *g)
 	case GUEST_READY:
 		return "ready";
 	case GUEST_RUNNING:
-		return g->vm->paused ? "paused" : g->vm->vcpu[0]->halted ? "idle" : "running";
+		return g->vm->paused ? "paused" : all_halted(g->vm) ? "idle" : "running";
 	default:
 		return g->refused ? "refused" : g->starts ? "stopped" : "off";
 	}
@@ -38,12 +49,13 @@ static uint64_t overhead_kib(const struct guest *g)
 	return g->vm ? kib + (g->frames << (PAGE_SHIFT - 10)) - (g->vm->ram_bytes >> 10) : kib;
 }
 
-/* What it slept in its CPU, as nobody else wanted that, it did not use. */
-static uint64_t cpu_ms(const struct guest *g)
+static uint64_t cpu_ms(const struct vm *vm)
 {
-	const struct vcpu *v = g->vm->vcpu[0];
+	uint64_t ticks = 0, now = host_tsc();
 
-	return (v->task.ran > v->slept ? v->task.ran - v->slept : 0) / g->vm->host->platform.tsc_khz;
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		ticks += spent_so_far(&vm->vcpu[i]->spent, now);
+	return ticks / vm->host->platform.tsc_khz;
 }
 
 static bool steer_guest(void *ctx, unsigned int n, struct monitor_guest *m)
@@ -60,10 +72,10 @@ static bool steer_guest(void *ctx, unsigned int n, struct monitor_guest *m)
 	if (!g->vm)
 		return true;
 	guest_count(g);
-	m->vcpus = 1;
+	m->vcpus = g->vm->vcpus;
 	m->memory_kib = g->vm->ram_bytes >> 10;
-	m->cpu_ms = cpu_ms(g);
-	m->exits = vcpu_exits(g->vm->vcpu[0]);
+	m->cpu_ms = cpu_ms(g->vm);
+	m->exits = vm_exits(g->vm);
 	m->exits_per_s = g->rate ? g->rate->exits_per_s : 0;
 	return true;
 }
@@ -110,13 +122,14 @@ static bool steer_exits(void *ctx, unsigned int n, unsigned int index, struct mo
 {
 	struct host *h = ctx;
 	struct guest *g = &h->guests->guest[n];
-	const uint64_t *count;
+	uint64_t count[EXIT_KINDS];
 	int kind;
 
 	if (!g->vm)
 		return false;
 	guest_count(g);
-	count = g->vm->vcpu[0]->exit_count;
+	for (unsigned int i = 0; i < EXIT_KINDS; i++)
+		count[i] = vm_exits_of(g->vm, i);
 	kind = kind_at(count, index);
 	if (kind < 0)
 		return false;
@@ -126,21 +139,36 @@ static bool steer_exits(void *ctx, unsigned int n, unsigned int index, struct mo
 	return true;
 }
 
-static const char *report(struct guest *g, enum monitor_text what, void (*line)(void *, const char *), void *to)
+/* Its state comes to this CPU for it, and goes at once: who runs it next must not have to wait for us. */
+static void report_vcpu(struct vcpu *v, enum monitor_text what)
+{
+	const struct hvm_ops *hvm = v->vm->host->hvm;
+
+	if (!vcpu_hold(v)) {
+		log_verdict("vCPU %u does not leave CPU %u: its state cannot be read", v->id, v->task.cpu);
+		return;
+	}
+	if (what == MONITOR_DUMP)
+		vcpu_dump(v);
+	else
+		vcpu_explain(v);
+	if (hvm->cpu_let_go)
+		hvm->cpu_let_go();
+	vcpu_release(v);
+}
+
+/* One vCPU after the other, so that none stands for longer than its own report takes. */
+static const char *report(const struct guest *g, enum monitor_text what, void (*line)(void *, const char *), void *to)
 {
 	struct log_tap tap = { line, to };
 
 	if (!g->vm)
 		return "it does not run";
-	if (!vm_hold(g->vm))
-		return "one of its vCPUs does not leave its CPU";
 	this_cpu()->log_tap = &tap;
-	if (what == MONITOR_DUMP)
-		vm_dump(g->vm);
-	else
-		vm_explain(g->vm);
+	for (unsigned int i = 0; i < g->vm->vcpus; i++)
+		report_vcpu(g->vm->vcpu[i], what);
+	vm_report_strays(g->vm);
 	this_cpu()->log_tap = NULL;
-	vm_release(g->vm);
 	return NULL;
 }
 
@@ -178,20 +206,29 @@ static const char *steer_text(void *ctx, enum monitor_text what, unsigned int n,
 	}
 }
 
-/* The guests whose vCPU is in this CPU's queue, with the time and the turns they had since they started. */
+/* The vCPUs in this CPU's queue: guests by name, where they have several with the vCPU's number. */
 static void add_guest(const struct guest *g, unsigned int cpu, struct monitor_cpu *c)
 {
-	size_t used = strlen(c->guests);
-	const struct vcpu *v;
+	for (unsigned int i = 0; g->state == GUEST_RUNNING && i < g->vm->vcpus; i++) {
+		size_t used = strlen(c->guests);
+		char which[12] = "";
 
-	if (g->state != GUEST_RUNNING)
-		return;
-	v = g->vm->vcpu[0];
-	if (v->task.cpu != cpu)
-		return;
-	c->busy_ms += cpu_ms(g);
-	c->switches += v->task.switches;
-	snprintf(c->guests + used, sizeof(c->guests) - used, "%s%s", used ? "," : "", g->name);
+		if (__atomic_load_n(&g->vm->vcpu[i]->task.cpu, __ATOMIC_RELAXED) != cpu)
+			continue;
+		if (g->vm->vcpus > 1)
+			snprintf(which, sizeof(which), "/%u", i);
+		snprintf(c->guests + used, sizeof(c->guests) - used, "%s%s%s", used ? "," : "", g->name, which);
+	}
+}
+
+/* This one asks. */
+static const char *cpu_state(const struct host *h, unsigned int n)
+{
+	if (n >= h->guests->sched.cpus)
+		return "no guests";
+	if (n == this_cpu()->id)
+		return "monitor";
+	return spent_counts(&h->cpu[n]->busy) ? "busy" : "idle";
 }
 
 static bool steer_cpu(void *ctx, unsigned int n, struct monitor_cpu *c)
@@ -200,10 +237,9 @@ static bool steer_cpu(void *ctx, unsigned int n, struct monitor_cpu *c)
 
 	if (n >= h->cpus)
 		return false;
-	*c = (struct monitor_cpu){ .apic_id = h->cpu[n]->apic_id, .guests = "", .state = "no guests" };
-	if (n >= h->guests->sched.cpus)
-		return true;
-	c->state = "guests";
+	*c = (struct monitor_cpu){ .apic_id = h->cpu[n]->apic_id, .guests = "", .state = cpu_state(h, n),
+				   .busy_ms = spent_so_far(&h->cpu[n]->busy, host_tsc()) / h->platform.tsc_khz,
+				   .switches = __atomic_load_n(&h->cpu[n]->switches, __ATOMIC_RELAXED) };
 	for (unsigned int i = 0; i < h->guests->count; i++)
 		add_guest(&h->guests->guest[i], n, c);
 	return true;

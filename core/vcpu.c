@@ -4,6 +4,7 @@
 
 #include <vouch/host.h>
 #include <vouch/pcpu.h>
+#include <vouch/spent.h>
 #include <vouch/vm.h>
 
 #include "arch/x86/dev/machine.h"
@@ -105,6 +106,22 @@ static bool must_leave(const struct vcpu *v, const struct pcpu *p)
 {
 	/* The monitor is served by the boot CPU, outside of any run. */
 	return p->id == 0 && __atomic_load_n(&v->vm->host->console.called, __ATOMIC_RELAXED);
+}
+
+void vcpu_rest(struct vcpu *v)
+{
+	uint64_t now = host_tsc();
+
+	spent_end(&v->spent, now);
+	spent_end(&this_cpu()->busy, now);
+}
+
+void vcpu_spend(struct vcpu *v)
+{
+	uint64_t now = host_tsc();
+
+	spent_begin(&v->spent, now);
+	spent_begin(&this_cpu()->busy, now);
 }
 
 enum run_end vcpu_service(struct vcpu *v)

@@ -38,6 +38,8 @@ struct pcpu {
 	bool leave;                   /* with host_event: the vCPU in this CPU must make room */
 	bool sole;                    /* no other vCPU can want this CPU: the one in it may halt here */
 	uint64_t run_until;           /* host TSC at which the vCPU in this CPU must make room; UINT64_MAX: never */
+	uint64_t busy;                /* vCPUs' turns here, but for what these were halted (vouch/spent.h) */
+	uint64_t switches;            /* atomic: times that another vCPU came */
 	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
 	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's; 0: in step. Const once it is up: platform.h */
 	unsigned int node;            /* of the memory that is near: page.h */

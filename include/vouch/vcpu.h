@@ -78,7 +78,7 @@ struct vcpu {
 	uint64_t armed_tsc;           /* due_tsc, or this CPU's run_until if that is earlier: the timer stands here */
 	bool tells_next;              /* the CPU says at an exit where the next instruction is: for entry code */
 	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */
-	uint64_t slept;               /* host TSC ticks for which its CPU halted in its place */
+	uint64_t spent;               /* its turns, but for what it was halted in them (vouch/spent.h) */
 	uint64_t exits;               /* exits of the general path so far: those in the ring */
 	struct exit_record ring[EXIT_RING];  /* ring[exits % EXIT_RING] is the next to be written */
 	uint64_t exit_count[EXIT_KINDS];     /* all exits, by the vendor's own numbering: hvm_ops.kind_text() */
@@ -90,6 +90,10 @@ struct vcpu {
  * RUN_ON: enter it. Never RUN_HALTED: whether a halted vCPU has something to do is known to the run loop.
  */
 __must_check enum run_end vcpu_service(struct vcpu *v);
+
+/* Its turn, and its CPU's, counts from here on, or no more: at the end, and while the CPU is halted in its place. */
+void vcpu_spend(struct vcpu *v);
+void vcpu_rest(struct vcpu *v);
 
 static inline enum exit_action vcpu_fault(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {

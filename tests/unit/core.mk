@@ -22,7 +22,7 @@ unit-framebuffer-srcs := core/screen.c arch/x86/cpu/framebuffer.c
 unit += host_acpi
 unit-host_acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c
 
-unit += mux line_edit monitor
+unit += mux line_edit monitor spent
 unit-mux-srcs := core/mux.c
 unit-line_edit-srcs := core/line_edit.c
 unit-monitor-srcs := core/monitor.c core/control.c core/record.c

@@ -54,6 +54,8 @@ static void fresh(const char *bytes, int n)
 	seam_reset();
 	snprintf(seam.vm.name, sizeof(seam.vm.name), "g");
 	seam.vm.vcpu[0] = &seam.vcpu;
+	seam.vm.vcpus = 1;
+	seam.vcpu.timers = &seam.vm.timers;
 	code = bytes;
 	code_len = n;
 	log_clear();
@@ -106,15 +108,16 @@ static void dumps(void **state)
 	stack_top = seam.vcpu.gpr[REG_RSP] = 0xffffc90000003ff0;
 	stack_words = 2;
 	note_exit(7, 0x1000);
-	vm_dump(&seam.vm);
-	expect("verdict: guest g at exit 1: exit 7 in words\n");
+	seam.vcpu.task.cpu = 3;
+	vcpu_dump(&seam.vcpu);
+	expect("verdict: guest g, vCPU 0 on CPU 3 at exit 1: exit 7 in words\n");
 	expect("  RIP ffffffff81000000: 90   nop\n");
 	expect("  stack: ffffffff00001000 ffffffff00001001\n");
 	assert_null(strstr(log_text(), "died"));
 	fresh("\x90", 1);
 	seam.vcpu.gpr[REG_RSP] = stack_top;
 	stack_words = 100;
-	vm_dump(&seam.vm);
+	vcpu_dump(&seam.vcpu);
 	expect("ffffffff0000100f\n");
 	assert_null(strstr(log_text(), "ffffffff00001010"));
 	fresh("\x90", 1);
@@ -123,16 +126,18 @@ static void dumps(void **state)
 	seam.env.seg[SEG_SS].base = 0x10000;
 	stack_top = 0x18000;
 	seam.vcpu.gpr[REG_RSP] = 0x8000;
-	vm_dump(&seam.vm);
+	vcpu_dump(&seam.vcpu);
 	expect("  stack: 1000 1001 1002 ");
 	fresh("\x90", 1);
 	seam.reg[HVM_CR0] = seam.reg[HVM_EFER] = 0;
-	vm_dump(&seam.vm);
+	vcpu_dump(&seam.vcpu);
 	assert_null(strstr(log_text(), "stack"));
 }
 
 static void explains(void **state)
 {
+	struct vtimer timer;
+
 	(void)state;
 	fresh("\x90", 1);
 	host_tsc_set(0);
@@ -141,20 +146,67 @@ static void explains(void **state)
 	seam.reg[HVM_RIP] = 0x1234;
 	note_exit(7, 0x1000);
 	unhandled_note(&seam.vm.pio.unclaimed, 0x3bc, true);
-	vm_explain(&seam.vm);
-	expect("vCPU 0: runs at RIP 1234; its last exit: exit 7 in words\n");
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: runs at RIP 1234; its last exit: exit 7 in words\n");
+	expect("  RIP 1234: 90   nop\n");
+	assert_null(strstr(log_text(), "unhandled"));
+	vm_report_strays(&seam.vm);
 	expect("  unhandled ports (1): 3bc r0 w1;\n");
 	for (unsigned int i = 0; i < EXIT_RING; i++)
 		note_exit(8, 0x2000 + i % 2 * 4);
-	vm_explain(&seam.vm);
-	expect("vCPU 0: most of its last 32 exits are at RIP 2004, the last: exit 8 in words\n");
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: most of its last 32 exits are at RIP 2004, the last: exit 8 in words\n");
 	seam.vcpu.halted = true;
 	seam.reg[HVM_RFLAGS] = 0;
-	vm_explain(&seam.vm);
-	expect("vCPU 0: halted with interrupts off: only an NMI wakes it\n");
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: halted with interrupts off: only an NMI wakes it\n");
 	seam.reg[HVM_RFLAGS] = RFLAGS_IF;
-	vm_explain(&seam.vm);
-	expect("vCPU 0: halted, waits for an interrupt; no timer of its devices runs\n");
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: halted, waits for an interrupt; no timer of its devices runs\n");
+	vtimer_register(&seam.vm.timers, &timer, NULL, NULL);
+	vtimer_arm(&timer, 5000000);
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: halted, waits for an interrupt; its devices' next timer is due in 5000 us\n");
+}
+
+/* A VM of several: the earlier one of its own timer and the devices', sums, and a report of each. */
+static void knows_all_vcpus(void **state)
+{
+	struct vcpu second = { .id = 1, .vm = &seam.vm, .timers = &second.own_timers, .halted = true };
+	struct vtimer device, own;
+
+	(void)state;
+	fresh("\x90", 1);
+	host_tsc_set(0);
+	vclock_init(&seam.vm.clock, 1000000);
+	vtimers_init(&seam.vm.timers, &seam.vm.clock);
+	vtimers_init(&second.own_timers, &seam.vm.clock);
+	vtimer_register(&seam.vm.timers, &device, NULL, NULL);
+	vtimer_register(&second.own_timers, &own, NULL, NULL);
+	vtimer_arm(&device, 9000000);
+	vtimer_arm(&own, 7000000);
+	lock_init(&seam.vm.lock, LOCK_VM, "vm");
+	seam.vm.vcpu[1] = &second;
+	seam.vm.vcpus = 2;
+	seam.reg[HVM_RFLAGS] = RFLAGS_IF;
+	vcpu_explain(&second);
+	expect("vCPU 1 on CPU 0: halted, waits for an interrupt; its devices' next timer is due in 7000 us\n");
+	seam.vcpu.halted = true;
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: halted, waits for an interrupt; its devices' next timer is due in 9000 us\n");
+	note_exit(7, 0x1000);
+	second.exit_count[7] = 2;
+	second.exit_count[9] = 4;
+	assert_int_equal(vm_exits(&seam.vm), 7);
+	assert_int_equal(vm_exits_of(&seam.vm, 7), 3);
+	unhandled_note(&second.recent_msrs, 0x1b, true);
+	vm_report(&seam.vm);
+	expect("guest g died, vCPU 0 at exit 1: exit 7 in words\n");
+	expect("guest g died, vCPU 1 at exit 6: no exit yet\n");
+	expect("  unhandled MSRs (1): 1b r0 w1;\n");
+	log_clear();
+	vm_report_exits(&seam.vm);
+	assert_string_equal(log_text(), "debug: guest g: 7 exits\ndebug:   kind 9 4 kind 7 3\n");
 }
 
 static void knows_modes(void **state)
@@ -262,6 +314,7 @@ int main(void)
 		cmocka_unit_test(says_why),
 		cmocka_unit_test(dumps),
 		cmocka_unit_test(explains),
+		cmocka_unit_test(knows_all_vcpus),
 		cmocka_unit_test(knows_modes),
 		cmocka_unit_test(without_code_or_exits),
 		cmocka_unit_test(fits_a_screen),

@@ -11,6 +11,7 @@
 #include <vouch/gpa.h>
 #include <vouch/log.h>
 #include <vouch/vcpu.h>
+#include <vouch/vm.h>
 
 #include "arch/x86/exit/exit.h"
 #include "arch/x86/exit/insn_text.h"
@@ -170,11 +171,21 @@ uint64_t vcpu_exits(const struct vcpu *v)
 	return n;
 }
 
-static void report_strays(const struct vm *vm)
+uint64_t vm_exits(const struct vm *vm)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		n += vcpu_exits(vm->vcpu[i]);
+	return n;
+}
+
+void vm_report_strays(const struct vm *vm)
 {
 	report_unhandled("ports", &vm->pio.unclaimed);
 	report_unhandled("addresses", &vm->mmio.unclaimed);
-	report_unhandled("MSRs", &vm->vcpu[0]->recent_msrs);
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		report_unhandled("MSRs", &vm->vcpu[i]->recent_msrs);
 }
 
 static const char *last_exit(const struct vcpu *v, char *text, size_t size)
@@ -185,24 +196,30 @@ static const char *last_exit(const struct vcpu *v, char *text, size_t size)
 	return text;
 }
 
-static void report_state(struct vcpu *v, const struct x86_env *e)
+static void report_state(struct vcpu *v, struct x86_env *e)
 {
+	v->vm->host->hvm->env_load(v, e);
 	report_instruction(v, e);
 	report_registers(v, e);
 	v->vm->host->hvm->vcpu_dump(v);
 	report_ring(v);
 }
 
+/* All of its vCPUs: which of them was the cause the exits tell. */
 void vm_report(const struct vm *vm)
 {
-	struct vcpu *v = vm->vcpu[0];
 	struct x86_env e;
-	char text[96];
+	char text[96], which[24] = "";
 
-	log_verdict("guest %s died at exit %lu: %s", vm->name, vcpu_exits(v), last_exit(v, text, sizeof(text)));
-	vm->host->hvm->env_load(v, &e);
-	report_state(v, &e);
-	report_strays(vm);
+	for (unsigned int i = 0; i < vm->vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i];
+
+		if (vm->vcpus > 1)
+			snprintf(which, sizeof(which), ", vCPU %u", i);
+		log_verdict("guest %s died%s at exit %lu: %s", vm->name, which, vcpu_exits(v), last_exit(v, text, sizeof(text)));
+		report_state(v, &e);
+	}
+	vm_report_strays(vm);
 }
 
 #define STACK_WORDS 16u
@@ -230,17 +247,15 @@ static void report_stack(struct vcpu *v, const struct x86_env *e)
 	row_flush(&r);
 }
 
-void vm_dump(const struct vm *vm)
+void vcpu_dump(struct vcpu *v)
 {
-	struct vcpu *v = vm->vcpu[0];
 	struct x86_env e;
 	char text[96];
 
-	log_verdict("guest %s at exit %lu: %s", vm->name, vcpu_exits(v), last_exit(v, text, sizeof(text)));
-	vm->host->hvm->env_load(v, &e);
+	log_verdict("guest %s, vCPU %u on CPU %u at exit %lu: %s", v->vm->name, v->id, v->task.cpu, vcpu_exits(v),
+		    last_exit(v, text, sizeof(text)));
 	report_state(v, &e);
 	report_stack(v, &e);
-	report_strays(vm);
 }
 
 /* The place to which most of the last exits belong, if there is one: a loop that waits. */
@@ -256,45 +271,66 @@ static bool spins_at(const struct vcpu *v, uint64_t *rip)
 	return same > EXIT_RING * 3 / 4;
 }
 
-static void explain_halt(const struct vcpu *v, const struct x86_env *e)
+/* Of its local APIC, and of the devices, whose interrupts may be meant for any vCPU. */
+static uint64_t next_timer(const struct vcpu *v)
 {
-	uint64_t next = vtimers_next(&v->vm->timers), now = vclock_now(&v->vm->clock);
+	uint64_t next;
+
+	vm_lock(v->vm);
+	next = min_u64(vtimers_next(v->timers), vtimers_next(&v->vm->timers));
+	vm_unlock(v->vm);
+	return next;
+}
+
+static void explain_halt(const struct vcpu *v, const struct x86_env *e, const char *who)
+{
+	uint64_t next = next_timer(v), now = vclock_now(&v->vm->clock);
 
 	if (!(e->rflags & RFLAGS_IF))
-		log_verdict("vCPU %u: halted with interrupts off: only an NMI wakes it", v->id);
+		log_verdict("%s: halted with interrupts off: only an NMI wakes it", who);
 	else if (next == VTIMER_OFF)
-		log_verdict("vCPU %u: halted, waits for an interrupt; no timer of its devices runs", v->id);
+		log_verdict("%s: halted, waits for an interrupt; no timer of its devices runs", who);
 	else
-		log_verdict("vCPU %u: halted, waits for an interrupt; its devices' next timer is due in %lu us", v->id,
+		log_verdict("%s: halted, waits for an interrupt; its devices' next timer is due in %lu us", who,
 			    next > now ? (next - now) / 1000 : 0);
 }
 
-void vm_explain(const struct vm *vm)
+void vcpu_explain(struct vcpu *v)
 {
-	struct vcpu *v = vm->vcpu[0];
 	struct x86_env e;
 	uint64_t rip;
-	char text[96];
+	char text[96], who[32];
 
-	vm->host->hvm->env_load(v, &e);
+	v->vm->host->hvm->env_load(v, &e);
+	snprintf(who, sizeof(who), "vCPU %u on CPU %u", v->id, v->task.cpu);
 	if (v->halted)
-		explain_halt(v, &e);
+		explain_halt(v, &e, who);
 	else if (spins_at(v, &rip))
-		log_verdict("vCPU %u: most of its last %u exits are at RIP %lx, the last: %s", v->id, EXIT_RING, rip,
+		log_verdict("%s: most of its last %u exits are at RIP %lx, the last: %s", who, EXIT_RING, rip,
 			    last_exit(v, text, sizeof(text)));
 	else
-		log_verdict("vCPU %u: runs at RIP %lx; its last exit: %s", v->id, e.rip, last_exit(v, text, sizeof(text)));
-	report_strays(vm);
+		log_verdict("%s: runs at RIP %lx; its last exit: %s", who, e.rip, last_exit(v, text, sizeof(text)));
+	if (!v->halted)
+		report_instruction(v, &e);
+}
+
+uint64_t vm_exits_of(const struct vm *vm, unsigned int kind)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		n += vm->vcpu[i]->exit_count[kind];
+	return n;
 }
 
 void vm_report_exits(const struct vm *vm)
 {
-	const struct vcpu *v = vm->vcpu[0];
 	struct row r = { .level = LOG_DEBUG };
 	uint64_t left[EXIT_KINDS];
 
-	memcpy(left, v->exit_count, sizeof(left));
-	log_debug("guest %s: %lu exits", vm->name, vcpu_exits(v));
+	for (unsigned int i = 0; i < EXIT_KINDS; i++)
+		left[i] = vm_exits_of(vm, i);
+	log_debug("guest %s: %lu exits", vm->name, vm_exits(vm));
 	for (;;) {
 		unsigned int most = 0;
 		char name[32], text[64];

@@ -8,17 +8,31 @@
 struct vcpu;
 struct vm;
 
-/* After a death: exit, instruction, mode, registers, the last exits, what nobody answered for. At most 27 lines. */
+/*
+ * After a death: exit, instruction, mode, registers, the last exits, what nobody answered for. At most 27 lines for a VM of
+ * one vCPU.
+ */
 void vm_report(const struct vm *vm);
 
-/* The same of one that lives, outside of its run, and the top of its stack. Goes to this CPU's log tap if there is one. */
-void vm_dump(const struct vm *vm);
+/*
+ * The same of a vCPU that lives, and the top of its stack. It is in the caller's hands (core/hold.h), as below. Goes to this
+ * CPU's log tap if there is one.
+ */
+void vcpu_dump(struct vcpu *v);
 
-/* What its vCPU waits for, or where it goes round: a line or two, and what nobody answered for. */
-void vm_explain(const struct vm *vm);
+/* What it waits for, or where it goes round, and by what instruction: a line or two. */
+void vcpu_explain(struct vcpu *v);
 
-/* All exits so far, those of the fast path too. */
+/* What nobody answered for, the latest first. */
+void vm_report_strays(const struct vm *vm);
+
+/*
+ * All exits so far, those of the fast path too; of all vCPUs, or those of one kind. What a vCPU counts just now on another CPU
+ * may be missing.
+ */
 uint64_t vcpu_exits(const struct vcpu *v);
+uint64_t vm_exits(const struct vm *vm);
+uint64_t vm_exits_of(const struct vm *vm, unsigned int kind);
 
 /* At debug level: exits by kind, the most frequent first. */
 void vm_report_exits(const struct vm *vm);

@@ -93,8 +93,6 @@ static void unload_guest(struct vcpu *v)
 /* RUN_ON: something may have happened meanwhile. */
 static enum run_end wait_for_event(struct vcpu *v)
 {
-	uint64_t begin;
-
 	if (svm_event_wakes(v)) {
 		v->halted = false;
 		return RUN_ON;
@@ -106,9 +104,9 @@ static enum run_end wait_for_event(struct vcpu *v)
 	}
 	if (!this_cpu()->sole)
 		return RUN_HALTED;
-	begin = host_tsc();
+	vcpu_rest(v);
 	svm_host_idle();
-	v->slept += host_tsc() - begin;
+	vcpu_spend(v);
 	this_cpu()->host_event = true;
 	return RUN_ON;
 }

@@ -148,8 +148,6 @@ static void unload_guest(struct vcpu *v)
 /* RUN_ON: something may have happened meanwhile. */
 static enum run_end wait_for_event(struct vcpu *v)
 {
-	uint64_t begin;
-
 	if (vmx_event_wakes(v)) {
 		v->halted = false;
 		return RUN_ON;
@@ -163,9 +161,9 @@ static enum run_end wait_for_event(struct vcpu *v)
 		return RUN_HALTED;
 	if (v->own_timer)
 		host_timer_arm(v->armed_tsc);
-	begin = host_tsc();
+	vcpu_rest(v);
 	vmx_host_idle();
-	v->slept += host_tsc() - begin;
+	vcpu_spend(v);
 	this_cpu()->host_event = true;
 	return RUN_ON;
 }
