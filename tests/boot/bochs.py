@@ -25,7 +25,7 @@ ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path="{iso}", status=inserted
 boot: cdrom
 com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
-com2: enabled=1, mode=file, dev={com2}
+com2: enabled=1, {com2}
 clock: sync=none, time0=1767225600
 log: {log}
 panic: action=fatal
@@ -42,17 +42,75 @@ POWER_OFF = "[ACPI  ] ACPI control: soft power off"
 MESSAGE = "Bochs is exiting with the following message:\n"
 
 
+class Relay:
+    """A UNIX socket for `vouch ctl`, one client at a time, before the TCP socket that Bochs makes of a serial port."""
+
+    def __init__(self, path):
+        self.path = path
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.port = self.tcp.getsockname()[1]
+        self.unix = socket.socket(socket.AF_UNIX)
+        self.unix.bind(path)
+        self.unix.listen(1)
+        self.ended, self.client = False, None
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        try:
+            serial, _ = self.tcp.accept()
+            threading.Thread(target=self._read, args=(serial,), daemon=True).start()
+            while not self.ended:
+                client, _ = self.unix.accept()
+                self.client = client
+                with client:
+                    self._pass_on(client, serial)
+                self.client = None
+        except OSError:
+            pass
+
+    @staticmethod
+    def _pass_on(client, serial):
+        try:
+            while piece := client.recv(4096):
+                serial.sendall(piece)
+        except OSError:
+            pass
+
+    def _read(self, serial):
+        """What nobody listens to is lost, as on a line without a receiver."""
+        try:
+            while piece := serial.recv(4096):
+                client = self.client
+                try:
+                    if client:
+                        client.sendall(piece)
+                except OSError:
+                    pass
+        except OSError:
+            pass
+
+    def close(self):
+        self.ended = True
+        for one in (self.unix, self.tcp):
+            one.close()
+
+
 class Bochs(Machine):
     what = "Bochs"
 
-    def __init__(self, iso, cpu, cpus, memory, folder, cpu_errors=True, ips=IPS, bad_msrs=False):
+    def __init__(self, iso, cpu, cpus, memory, folder, cpu_errors=True, ips=IPS, bad_msrs=False, control=False):
         super().__init__(folder)
         self.log_path = os.path.join(folder, "bochs-log")
-        self.screen_fd, self.was_reset, self.conn = None, False, None
+        self.screen_fd, self.was_reset, self.conn, self.relay = None, False, None, None
         listener = socket.create_server(("127.0.0.1", 0))
+        com2 = "mode=file, dev=" + self.com2_path
+        if control:
+            self.control_path = os.path.join(folder, "ctl")
+            self.relay = Relay(self.control_path)
+            com2 = "mode=socket-client, dev=127.0.0.1:%d" % self.relay.port
         with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
             f.write(CONFIG.format(cpu=cpu, cpus=cpus, ips=ips, bad_msrs=int(bad_msrs), memory=memory, iso=iso,
-                                  com2=self.com2_path, port=listener.getsockname()[1], log=self.log_path,
+                                  com2=com2, port=listener.getsockname()[1], log=self.log_path,
                                   cpu_errors="report" if cpu_errors else "ignore"))
         with open(os.path.join(folder, "bochs-rc"), "w", encoding="ascii") as f:
             f.write("c\n")
@@ -152,6 +210,8 @@ class Bochs(Machine):
             for thread in self.threads:
                 thread.join(10)
             self.conn.close()
+        if self.relay:
+            self.relay.close()
         if self.screen_fd is not None:
             os.close(self.screen_fd)
 

@@ -24,6 +24,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 top = os.path.dirname(os.path.dirname(here))
 sys.path.insert(0, here)
 sys.path.insert(0, os.path.dirname(here))
+import drive  # noqa: E402
 import images  # noqa: E402
 import iso  # noqa: E402
 import results  # noqa: E402
@@ -111,7 +112,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?*@&x$" or len(mark) != 1:
+        if mark not in "=>%~!:?*@&x$c" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -217,6 +218,9 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=
             machine.monitor(rest)
         elif mark == "$":
             run_control(vouch, machine, rest)
+        elif mark == "c":
+            drive.drive(vouch, machine, limit, rest)
+            check_forbidden(machine.text(), forbidden)
         elif mark == "~":
             time.sleep(float(rest))
         elif mark == "@":
@@ -422,7 +426,7 @@ class Test:
         cpu, cpus, memory = self.cfg.get("cpu", cpu), self.cfg.get("cpus", "1"), self.cfg.get("memory", "512")
         if emulator is Bochs:
             # Under SVM Bochs calls every exit an error.
-            return Bochs(path, cpu, cpus, memory, self.folder, cpu_errors=self.on != "bochs-svm")
+            return Bochs(path, cpu, cpus, memory, self.folder, cpu_errors=self.on != "bochs-svm", control="control" in self.cfg)
         extra = shlex.split(self.cfg.get("qemu", ""))
         if "tpm" in self.cfg:
             self.tpm = tpm.Tpm(self.cfg["tpm"], self.folder)
@@ -459,7 +463,8 @@ class Test:
             slow = 3 if isinstance(machine, Bochs) else 1
             limit = time.monotonic() + float(self.cfg.get("timeout", "120")) * PATIENCE * slow
             passed = self.judge(machine, limit)
-        except (Failure, MachineError, iso.IsoError, screen.ScreenError, tpm.TpmError, OSError,
+        except (Failure, MachineError, iso.IsoError, screen.ScreenError, tpm.TpmError,
+                drive.DriveError, OSError,
                 subprocess.SubprocessError, re.error, ValueError) as e:
             why = str(e) or type(e).__name__
             passed, failed = getattr(e, "passed", 0), getattr(e, "failed", 1)
