@@ -15,6 +15,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -112,7 +113,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?*@&x$c" or len(mark) != 1:
+        if mark not in "=>%~!:?*@&x$^c" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -177,6 +178,33 @@ def run_control(vouch, machine, rest):
         raise Failure("vouch ctl %s: exit status %d, and:\n%s" % (words, done.returncode, text))
 
 
+def ask(port, number, command):
+    """Plays one request; the answer must be whole lines of JSON that belong to it, the last one good."""
+    port.write(b"%d %s\n" % (number, command.encode()))
+    while True:
+        line = port.readline()
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise Failure("%s: torn, or missing: %r" % (command, line)) from None
+        if row.get("v") != 1 or row.get("id") != number or "error" in row:
+            raise Failure("%s, as number %d: %r" % (command, number, line))
+        if "done" in row:
+            return
+
+
+def run_control_often(machine, rest):
+    """COUNT times each of the commands, over one connection to the control port."""
+    count, commands = rest.split(" ", 1)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(60 * PATIENCE)
+        s.connect(machine.control_path)
+        with s.makefile("rwb", buffering=0) as port:
+            for n in range(int(count)):
+                for command in commands.split(";"):
+                    ask(port, n + 1, command.strip())
+
+
 def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=None):
     """Plays the script; returns the position in the transcript behind the last match."""
     at = 0
@@ -221,6 +249,8 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=
         elif mark == "c":
             drive.drive(vouch, machine, limit, rest)
             check_forbidden(machine.text(), forbidden)
+        elif mark == "^":
+            run_control_often(machine, rest)
         elif mark == "~":
             time.sleep(float(rest))
         elif mark == "@":
