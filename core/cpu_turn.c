@@ -10,9 +10,11 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/cpu/fpu.h"
+#include "arch/x86/dev/machine.h"
 #include "arch/x86/exit/exit.h"
 #include "core/guest.h"
 #include "core/hold.h"
+#include "core/vcpu_init.h"
 
 _Static_assert(MODULE_WEIGHT == SCHED_WEIGHT && MODULE_WEIGHT_MAX == SCHED_WEIGHT_MAX && MODULE_CAP_MAX == SCHED_CAP_MAX,
 	       "what the operator may ask for is what the scheduler takes");
@@ -65,18 +67,24 @@ void vcpu_call(struct vcpu *v)
 	kicks_send(v->vm->host, &k);
 }
 
-/* It looks at its input: when it runs next, or now. */
-static void tell_typed(struct vm *vm)
+void vcpu_poke(struct vcpu *v)
 {
-	struct vcpu *v = vm->vcpu[0];
 	unsigned int on;
 
-	if (__atomic_exchange_n(&vm->input_told, true, __ATOMIC_SEQ_CST))
+	if (this_cpu()->vcpu == v)              /* it looks before it enters the guest */
 		return;
 	vcpu_wake(v);
+	/* Whose turn with it begins from here on sees what the caller has stored: hold.c. */
 	on = __atomic_load_n(&v->on_cpu, __ATOMIC_SEQ_CST);
 	if (on && on != this_cpu()->id + 1)
 		cpu_kick(on - 1);
+}
+
+/* It looks at its input: when it runs next, or now. */
+static void tell_typed(struct vm *vm)
+{
+	if (!__atomic_exchange_n(&vm->input_told, true, __ATOMIC_SEQ_CST))
+		vcpu_poke(vm->vcpu[0]);
 }
 
 void guests_wake_typed(struct host *h)
@@ -101,10 +109,20 @@ static void take_fpu(struct pcpu *p, struct vcpu *v)
 	v->fpu_cpu = p->id;
 }
 
+/* While it waits for INIT and SIPI there is nothing to run; but that its VM has stopped it must come to know. */
+static bool has_begun(struct vcpu *v)
+{
+	vcpu_take_signals(v);
+	v->due_tsc = SCHED_NEVER;
+	return !v->waits || vm_stopped(v->vm);
+}
+
 static enum run_end run(struct pcpu *p, struct vcpu *v)
 {
-	enum run_end end;
+	enum run_end end = RUN_HALTED;
 
+	if (!has_begun(v))
+		return end;
 	vcpu_spend(v);
 	take_fpu(p, v);
 	v->tsc_delta = p->tsc_delta;
@@ -161,17 +179,20 @@ static void take_turn(struct pcpu *p, struct vcpu *v)
 {
 	struct sched *s = &p->host->guests->sched;
 	uint64_t wake_at = SCHED_NEVER;
+	enum sched_how how = SCHED_GO_ON;
 	enum run_end end = RUN_HALTED;
 
 	if (vcpu_turn_begin(v, p->id)) {
 		end = run(p, v);
 		wake_at = v->due_tsc;
+		how = v->yields ? SCHED_YIELD : SCHED_GO_ON;
+		v->yields = false;
 		vcpu_turn_end(v);
 	}
 	if (end == RUN_STOPPED)
 		gone(p, v);
 	else
-		sched_put(s, p->id, host_tsc(), end == RUN_HALTED ? SCHED_SLEEP : SCHED_GO_ON, wake_at);
+		sched_put(s, p->id, host_tsc(), end == RUN_HALTED ? SCHED_SLEEP : how, wake_at);
 }
 
 void cpu_turn(struct pcpu *p, uint64_t until)

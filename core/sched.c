@@ -614,6 +614,20 @@ struct sched_turn sched_pick(struct sched *s, unsigned int cpu, uint64_t now, st
 	return r;
 }
 
+/*
+ * As if it had run for a while: so one that spins falls behind those that it waits for, which may have had their share already.
+ * It asks for as much as it can at once, and is due after those that ask for less.
+ */
+static void yield(const struct sched *s, struct sched_queue *q, struct sched_task *t)
+{
+	uint64_t step = virtual(s->slice_min, t->weight);
+
+	t->vtime += step;
+	q->sum += (int64_t)step * t->weight;
+	t->request = s->slice;
+	request(t);
+}
+
 void sched_put(struct sched *s, unsigned int cpu, uint64_t now, enum sched_how how, uint64_t wake_at)
 {
 	struct sched_queue *q = &s->queue[cpu];
@@ -625,7 +639,9 @@ void sched_put(struct sched *s, unsigned int cpu, uint64_t now, enum sched_how h
 	lock_take(&q->lock);
 	charge(s, q, now);
 	q->current = NULL;
-	if (how == SCHED_SLEEP && t->woken)
+	if (how == SCHED_YIELD)
+		yield(s, q, t);
+	if (how == SCHED_YIELD || (how == SCHED_SLEEP && t->woken))
 		how = SCHED_GO_ON;
 	if (how == SCHED_GO_ON && !is_capped(s, t, now)) {
 		insert(s, q, t);

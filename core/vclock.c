@@ -122,7 +122,7 @@ void vtimers_run(struct vtimers *t, uint64_t now)
 		if (i == t->count)
 			return;
 		fired |= 1u << i;
-		t->list[i]->deadline = VTIMER_OFF;
+		vtimer_disarm(t->list[i]);
 		t->list[i]->fire(t->list[i]->ctx);
 	}
 }
@@ -132,6 +132,6 @@ uint64_t vtimers_next(const struct vtimers *t)
 	uint64_t next = VTIMER_OFF;
 
 	for (unsigned int i = 0; i < t->count; i++)
-		next = min_u64(next, t->list[i]->deadline);
+		next = min_u64(next, __atomic_load_n(&t->list[i]->deadline, __ATOMIC_RELAXED));
 	return next;
 }

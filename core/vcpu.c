@@ -8,6 +8,7 @@
 #include <vouch/vm.h>
 
 #include "arch/x86/dev/machine.h"
+#include "arch/x86/dev/post.h"
 #include "core/cpu_turn.h"
 
 /* Whatever comes after this look is told anew. */
@@ -49,11 +50,28 @@ static void poll_console(struct vcpu *v)
 	v->poll_ns = vclock_now(&v->vm->clock) + CONSOLE_POLL_NS;
 }
 
+/* It looks after the VM's devices, whose timers are not among its own. */
+static bool has_devices(const struct vcpu *v)
+{
+	return v->vm->vcpus > 1 && v->id == 0;
+}
+
+static void run_timers(struct vcpu *v)
+{
+	uint64_t now = vclock_now(&v->vm->clock);
+
+	vtimers_run(v->timers, now);
+	if (has_devices(v))
+		machine_run_timers(v->vm, now);
+}
+
 /* In guest ns; not 0, which stands for a timer that must be armed anew. */
 static uint64_t next_event(const struct vcpu *v)
 {
-	uint64_t next = vtimers_next(&v->vm->timers);
+	uint64_t next = vtimers_next(v->timers);
 
+	if (has_devices(v))
+		next = min_u64(next, vtimers_next(&v->vm->timers));
 	if (has_console(v))
 		next = min_u64(next, v->poll_ns);
 	return max_u64(next, 1);
@@ -82,7 +100,8 @@ static void take_host_event(struct vcpu *v, struct pcpu *p)
 	p->host_event = false;
 	v->armed_ns = 0;                        /* a one-shot timer that has fired must be armed again */
 	poll_console(v);
-	feed_console(v->vm);
+	if (v->id == 0)
+		feed_console(v->vm);
 	/* Alone on a machine with one CPU it has taken what there was. */
 	if (p->id == 0 && !(p->sole && p->host->cpus == 1))
 		guests_wake_typed(v->vm->host);
@@ -124,6 +143,46 @@ void vcpu_spend(struct vcpu *v)
 	spent_begin(&this_cpu()->busy, now);
 }
 
+/* What was posted, timers' of this very CPU too. True: it is an INIT, and that is for cpu_turn(). */
+static bool take_posted(struct vcpu *v)
+{
+	if (__atomic_load_n(&v->posted.signals, __ATOMIC_ACQUIRE) & POST_INIT)
+		return true;
+	machine_take_posted(v);
+	return false;
+}
+
+/* Nothing comes to it by itself; by others as long as one of them can run. */
+static bool is_lost(const struct vcpu *v)
+{
+	if (__atomic_load_n(&v->posted.pending, __ATOMIC_SEQ_CST))
+		return false;
+	return __atomic_load_n(&v->stuck, __ATOMIC_SEQ_CST) || __atomic_load_n(&v->waits, __ATOMIC_SEQ_CST);
+}
+
+bool vcpu_halted_for_good(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	bool all = true;
+
+	vm_lock(vm);
+	__atomic_store_n(&v->stuck, true, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < vm->vcpus && vm->vcpus > 1; i++)
+		all = all && is_lost(vm->vcpu[i]);
+	vm_unlock(vm);
+	return all;
+}
+
+void vcpu_spins(struct vcpu *v)
+{
+	struct pcpu *p = this_cpu();
+
+	if (v->vm->vcpus == 1 || p->sole)
+		return;
+	v->yields = true;
+	p->leave = p->host_event = true;
+}
+
 enum run_end vcpu_service(struct vcpu *v)
 {
 	struct pcpu *p = this_cpu();
@@ -133,13 +192,13 @@ enum run_end vcpu_service(struct vcpu *v)
 	if (p->host_event) {
 		take_host_event(v, p);
 		leave = p->leave;
-	} else if (v->vm->input_len || !v->armed_ns) {
+	} else if ((v->vm->input_len || !v->armed_ns) && v->id == 0) {
 		feed_console(v->vm);            /* at the begin of a turn, too: another's may have taken the event */
 	}
 	arm_host_timer(v);
 	now = host_tsc();
 	if (now >= v->armed_tsc) {
-		vtimers_run(&v->vm->timers, vclock_now(&v->vm->clock));
+		run_timers(v);
 		v->armed_ns = 0;
 		arm_host_timer(v);
 		leave |= now >= p->run_until;
@@ -148,5 +207,7 @@ enum run_end vcpu_service(struct vcpu *v)
 		take_asked(v->vm);
 	if (vm_stopped(v->vm))
 		return RUN_STOPPED;
+	if (__atomic_load_n(&v->posted.pending, __ATOMIC_ACQUIRE))
+		leave |= take_posted(v);
 	return leave || must_leave(v, p) ? RUN_PREEMPTED : RUN_ON;
 }

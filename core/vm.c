@@ -15,8 +15,6 @@
 #include "arch/x86/cpu/fpu.h"
 #include "arch/x86/dev/lapic.h"
 #include "arch/x86/dev/machine.h"
-#include "arch/x86/exit/exit.h"
-#include "arch/x86/exit/fast.h"
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/mm/nested.h"
 #include "arch/x86/mm/tlb_flush.h"
@@ -24,20 +22,23 @@
 #include "core/cpu_turn.h"
 #include "core/gpa_build.h"
 #include "core/ram.h"
+#include "core/vcpu_init.h"
 
 #define LOG_BUDGET 100u
 
 void vm_log(struct vm *vm, const char *fmt, ...)
 {
+	unsigned int left = __atomic_load_n(&vm->log_budget, __ATOMIC_RELAXED);
 	char text[160];
 	va_list ap;
 
-	if (vm->log_budget == 0)
+	/* Of two lines at the same moment one is lost. */
+	if (!left || !__atomic_compare_exchange_n(&vm->log_budget, &left, left - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_info("guest %s: %s%s", vm->name, text, --vm->log_budget ? "" : " (its last line of this kind)");
+	log_info("guest %s: %s%s", vm->name, text, left > 1 ? "" : " (its last line of this kind)");
 }
 
 void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
@@ -221,14 +222,7 @@ void vm_destroy(struct vm *vm)
 
 void vm_prepare(struct vm *vm, const struct vcpu_start *start)
 {
-	struct vcpu *v = vm->vcpu[0];
-
-	vm->host->hvm->vcpu_reset(v, start);
-	msr_reset(v);
-	fast_reset(v);
-	lapic_virtual_wire(v->lapic);
-	fpu_state_init(v->fpu);
-	v->fpu_cpu = UINT32_MAX;
-	v->xcr0 = 1;
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		vcpu_prepare(vm->vcpu[i], start);
 	vm->entered = true;
 }

@@ -17,7 +17,7 @@ struct vm *vm_create(struct host *h, unsigned int module, const char *name, cons
 __must_check int vm_equip(struct vm *vm, struct image_error *err);
 void vm_destroy(struct vm *vm);
 
-/* Its vCPU is as after reset, and at its start: ready to be run. */
+/* Its vCPUs are as after reset, and vCPU 0 at its start: ready to be run. */
 void vm_prepare(struct vm *vm, const struct vcpu_start *start);
 
 #endif

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #define PORT_MAX 0xffffu
+_Static_assert(PLAN_MAX_CORES == VM_MAX_VCPUS, "what a plan may ask for, a VM can have");
 #define GPA_MAX  ((1ull << 52) - 1)   /* APM 2 "Long-Mode Physical-Address" limit: 52 bits */
 
 /*
@@ -123,6 +124,9 @@ int plan_check(const struct vm_plan *plan, const struct image *img, struct image
 	if (plan->cores < 1 || plan->cores > PLAN_MAX_CORES)
 		return plan_fail(err, IMG_ERR_PLAN_CORES, "%" PRIu32 ", this Vouch runs %u a guest", plan->cores,
 				 PLAN_MAX_CORES);
+	if (plan->cores > 1 && !(plan->devices >> PLAN_LAPIC & 1))
+		return plan_fail(err, IMG_ERR_PLAN_CORES, "%" PRIu32 ", but no LAPIC, without which one cannot start another",
+				 plan->cores);
 	if (plan->ignore_count > PLAN_IGNORE_MAX)
 		return plan_fail(err, IMG_ERR_PLAN_RANGE, "%" PRIu32 " of them", plan->ignore_count);
 	if (check_files(plan, img, err) || check_devices(plan->devices, err))

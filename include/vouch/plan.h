@@ -13,7 +13,7 @@
 #define PLAN_CMDLINE_MAX 2047
 #define PLAN_IGNORE_MAX  64
 #define PLAN_MIN_MIB     1
-#define PLAN_MAX_CORES   1
+#define PLAN_MAX_CORES   32
 #define PLAN_ANY_CPU     UINT32_MAX
 #define PLAN_MAX_MIB     (1ull << 20)   /* 1 TiB: a bound, not a promise */
 

@@ -98,7 +98,12 @@ struct sched_kicks {
 	uint64_t cpu[CPUS_MAX / 64];
 };
 
-enum sched_how { SCHED_GO_ON, SCHED_SLEEP, SCHED_GONE };
+enum sched_how {
+	SCHED_GO_ON,
+	SCHED_YIELD,                  /* it could run, but others had better: it gives up SCHED_SLICE_MIN_US of its share */
+	SCHED_SLEEP,
+	SCHED_GONE,
+};
 
 /* What a CPU is to do. */
 struct sched_turn {

@@ -46,12 +46,12 @@ uint64_t vclock_ns_to_tsc(const struct vclock *c, uint64_t ns);
 uint64_t vclock_ns_to_host(const struct vclock *c, uint64_t ns); /* host TSC of that moment; UINT64_MAX: never */
 
 struct vtimer {
-	uint64_t deadline;        /* guest ns, or VTIMER_OFF */
+	uint64_t deadline;        /* guest ns, or VTIMER_OFF; atomic: vtimers_next() asks for it at any time */
 	void (*fire)(void *ctx);  /* deadline is VTIMER_OFF when called; may arm again */
 	void *ctx;
 };
 
-/* All timers of one VM. Guarded by the VM (its only vCPU's thread for now). */
+/* Timers of a VM's devices, guarded by its lock, or of one vCPU, whose own they are. */
 struct vtimers {
 	struct vclock *clock;
 	struct vtimer *list[VTIMERS_MAX];
@@ -65,7 +65,7 @@ void vtimers_run(struct vtimers *t, uint64_t now);
 /* Earliest deadline in guest ns, or VTIMER_OFF. */
 uint64_t vtimers_next(const struct vtimers *t);
 
-static inline void vtimer_arm(struct vtimer *t, uint64_t deadline) { t->deadline = deadline; }
-static inline void vtimer_disarm(struct vtimer *t) { t->deadline = VTIMER_OFF; }
+static inline void vtimer_arm(struct vtimer *t, uint64_t deadline) { __atomic_store_n(&t->deadline, deadline, __ATOMIC_RELAXED); }
+static inline void vtimer_disarm(struct vtimer *t) { vtimer_arm(t, VTIMER_OFF); }
 
 #endif

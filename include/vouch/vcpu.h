@@ -39,6 +39,13 @@ struct exit_record {
 	uint64_t code, info1, info2, rip;     /* the vendor's words; hvm_ops.exit_text() knows them */
 };
 
+/* What others send a vCPU (arch/x86/dev/post.h). All atomic, from any CPU. */
+struct vcpu_posted {
+	uint32_t pending;             /* there is something, and its CPU was told */
+	uint32_t signals;
+	uint64_t edge[4], level[4];   /* vectors */
+};
+
 struct vcpu {
 	/* Offset 0: entry code saves and restores the guest's general registers here. All are valid in handlers. */
 	uint64_t gpr[REG_COUNT];
@@ -57,6 +64,10 @@ struct vcpu {
 	struct x86_fault fault;       /* set by a handler that returns EXIT_FAULT */
 	bool halted;                  /* HLT executed, no event yet */
 	bool nmi_pending;
+	struct vcpu_posted posted;
+	bool waits;                   /* atomic: for INIT and SIPI; written by its own CPU */
+	bool stuck;                   /* atomic: halted, and only others can wake it; written by its own CPU */
+	bool yields;                  /* it spins, waiting for another vCPU perhaps */
 
 	uint64_t xcr0;                /* guest's XCR0, live in the CPU while this vCPU is loaded */
 	uint64_t mtrr_def_type, mtrr_var[16], mtrr_fix[11];  /* order of Xen's MTRR record */
@@ -94,6 +105,12 @@ __must_check enum run_end vcpu_service(struct vcpu *v);
 /* Its turn, and its CPU's, counts from here on, or no more: at the end, and while the CPU is halted in its place. */
 void vcpu_spend(struct vcpu *v);
 void vcpu_rest(struct vcpu *v);
+
+/* It has halted with interrupts off: true if that is so for all of its VM, which can never run again then. */
+__must_check bool vcpu_halted_for_good(struct vcpu *v);
+
+/* It executes PAUSE again and again, so another vCPU should have its CPU. */
+void vcpu_spins(struct vcpu *v);
 
 static inline enum exit_action vcpu_fault(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {

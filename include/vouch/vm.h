@@ -53,7 +53,8 @@ struct vm {
 	unsigned int phys_bits;       /* MAXPHYADDR shown to the guest, 32-52: entries with higher bits are reserved */
 	struct vclock clock;
 	uint64_t epoch;               /* seconds since 1970 when the clock read 0 */
-	struct vtimers timers;
+	struct vtimers timers;        /* of its devices; vCPU 0 looks after them */
+	uint64_t timers_next;         /* what was last made known of these: under lock */
 	struct bus pio, mmio;
 	struct machine *machine;
 	struct chardev console;       /* COM1 out */
@@ -72,7 +73,7 @@ struct vm {
 	struct vm *next_stopped;      /* core/stopped.h */
 	uint32_t asked;               /* atomic: bits VM_ASK_*, done by whoever runs its vCPU next */
 	bool paused;                  /* by the operator, who holds its vCPUs; its clock stands. The boot CPU's */
-	unsigned int log_budget;      /* lines a guest may still cause */
+	unsigned int log_budget;      /* atomic: lines a guest may still cause */
 };
 
 /* From any CPU; see vcpu_service(). Its vCPU must be woken then. */

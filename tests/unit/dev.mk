@@ -17,7 +17,12 @@ unit += legacy guest_acpi
 unit-legacy-srcs := $(addprefix arch/x86/dev/,i8042.c reset.c pciconfig.c debugport.c)
 unit-guest_acpi-srcs := arch/x86/dev/acpi.c
 
-unit += machine
+unit += machine smp
 unit-machine-srcs := $(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c ioapic.c lapic.c lapic_regs.c lapic_timer.c \
-	machine.c pciconfig.c pic.c pit.c pm.c reset.c rtc.c table.c) core/bus.c core/dev/uart16550.c loader/escape.c \
+	machine.c pciconfig.c pic.c pit.c pm.c post.c reset.c rtc.c table.c) core/bus.c core/dev/uart16550.c loader/escape.c \
+	$(addprefix tests/unit/support/,clock.c lock.c log.c panic.c poke.c vm.c)
+unit-smp-srcs := $(unit-machine-srcs)
+
+unit += vcpu_init
+unit-vcpu_init-srcs := core/vcpu_init.c $(addprefix arch/x86/dev/,lapic.c lapic_regs.c lapic_timer.c post.c) \
 	$(addprefix tests/unit/support/,clock.c log.c panic.c vm.c)

@@ -153,7 +153,11 @@ static void cores(void **state)
 	refused(HEAD MEMORY FILES BOOT "</vm>", IMG_ERR_CFG_CORES_MISSING, "line 1 column 1");
 	refused(HEAD MEMORY "<cores/>" FILES BOOT "</vm>", IMG_ERR_CFG_CORES_MISSING, "line 2 column 20");
 	refused(HEAD MEMORY "<cores count='0'/>" FILES BOOT "</vm>", IMG_ERR_PLAN_CORES, "0,");
-	refused(HEAD MEMORY "<cores count='2'/>" FILES BOOT "</vm>", IMG_ERR_PLAN_CORES, "2, this Vouch runs 1");
+	refused(HEAD MEMORY "<cores count='33'/>" FILES BOOT "</vm>", IMG_ERR_PLAN_CORES, "33, this Vouch runs 32");
+	refused(HEAD MEMORY "<cores count='2'/>" FILES BOOT "<devices><device class='8259A' id='p'/></devices></vm>",
+		IMG_ERR_PLAN_CORES, "2, but no LAPIC");
+	taken(HEAD MEMORY "<cores count='32'/>" FILES BOOT "</vm>");
+	taken(HEAD MEMORY "<cores count='1'/>" FILES BOOT "<devices><device class='8259A' id='p'/></devices></vm>");
 	taken(HEAD MEMORY "<cores count='1'><core/></cores>" FILES BOOT "</vm>");
 	assert_string_equal(log_text(), "");
 	assert_int_equal(test_plan.cpu[0], PLAN_ANY_CPU);

@@ -478,10 +478,49 @@ static void loads_from_seeds(void **ctx)
 	}
 }
 
+/* One waits for another in a loop, and its CPU hears of it. Who it waits for gets the CPU, and nobody else pays for that. */
+static void a_spinning_task_makes_room(void **ctx)
+{
+	(void)ctx;
+	sim_init(&m, 1, task, 3);
+	sim_add(&m, 0, SCHED_WEIGHT, 0, SCHED_ANY, 0, 0);
+	sim_add(&m, 1, SCHED_WEIGHT, 0, SCHED_ANY, 0, 0);
+	task[0].spins = 10;
+	sim_run(&m, SIM_S);
+	assert_true(task[1].t.ran > SIM_S * 9 / 10);
+	assert_true(task[0].t.ran > SIM_S / 100);
+	assert_near(task[0].t.ran + task[1].t.ran, SIM_S, 1000, "no time is lost");
+	/* A stranger of the same weight: half of the rest each. */
+	sim_add(&m, 2, SCHED_WEIGHT, 0, SCHED_ANY, 0, 0);
+	task[0].t.ran = task[1].t.ran = 0;
+	sim_run(&m, 2 * SIM_S);
+	assert_near(task[1].t.ran, task[2].t.ran, PERCENT_2, "the one waited for, and the stranger");
+	assert_true(task[0].t.ran > SIM_S / 100);
+}
+
+/* Spinners among themselves, on one CPU and on two: each has its turns. */
+static void spinning_tasks_share(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int cpus = 1; cpus <= 2; cpus++) {
+		sim_init(&m, cpus, task, 4);
+		for (unsigned int i = 0; i < 4; i++) {
+			sim_add(&m, i, SCHED_WEIGHT, 0, SCHED_ANY, 0, 0);
+			task[i].spins = 20;
+		}
+		sim_run(&m, SIM_S);
+		for (unsigned int i = 0; i < 4; i++)
+			assert_near(task[i].t.ran, cpus * SIM_S / 4, PERCENT_2, "a spinner's share");
+		assert_near(total(4), cpus * SIM_S, 1000, "no time is lost");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trees_stay_balanced),
+		cmocka_unit_test(a_spinning_task_makes_room),
+		cmocka_unit_test(spinning_tasks_share),
 		cmocka_unit_test(trees_take_keys_that_wrap),
 		cmocka_unit_test(one_cpu_by_weight),
 		cmocka_unit_test(three_on_two_cpus),

@@ -30,7 +30,7 @@ static struct svm_cpu cpu;
 
 /* What the stand-ins were told, and what the instruction at RIP shall be. */
 static struct {
-	unsigned int decoded, learnt, cpuid, msr, windows, cr;
+	unsigned int decoded, learnt, cpuid, msr, windows, cr, spins;
 	uint64_t cr_val;
 	struct insn insn;
 	uint8_t insn_len;
@@ -38,6 +38,7 @@ static struct {
 
 bool machine_irq_pending(struct vcpu *x) { (void)x; return false; }
 int machine_irq_ack(struct vcpu *x) { (void)x; return -1; }
+void vcpu_spins(struct vcpu *x) { (void)x; seen.spins++; }
 void svm_host_window(void) { seen.windows++; }
 enum exit_action exit_cpuid(struct vcpu *x) { (void)x; seen.cpuid++; return EXIT_NEXT; }
 enum exit_action exit_msr(struct vcpu *x, bool write) { (void)x; (void)write; seen.msr++; return EXIT_NEXT; }
@@ -208,11 +209,14 @@ static void bytes_come_with_nested_faults_only(void **ctx)
 	assert_int_equal(seen.insn_len, 0);
 }
 
+/* And its CPU hears that it may be waiting for another vCPU. */
 static void a_pausing_guest_goes_on(void **ctx)
 {
 	(void)ctx;
 	fresh(true, false);
+	seen.spins = 0;
 	exits(SVM_EXIT_PAUSE);
+	assert_int_equal(seen.spins, 1);
 	assert_int_equal(vmcb.rip, 0x1000);
 	assert_int_equal(vm.stop.kind, STOP_NONE);
 	assert_int_equal(v.exit_count[SVM_EXIT_PAUSE], 1);

@@ -266,6 +266,11 @@ bool lapic_accepts_extint(const struct lapic *l)
 	return l->extint || lvt_is_extint(l->reg[LAPIC_LVT_LINT0]) || lvt_is_extint(l->reg[LAPIC_LVT_LINT1]);
 }
 
+bool lapic_hears_lint0(const struct lapic *l)
+{
+	return lapic_enabled(l) ? !(l->reg[LAPIC_LVT_LINT0] & LVT_MASK) : l->bsp;
+}
+
 void lapic_ack_extint(struct lapic *l)
 {
 	l->extint = false;
@@ -375,6 +380,12 @@ void lapic_enter_mode(struct lapic *l, uint64_t new_mode)
 void lapic_reset(struct lapic *l)
 {
 	lapic_enter_mode(l, APIC_BASE_ENABLE);
+	lapic_reset_registers(l);
+}
+
+/* SDM 3A "Local APIC State After an INIT Reset" (11.4.7.3). */
+void lapic_init_signal(struct lapic *l)
+{
 	lapic_reset_registers(l);
 }
 

@@ -101,6 +101,7 @@ struct lapic {
 void lapic_create(struct lapic *l, uint32_t id, bool bsp, struct vclock *clock, struct vtimers *timers,
 		  const struct lapic_wires *w);
 void lapic_reset(struct lapic *l);       /* power-up or RESET: xAPIC mode, software-disabled */
+void lapic_init_signal(struct lapic *l);        /* INIT: the same, but for the mode, and IDs */
 
 /* What a PC's firmware leaves on the boot CPU: enabled, LINT0 = ExtINT, LINT1 = NMI. After lapic_reset(). */
 void lapic_virtual_wire(struct lapic *l);
@@ -147,6 +148,8 @@ bool lapic_page_shows(unsigned int n);
 
 /* May the CPU take an interrupt from the PIC? LINT0 or LINT1 says ExtINT, a message asked, or the APIC is off (BSP). */
 bool lapic_accepts_extint(const struct lapic *l);
+/* Does a level at LINT0 mean anything to it? From any CPU. */
+bool lapic_hears_lint0(const struct lapic *l);
 void lapic_ack_extint(struct lapic *l);            /* the CPU took one: forgets the message, if there was one */
 
 /* A fixed interrupt arrives. Lost if the APIC is disabled; vectors below 16 only leave an error. */

@@ -14,6 +14,7 @@
 
 #include "acpi.h"
 #include "layout.h"
+#include "post.h"
 
 static bool has(const struct machine *m, enum plan_device d)
 {
@@ -50,12 +51,19 @@ static void rtc_set(void *ctx, unsigned int pin, bool level)
 	m->rtc_line = level;
 }
 
+/*
+ * To LINT0 of every local APIC. Where there are several, those that have it masked do not hear of it: when one unmasks it as a
+ * level, the next edge counts. ExtINT is not concerned, for which the PIC itself is asked.
+ */
 static void pic_output(void *ctx, bool level)
 {
 	struct machine *m = ctx;
 
-	for (unsigned int i = 0; i < m->cpus; i++)
-		lapic_lint(m->vcpu[i]->lapic, 0, level);
+	if (m->cpus == 1)
+		lapic_lint(m->vcpu[0]->lapic, 0, level);
+	for (unsigned int i = 0; i < m->cpus && m->cpus > 1; i++)
+		if (lapic_hears_lint0(m->vcpu[i]->lapic) && post_signal(&m->vcpu[i]->posted, POST_LINT0))
+			vcpu_poke(m->vcpu[i]);
 }
 
 /* True if the message is for l; from is NULL for the IOAPIC's. */
@@ -69,28 +77,58 @@ static bool is_for(const struct apic_msg *msg, const struct lapic *l, const stru
 	}
 }
 
-/* Lowest priority goes to the one receiver that is least busy, the first of equals. */
+/* At once where nobody else can be at the local APIC; else v's own CPU does it. */
+static void deliver(struct machine *m, struct vcpu *v, const struct apic_msg *msg, const struct lapic *from)
+{
+	if (m->cpus == 1 || v->lapic == from)
+		lapic_deliver(v->lapic, msg);
+	else if (post_message(&v->posted, msg))
+		vcpu_poke(v);
+}
+
+/*
+ * Lowest priority goes to the one receiver that is least busy, the first of equals. Other CPUs' registers are read as they are
+ * at this moment, as on a real bus.
+ */
 static void deliver_lowest(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
 {
-	struct lapic *best = NULL;
+	struct vcpu *best = NULL;
 
 	for (unsigned int i = 0; i < m->cpus; i++) {
-		struct lapic *l = m->vcpu[i]->lapic;
+		const struct lapic *l = m->vcpu[i]->lapic;
 
-		if (is_for(msg, l, from) && (!best || lapic_ppr(l) < lapic_ppr(best)))
-			best = l;
+		if (is_for(msg, l, from) && lapic_delivers(l) && (!best || lapic_ppr(l) < lapic_ppr(best->lapic)))
+			best = m->vcpu[i];
 	}
 	if (best)
-		lapic_deliver(best, msg);
+		deliver(m, best, msg, from);
+}
+
+/* INIT and SIPI concern the CPU, so its own local APIC has no part in it, and the sender is one like the others. */
+static void deliver_signal(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
+{
+	for (unsigned int i = 0; i < m->cpus; i++)
+		if (is_for(msg, m->vcpu[i]->lapic, from) && post_message(&m->vcpu[i]->posted, msg))
+			vcpu_poke(m->vcpu[i]);
+}
+
+static void ignore(struct machine *m)
+{
+	__atomic_fetch_add(&m->ignored_ipis, 1, __ATOMIC_RELAXED);
 }
 
 static void apic_route(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
 {
 	switch (msg->mode) {
+	case APIC_MODE_SMI:
+		ignore(m);
+		return;
 	case APIC_MODE_INIT:
 	case APIC_MODE_SIPI:
-	case APIC_MODE_SMI:
-		m->ignored_ipis++;
+		if (m->cpus > 1)
+			deliver_signal(m, msg, from);
+		else
+			ignore(m);
 		return;
 	case APIC_MODE_LOWEST:
 		deliver_lowest(m, msg, from);
@@ -98,7 +136,7 @@ static void apic_route(struct machine *m, const struct apic_msg *msg, const stru
 	default:
 		for (unsigned int i = 0; i < m->cpus; i++)
 			if (is_for(msg, m->vcpu[i]->lapic, from))
-				lapic_deliver(m->vcpu[i]->lapic, msg);
+				deliver(m, m->vcpu[i], msg, from);
 	}
 }
 
@@ -116,8 +154,11 @@ static void lapic_eoi(void *ctx, uint8_t vector)
 {
 	struct machine *m = ctx;
 
-	if (has(m, PLAN_IOAPIC))
-		ioapic_eoi(&m->ioapic, vector);
+	if (!has(m, PLAN_IOAPIC))
+		return;
+	vm_lock(m->vm);
+	ioapic_eoi(&m->ioapic, vector);
+	vm_unlock(m->vm);
 }
 
 static void lapic_nmi(void *ctx, struct lapic *l)
@@ -353,7 +394,13 @@ size_t machine_console_input(struct vm *vm, const uint8_t *bytes, size_t n)
 {
 	struct machine *m = vm->machine;
 
-	return has(m, PLAN_COM1) ? uart_receive(&m->com1, bytes, n) : n;
+	size_t took = n;
+
+	vm_lock(vm);
+	if (has(m, PLAN_COM1))
+		took = uart_receive(&m->com1, bytes, n);
+	vm_unlock(vm);
+	return took;
 }
 
 /* The interrupt mask, while no poll command waits for its answer. */
@@ -392,10 +439,17 @@ bool machine_extint_pending(struct vcpu *v)
 
 int machine_extint_ack(struct vcpu *v)
 {
+	int vector = -1;
+
 	if (!machine_extint_pending(v))
 		return -1;
-	lapic_ack_extint(v->lapic);
-	return pic_ack(&v->vm->machine->pic);
+	vm_lock(v->vm);
+	if (machine_extint_pending(v)) {        /* another vCPU may have been quicker */
+		lapic_ack_extint(v->lapic);
+		vector = pic_ack(&v->vm->machine->pic);
+	}
+	vm_unlock(v->vm);
+	return vector;
 }
 
 bool machine_irq_pending(struct vcpu *v)
@@ -418,6 +472,59 @@ int machine_irq_ack(struct vcpu *v)
 
 void machine_power_button(struct vm *vm)
 {
-	if (vm->plan.devices >> PLAN_PM & 1)
-		pm_power_button(&vm->machine->pm);
+	if (!(vm->plan.devices >> PLAN_PM & 1))
+		return;
+	vm_lock(vm);
+	pm_power_button(&vm->machine->pm);
+	vm_unlock(vm);
+}
+
+void machine_leave(struct vm *vm)
+{
+	uint64_t next;
+	bool earlier;
+
+	if (vm->vcpus < 2)
+		return;
+	next = vtimers_next(&vm->timers);
+	earlier = next < vm->timers_next;
+	vm->timers_next = next;
+	vm_unlock(vm);
+	if (earlier)
+		vcpu_poke(vm->vcpu[0]);
+}
+
+void machine_run_timers(struct vm *vm, uint64_t now)
+{
+	machine_enter(vm);
+	vtimers_run(&vm->timers, now);
+	machine_leave(vm);
+}
+
+static void inject_map(struct lapic *l, const uint64_t map[4], bool level)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		for (uint64_t bits = map[i]; bits; bits &= bits - 1)
+			lapic_inject(l, (uint8_t)(64 * i + (unsigned int)__builtin_ctzll(bits)), level);
+}
+
+/* A vector that came as both is a level: an EOI too many does no harm at the IOAPIC. */
+void machine_take_posted(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+	struct vcpu_posted got;
+
+	__atomic_store_n(&v->stuck, false, __ATOMIC_SEQ_CST);   /* before the flag: vcpu_halted_for_good() */
+	post_take(&v->posted, &got);
+	inject_map(l, got.edge, false);
+	inject_map(l, got.level, true);
+	if (got.signals & POST_NMI)
+		lapic_deliver(l, &(struct apic_msg){ .mode = APIC_MODE_NMI });
+	if (got.signals & POST_EXTINT)
+		lapic_deliver(l, &(struct apic_msg){ .mode = APIC_MODE_EXTINT });
+	if (got.signals & POST_LINT0) {
+		lapic_lint(l, 0, false);
+		lapic_lint(l, 0, true);
+		lapic_lint(l, 0, pic_pending(&v->vm->machine->pic));
+	}
 }

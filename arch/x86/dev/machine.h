@@ -7,7 +7,10 @@
  * Wiring: ISA IRQ n reaches PIC pin n and IOAPIC pin n, the PIT IOAPIC pin 2; the PIC's output is LINT0 of every local
  * APIC. A device that the plan leaves out is wired to nothing and is on no bus. Local APICs are on no bus either (each
  * vCPU reaches its own); their page is claimed there all the same, so that nothing else is put on it.
- * Callers hold the VM.
+ *
+ * Everything but the local APICs is guarded by vm->lock: those who reach devices by the buses, or run their timers, go through
+ * machine_enter() and machine_leave(); the functions below take it by themselves. A local APIC is its vCPU's alone: to others'
+ * messages are posted (post.h).
  */
 #ifndef VOUCH_MACHINE_H
 #define VOUCH_MACHINE_H
@@ -53,7 +56,7 @@ struct machine {
 	struct machine_ignore lapic_page;
 	struct machine_ignore ignore[PLAN_IGNORE_MAX];
 	bool rtc_line;                /* level of the RTC's interrupt */
-	uint64_t ignored_ipis;        /* INIT, SIPI and SMI; see machine_create() */
+	uint64_t ignored_ipis;        /* atomic: INIT, SIPI and SMI; see machine_create() */
 };
 
 /* A device's range on one of the buses; table.c has one row for each. */
@@ -78,8 +81,8 @@ size_t machine_size(void);
  * Each vCPU has its lapic, zeroed memory, and timers, ready; vcpus[0] is the boot CPU. 0, or negative errno with a line logged:
  * -EINVAL (a range or count that cannot be), -EEXIST (ranges overlap), -ENOSPC; then machine_destroy() is not needed but allowed.
  *
- * INIT and SIPI messages are counted and ignored, also INIT to the sender itself: with one CPU there is nobody to
- * start, and a guest starts again only through a verified reset.
+ * INIT and SIPI are posted to their vCPU. Where there is one vCPU they are counted and ignored, also INIT to the sender
+ * itself: there is nobody to start, and a guest starts again only through a verified reset.
  */
 __must_check int machine_create(struct vm *vm, struct vcpu *const vcpus[], unsigned int n, uint64_t epoch_seconds);
 
@@ -112,5 +115,18 @@ bool machine_extint_pending(struct vcpu *v);
 int machine_extint_ack(struct vcpu *v);
 
 void machine_power_button(struct vm *vm);
+
+/* Around an access to the VM's buses. What the devices' timers need is told to vCPU 0 at the end. */
+static inline void machine_enter(struct vm *vm) { vm_lock(vm); }
+void machine_leave(struct vm *vm);
+
+/* vtimers_run() for the devices' timers: where there are several vCPUs, by vCPU 0. */
+void machine_run_timers(struct vm *vm, uint64_t now);
+
+/* Into v's local APIC what was posted to it; INIT and SIPI vanish. By whoever runs v. */
+void machine_take_posted(struct vcpu *v);
+
+/* Tells v's CPU that something was posted to v, or else must be looked at: core/cpu_turn.c. v may be asleep, or this CPU's own. */
+void vcpu_poke(struct vcpu *v);
 
 #endif

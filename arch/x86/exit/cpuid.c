@@ -30,6 +30,7 @@
 /* FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 */
 #define F1_EDX 0x078bfbffu
 #define F1_EDX_APIC BIT(9)
+#define F1_EDX_HTT  BIT(28)
 /* Leaf 7: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
 #define F7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29))
 #define F7_EBX_FSGSBASE BIT(0)
@@ -45,6 +46,7 @@
 #define FE1_ECX (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
 /* The copies of leaf 1, SYSCALL NX MMXEXT PAGE1GB RDTSCP LM. Not FXSR_OPT: its bit in EFER is not a guest's. */
 #define FE1_EDX (0x0183f3ffu | BIT(11) | BIT(20) | BIT(22) | BIT(26) | BIT(27) | BIT(29))
+#define FE1_ECX_CMP_LEGACY BIT(1)
 #define FE1_EDX_NX     BIT(20)
 #define FE1_EDX_RDTSCP BIT(27)
 #define FE7_EDX_INVARIANT_TSC BIT(8)
@@ -110,7 +112,7 @@ static void signature(struct cpuid_view *r, uint32_t max, const char sig[12])
 	memcpy(&r->edx, sig + 8, 4);
 }
 
-/* x2APIC topology (leaf Bh): one thread, one core; more with SMP guests. */
+/* x2APIC topology (leaf Bh): one thread, one core; more by show_cores(). */
 static void topology(struct cpuid_view *r, uint32_t sub, uint32_t apic_id)
 {
 	r->ebx = 1;
@@ -243,6 +245,37 @@ unsigned int policy_phys_bits(void)
 	return policy_cpuid(0x80000008, 0, 0, 0).eax & 0xff;
 }
 
+static unsigned int id_bits(unsigned int cpus)
+{
+	return cpus > 1 ? 32u - (unsigned int)__builtin_clz(cpus - 1) : 0;
+}
+
+/*
+ * Several vCPUs are cores of one package, without threads: SDM 2A "CPUID" leaves 1 and Bh; APM 3 "Legacy Method" (E.5.1) of
+ * finding the number of cores, which AMD's guests use.
+ */
+static void show_cores(struct cpuid_view *r, uint32_t leaf, uint32_t sub, unsigned int cpus)
+{
+	switch (leaf) {
+	case 0x00000001:
+		r->ebx = (r->ebx & ~0xff0000u) | cpus << 16;
+		r->edx |= F1_EDX_HTT;
+		return;
+	case 0x0000000b:
+		if (sub == 1) {
+			r->eax = id_bits(cpus);
+			r->ebx = cpus;
+		}
+		return;
+	case 0x80000001:
+		r->ecx |= policy_by_amd() ? FE1_ECX_CMP_LEGACY : 0;
+		return;
+	case 0x80000008:
+		r->ecx |= policy_by_amd() ? id_bits(cpus) << 12 | (cpus - 1) : 0;
+		return;
+	}
+}
+
 /* A guest configured without a local APIC sees none. */
 static void hide_apic(struct cpuid_view *r, uint32_t leaf)
 {
@@ -304,6 +337,8 @@ enum exit_action exit_cpuid(struct vcpu *v)
 		hide_apic(&r, leaf);
 	if (v->vm->clock.uneven)
 		hide_even_tsc(&r, leaf);
+	if (v->vm->vcpus > 1)
+		show_cores(&r, leaf, (uint32_t)v->gpr[REG_RCX], v->vm->vcpus);
 	if (leaf == LEAF_NAME || leaf == LEAF_NAME + 1)
 		r = name_piece(&v->vm->tao, leaf, (uint32_t)v->gpr[REG_RCX]);
 	else if (DEBUG_BUILD && leaf == LEAF_HASH)

@@ -14,19 +14,27 @@ static bool in_lapic(const struct vcpu *v, gpa_t a)
 
 uint64_t mmio_read(struct vcpu *v, gpa_t a, unsigned int size)
 {
+	uint64_t val;
+
 	if (in_lapic(v, a))
 		return lapic_mmio_read(v->lapic, a.v & (PAGE_SIZE - 1), size);
-	return bus_read(&v->vm->mmio, a.v, size);
+	machine_enter(v->vm);
+	val = bus_read(&v->vm->mmio, a.v, size);
+	machine_leave(v->vm);
+	return val;
 }
 
 void mmio_write(struct vcpu *v, gpa_t a, unsigned int size, uint64_t val)
 {
 	if (gpa_is_ram(v->vm, a))
 		return;                         /* read-only memory: the write vanishes, as on a ROM chip */
-	if (in_lapic(v, a))
+	if (in_lapic(v, a)) {
 		lapic_mmio_write(v->lapic, a.v & (PAGE_SIZE - 1), size, val);
-	else
-		bus_write(&v->vm->mmio, a.v, size, val);
+		return;
+	}
+	machine_enter(v->vm);
+	bus_write(&v->vm->mmio, a.v, size, val);
+	machine_leave(v->vm);
 }
 
 enum exit_action exit_gpa(struct vcpu *v, const struct gpa_exit *x)

@@ -2,16 +2,24 @@
 /* Port I/O: the accumulator or a string, to and from the VM's port bus. */
 #include "arch/x86/exit/exit.h"
 
+#include "arch/x86/dev/machine.h"
 #include "arch/x86/exit/emulate.h"
 
 uint64_t pio_read(struct vcpu *v, uint16_t port, unsigned int size)
 {
-	return bus_read(&v->vm->pio, port, size);
+	uint64_t val;
+
+	machine_enter(v->vm);
+	val = bus_read(&v->vm->pio, port, size);
+	machine_leave(v->vm);
+	return val;
 }
 
 void pio_write(struct vcpu *v, uint16_t port, unsigned int size, uint64_t val)
 {
+	machine_enter(v->vm);
 	bus_write(&v->vm->pio, port, size, val);
+	machine_leave(v->vm);
 }
 
 /* A 32-bit result clears the upper half of RAX, smaller ones leave the rest as it was. */

@@ -243,8 +243,8 @@ static enum exit_action dispatch(struct vcpu *v)
 	case SVM_EXIT_INTR:
 	case SVM_EXIT_NMI:
 	case SVM_EXIT_INIT:      svm_host_window(); return EXIT_AGAIN;
-	case SVM_EXIT_VINTR:
-	case SVM_EXIT_PAUSE:     return EXIT_AGAIN;  /* no other vCPU to run meanwhile; VMRUN sets the count anew */
+	case SVM_EXIT_VINTR:     return EXIT_AGAIN;
+	case SVM_EXIT_PAUSE:     vcpu_spins(v); return EXIT_AGAIN;   /* VMRUN sets the count anew */
 	case SVM_EXIT_CR0_WRITE: return do_cr_write(v, 0);
 	case SVM_EXIT_CR4_WRITE: return do_cr_write(v, 4);
 	case SVM_EXIT_CR8_WRITE: return do_cr_write(v, 8);

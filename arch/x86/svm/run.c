@@ -97,8 +97,8 @@ static enum run_end wait_for_event(struct vcpu *v)
 		v->halted = false;
 		return RUN_ON;
 	}
-	/* Nothing can ever wake it: it is its VM's only vCPU. */
-	if (!(v->hw->vmcb->rflags & RFLAGS_IF)) {
+	/* Nothing can ever wake it. */
+	if (!(v->hw->vmcb->rflags & RFLAGS_IF) && vcpu_halted_for_good(v)) {
 		vm_stop(v->vm, STOP_POWEROFF, "halted with interrupts off");
 		return RUN_STOPPED;
 	}

@@ -209,8 +209,8 @@ static enum exit_action dispatch(struct vcpu *v)
 	case VMX_EXIT_VMCALL:       return exit_hypercall(v);
 	case VMX_EXIT_XSETBV:       return exit_xsetbv(v);
 	case VMX_EXIT_INVD:         /* nothing to do: no device reads memory behind the caches */
-	case VMX_EXIT_WBINVD:
-	case VMX_EXIT_PAUSE:        return EXIT_NEXT;
+	case VMX_EXIT_WBINVD:       return EXIT_NEXT;
+	case VMX_EXIT_PAUSE:        vcpu_spins(v); return EXIT_NEXT;
 	case VMX_EXIT_RDPMC:        return vcpu_gp0(v);
 	case VMX_EXIT_VMCLEAR ... VMX_EXIT_VMXON:
 	case VMX_EXIT_INVEPT:

@@ -152,8 +152,8 @@ static enum run_end wait_for_event(struct vcpu *v)
 		v->halted = false;
 		return RUN_ON;
 	}
-	/* Nothing can ever wake it: it is its VM's only vCPU. */
-	if (!(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
+	/* Nothing can ever wake it. */
+	if (!(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && vcpu_halted_for_good(v)) {
 		vm_stop(v->vm, STOP_POWEROFF, "halted with interrupts off");
 		return RUN_STOPPED;
 	}

@@ -67,6 +67,10 @@ static void end_turn(struct sim *m, unsigned int cpu)
 		sched_put(&m->s, cpu, m->now, SCHED_GONE, SCHED_NEVER);
 		return;
 	}
+	if (t->spins) {
+		sched_put(&m->s, cpu, m->now, ran < t->spins ? SCHED_GO_ON : SCHED_YIELD, SCHED_NEVER);
+		return;
+	}
 	if (!t->burst || ran < t->left) {
 		t->left -= t->burst ? ran : 0;
 		sched_put(&m->s, cpu, m->now, SCHED_GO_ON, SCHED_NEVER);
@@ -116,6 +120,8 @@ static uint64_t turn_end(const struct sim *m, const struct sim_cpu *c)
 
 	if (c->kicked)
 		return m->now;
+	if (c->task && c->task->spins)
+		at = min_u64(at, c->from + c->task->spins);
 	if (c->task && c->task->burst)
 		at = min_u64(at, c->from + c->task->left);
 	return max_u64(at, m->now);
