@@ -69,6 +69,7 @@ void vcpu_take_signals(struct vcpu *v)
 		return;
 	/* Not even for a moment may it look as if nothing could wake it: vcpu_halted_for_good(). */
 	set_waits(v, false);
+	__atomic_store_n(&v->stuck, false, __ATOMIC_SEQ_CST);
 	post_take(&v->posted, &got);
 	if ((got.signals & POST_INIT) && v->id == 0) {
 		vm_stop(v->vm, STOP_RESET, "INIT sent to its boot CPU");

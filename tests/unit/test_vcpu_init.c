@@ -155,7 +155,7 @@ static void init_ends_what_it_did(void **state)
 {
 	(void)state;
 	post(ap, POST_SIPI | 8u << 24);
-	ap->halted = ap->nmi_pending = true;
+	ap->halted = ap->nmi_pending = ap->stuck = true;
 	ap->tsc_adjust = 77;
 	r.reg[HVM_PAT] = 0x0606060606060606ull;
 	lapic_mmio_write(ap->lapic, 0xf0, 4, 0x1ff);
@@ -163,6 +163,7 @@ static void init_ends_what_it_did(void **state)
 	post(ap, POST_INIT);
 	assert_true(ap->waits);
 	assert_false(ap->halted || ap->nmi_pending);
+	assert_false(ap->stuck);                              /* else its VM could end while it runs */
 	assert_false(lapic_delivers(ap->lapic));
 	assert_int_equal(lapic_highest_irr(ap->lapic), 0);
 	assert_true(r.reg[HVM_PAT] == 0x0606060606060606ull);
