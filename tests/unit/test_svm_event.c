@@ -503,6 +503,119 @@ static void what_would_show_tf_is_not_stepped_over(void **ctx)
 	}
 }
 
+/* An exit from outside in a shadow, with an interrupt that waits: this one instruction is stepped over, then it goes in. */
+static void no_interrupt_comes_between_sti_and_hlt(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	irq = 0x41;
+	vmcb.rip = 0x1000;
+	vmcb.efer = EFER_SCE;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	exits(SVM_EXIT_INTR);
+	svm_event_prepare(&v);
+	assert_true(hw.stepping && (vmcb.rflags & RFLAGS_TF) && !window_open());
+	assert_int_equal(vmcb.event_inj, 0);
+	assert_int_equal(vmcb.efer, 0);                 /* SYSCALL would save TF */
+	/* A VMRUN that drops shadows: the next exit from outside, still before the instruction, says there is none. */
+	vmcb.int_state = 0;
+	exits(SVM_EXIT_INTR);
+	assert_no_step();
+	assert_false(vmcb.rflags & RFLAGS_TF);
+	assert_int_equal(vmcb.efer, EFER_SCE);
+	svm_event_prepare(&v);
+	assert_true(hw.stepping && acks == 0);
+	/* HLT exits; stepping over it ends the shadow. */
+	vmcb.int_state = 0;
+	exits(SVM_EXIT_HLT);
+	vmcb.rip++;
+	assert_no_step();
+	svm_event_prepare(&v);
+	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
+	assert_int_equal(acks, 1);
+}
+
+/* Also where nothing waited when it was entered, and the exit brings the interrupt. */
+static void a_shadow_outlives_exits_from_outside(void **ctx)
+{
+	static const uint32_t codes[] = { SVM_EXIT_INTR, SVM_EXIT_NMI, SVM_EXIT_VINTR };
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		fresh();
+		vmcb.rip = 0x1000;
+		vmcb.int_state = SVM_INTSTATE_SHADOW;
+		exits(SVM_EXIT_NMI);
+		svm_event_prepare(&v);
+		assert_false(hw.stepping || window_open());
+		vmcb.int_state = 0;
+		exits(codes[i]);
+		irq = 0x41;
+		svm_event_prepare(&v);
+		assert_true(hw.stepping && acks == 0);
+		/* The instruction is done: no more shadow, no step. */
+		vmcb.int_state = 0;
+		vmcb.rip++;
+		exits(SVM_EXIT_INTR);
+		svm_event_prepare(&v);
+		assert_false(hw.stepping);
+		assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
+	}
+}
+
+/* With interrupts off, or after an exit of the instruction's own, the window sees to it. */
+static void other_shadows_are_not_stepped_over(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	irq = 0x41;
+	vmcb.rflags = RFLAGS_FIXED;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	exits(SVM_EXIT_INTR);
+	svm_event_prepare(&v);
+	assert_true(!hw.stepping && window_open());
+	fresh();
+	irq = 0x41;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	exits(SVM_EXIT_PAUSE);
+	svm_event_prepare(&v);
+	assert_true(!hw.stepping && window_open());
+	/* What can't be stepped over keeps its shadow. */
+	exits(SVM_EXIT_INTR);
+	svm_event_prepare(&v);
+	assert_true(hw.stepping);
+	exits(SVM_EXIT_PUSHF);
+	svm_event_no_step(&v);
+	svm_event_prepare(&v);
+	assert_true(!hw.stepping && window_open() && acks == 0);
+	assert_int_equal(vmcb.int_state, SVM_INTSTATE_SHADOW);
+}
+
+/* SYSCALL exits by #UD and is executed without the step; if it is another #UD, it comes again by itself. */
+static void syscall_does_not_save_our_tf(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	vmcb.efer = EFER_SCE;
+	v.nmi_pending = true;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	svm_event_prepare(&v);
+	assert_true(hw.stepping && !(vmcb.efer & EFER_SCE));
+	exits(SVM_EXIT_EXC_DE + EXC_UD);
+	assert_true(hw.step_ud);
+	assert_int_equal(vmcb.efer, EFER_SCE);
+	exits(SVM_EXIT_EXC_DE + EXC_UD);
+	assert_false(hw.step_ud);
+	/* A guest without SYSCALL has its #UD at once. */
+	fresh();
+	v.nmi_pending = true;
+	vmcb.int_state = SVM_INTSTATE_SHADOW;
+	svm_event_prepare(&v);
+	exits(SVM_EXIT_EXC_DE + EXC_UD);
+	assert_false(hw.step_ud);
+	assert_int_equal(vmcb.efer, 0);
+}
+
 /* An event that is delivered ends a shadow. */
 static void no_handler_starts_in_a_shadow(void **ctx)
 {
@@ -596,6 +709,10 @@ int main(void)
 		cmocka_unit_test(an_nmi_ends_a_halt_behind_iret),
 		cmocka_unit_test(nmis_wait_for_the_shadow_only),
 		cmocka_unit_test(what_would_show_tf_is_not_stepped_over),
+		cmocka_unit_test(no_interrupt_comes_between_sti_and_hlt),
+		cmocka_unit_test(a_shadow_outlives_exits_from_outside),
+		cmocka_unit_test(other_shadows_are_not_stepped_over),
+		cmocka_unit_test(syscall_does_not_save_our_tf),
 		cmocka_unit_test(no_handler_starts_in_a_shadow),
 		cmocka_unit_test(an_nmi_cut_short_keeps_others_out),
 		cmocka_unit_test(halt_ends_for_what_can_be_delivered),

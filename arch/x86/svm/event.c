@@ -56,6 +56,9 @@ static void step_end(struct vcpu_hw *hw)
 	hw->step_ended = true;
 	vmcb_put(hw, intercept_exceptions, SVM_EXCEPTIONS);
 	vmcb_put(hw, intercept1, c->intercept1 & ~STEP_NOT);
+	if (hw->step_sce)
+		vmcb_put(hw, efer, c->efer | EFER_SCE);
+	hw->step_ud = hw->step_sce && (uint32_t)c->exit_code == SVM_EXIT_EXC_DE + EXC_UD;
 	if (hw->step_tf && !(done && hw->iret_next))
 		vmcb_put(hw, rflags, c->rflags & ~RFLAGS_TF);
 	hw->step_only = done && hw->step_tf && !(c->dr6 & ~hw->step_dr6 & DR6_BREAKPOINTS);
@@ -65,6 +68,28 @@ static void step_end(struct vcpu_hw *hw)
 		hw->iret_next = hw->nmi_masked = false;
 	else if (hw->iret_next && exception)
 		wait_for_iret(hw);
+}
+
+static bool from_outside(uint64_t code)
+{
+	return (uint32_t)code == SVM_EXIT_INTR || (uint32_t)code == SVM_EXIT_NMI || (uint32_t)code == SVM_EXIT_VINTR;
+}
+
+/*
+ * An exit from outside leaves a shadow as it was if the instruction in it has not been executed. Not every VMRUN takes it up
+ * again (docs/testing.md, QEMU's), and then the next such exit says that there is none. Where the instruction was executed
+ * and leads to itself, it gets another shadow: one instruction more before an interrupt is no harm.
+ */
+static void shadow_collect(struct vcpu_hw *hw)
+{
+	const struct vmcb *c = hw->vmcb;
+
+	hw->shadow_cut = false;
+	if (!from_outside(c->exit_code))
+		return;
+	if (hw->shadowed && c->rip == hw->shadow_rip)
+		vmcb_put(hw, int_state, c->int_state | SVM_INTSTATE_SHADOW);
+	hw->shadow_cut = c->int_state & SVM_INTSTATE_SHADOW;
 }
 
 /*
@@ -88,7 +113,8 @@ void svm_event_collect(struct vcpu *v)
 	if (e.valid && event_is_software(&e))
 		e.valid = false;
 	hw->event = e;
-	hw->step_ended = hw->step_only = false;
+	hw->step_ended = hw->step_only = hw->step_ud = false;
+	shadow_collect(hw);
 	if (hw->stepping)
 		step_end(hw);
 	if (hw->iret_next && e.valid)
@@ -136,10 +162,14 @@ static void window_set(struct vcpu_hw *hw, bool open)
 	vmcb_put(hw, intercept1, open ? c->intercept1 | SVM_INT1_VINTR : c->intercept1 & ~SVM_INT1_VINTR);
 }
 
-/* The instruction in an interrupt shadow is one that can't be stepped over: no shadow holds an NMI back then. */
+/*
+ * The instruction in an interrupt shadow is one that can't be stepped over: no shadow holds an NMI back then. An interrupt
+ * waits for the end of the shadow by its window.
+ */
 void svm_event_no_step(struct vcpu *v)
 {
-	vmcb_put(v->hw, int_state, v->hw->vmcb->int_state & ~SVM_INTSTATE_SHADOW);
+	if (v->nmi_pending && !v->hw->nmi_masked)
+		vmcb_put(v->hw, int_state, v->hw->vmcb->int_state & ~SVM_INTSTATE_SHADOW);
 }
 
 /*
@@ -158,7 +188,10 @@ void svm_event_iret(struct vcpu *v)
 	hw->iret_next = true;
 }
 
-/* Enters for one instruction. If the guest steps itself already, its #DB comes just so, and is delivered to it. */
+/*
+ * Enters for one instruction. If the guest steps itself already, its #DB comes just so, and is delivered to it. SYSCALL
+ * would save TF, and has no intercept.
+ */
 static void step(struct vcpu_hw *hw)
 {
 	const struct vmcb *c = hw->vmcb;
@@ -167,6 +200,9 @@ static void step(struct vcpu_hw *hw)
 	hw->step_tf = !(c->rflags & RFLAGS_TF);
 	hw->step_rip = c->rip;
 	hw->step_dr6 = c->dr6;
+	hw->step_sce = !hw->iret_next && (c->efer & EFER_SCE);
+	if (hw->step_sce)
+		vmcb_put(hw, efer, c->efer & ~EFER_SCE);
 	vmcb_put(hw, rflags, c->rflags | RFLAGS_TF);
 	vmcb_put(hw, intercept_exceptions, STEP_EXCEPTIONS);
 	if (!hw->iret_next)
@@ -229,6 +265,14 @@ void svm_event_prepare(struct vcpu *v)
 	} else {
 		busy = prepare_nmi(v);
 	}
+	/*
+	 * The shadow of an STI before HLT keeps a wake-up from coming before it, and being lost. Where VMRUN drops shadows a
+	 * window would open too early: so the instruction is stepped over. Elsewhere such exits hardly ever come.
+	 */
+	if (!busy && hw->shadow_cut && (c->rflags & RFLAGS_IF) && (c->int_state & SVM_INTSTATE_SHADOW) && machine_irq_pending(v))
+		step(hw);
+	hw->shadowed = c->int_state & SVM_INTSTATE_SHADOW;
+	hw->shadow_rip = c->rip;
 	/* An interrupt would push our TF, and a window's exit might come before each step. */
 	if (hw->stepping || !machine_irq_pending(v)) {
 		window_set(hw, false);

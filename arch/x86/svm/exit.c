@@ -216,7 +216,7 @@ static enum exit_action do_step_exit(struct vcpu *v)
 
 	if (!v->hw->step_ended)
 		return unexpected(v);
-	if (svm_exit_is_exception(code) && code != SVM_EXIT_EXC_BP && code != SVM_EXIT_EXC_OF)
+	if (!v->hw->step_ud && svm_exit_is_exception(code) && code != SVM_EXIT_EXC_BP && code != SVM_EXIT_EXC_OF)
 		return do_exception(v, (uint8_t)(code - SVM_EXIT_EXC_DE));
 	svm_event_no_step(v);
 	return EXIT_AGAIN;

@@ -237,7 +237,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	hw->asid = (struct tlb_id){ 0 };
 	hw->unchecked = true;
 	hw->event.valid = false;
-	hw->nmi_masked = hw->iret_next = hw->stepping = false;
+	hw->nmi_masked = hw->iret_next = hw->stepping = hw->shadowed = hw->shadow_cut = false;
 	memset(hw->dr, 0, sizeof(hw->dr));
 	hw->tsc_aux = 0;
 }

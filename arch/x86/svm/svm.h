@@ -44,9 +44,14 @@ struct vcpu_hw {
 	bool iret_next;               /* that IRET has exited and is at RIP: to be stepped over */
 	bool stepping;                /* the entry under way is for one instruction */
 	bool step_tf;                 /* TF was set for it: it is not the guest's */
+	bool step_sce;                /* EFER.SCE was cleared for it: SYSCALL exits by #UD */
 	uint64_t step_rip, step_dr6;  /* as they were before it */
 	bool step_ended;              /* the exit at hand ended such an entry: any exception may have exited */
 	bool step_only;               /* and it is a #DB of which the guest must not know */
+	bool step_ud;                 /* and it is a #UD that may be SYSCALL's, and not the guest's */
+	bool shadowed;                /* the entry under way began in an interrupt shadow: */
+	uint64_t shadow_rip;          /* at this RIP */
+	bool shadow_cut;              /* the exit at hand came from outside, before the instruction in a shadow */
 	uint64_t dr[4], tsc_aux;      /* while this vCPU is not live in the CPU; else they are in the registers */
 	unsigned int misfits;         /* exits in a row, at one RIP, whose instruction bytes did not fit the exit */
 	uint64_t misfit_rip;
