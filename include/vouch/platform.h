@@ -73,15 +73,19 @@ static inline uint64_t own_tsc_of(const struct pcpu *p, uint64_t host_tsc)
 }
 #ifdef VOUCH_HOST_TEST
 uint64_t host_tsc(void);
+static inline uint64_t own_tsc(void) { return host_tsc(); }
 #else
-static inline uint64_t host_tsc(void)
+/* This CPU's own. */
+static inline uint64_t own_tsc(void)
 {
 	uint32_t lo, hi;
 
 	/* LFENCE: the counter must not be read before what stands in front of it is done. */
 	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-	return host_tsc_of(this_cpu(), (uint64_t)hi << 32 | lo);
+	return (uint64_t)hi << 32 | lo;
 }
+
+static inline uint64_t host_tsc(void) { return host_tsc_of(this_cpu(), own_tsc()); }
 #endif
 /* Seconds since 1970 by the machine's RTC, which is taken to run in UTC. */
 uint64_t host_epoch(void);

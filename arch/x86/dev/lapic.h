@@ -169,8 +169,11 @@ void lapic_deliver(struct lapic *l, const struct apic_msg *m);
 enum fast_answer lapic_fast_eoi(struct lapic *l, bool x2);
 enum fast_answer lapic_fast_icr(struct lapic *l, bool x2, uint64_t icr);
 enum fast_answer lapic_fast_self_ipi(struct lapic *l, uint64_t vector);
-/* armed_ns: when the host's timer is to go off, guest ns, 0 if it must be armed anyhow. FAST_NEXT: it can stay so. */
-enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t armed_ns);
+/*
+ * now: the guest's TSC. armed_ns: when the host's timer is to go off, guest ns, 0 if it must be armed anyhow. FAST_NEXT: it
+ * can stay so.
+ */
+enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t now, uint64_t armed_ns);
 /* Four bytes at offset off of the page, below its size. A read that is done changes nothing but *val. */
 bool lapic_fast_read(const struct lapic *l, unsigned int off, uint32_t *val);
 enum fast_answer lapic_fast_write(struct lapic *l, unsigned int off, uint32_t val);

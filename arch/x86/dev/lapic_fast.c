@@ -98,13 +98,12 @@ enum fast_answer lapic_fast_self_ipi(struct lapic *l, uint64_t vector)
  * A deadline after now, in place of one that has not come yet. The host's timer need not move if it is to go off before
  * the new one: what it finds then is nothing to do, and it is armed anew.
  */
-enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t armed_ns)
+enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t now, uint64_t armed_ns)
 {
-	uint64_t now, ns;
+	uint64_t ns;
 
 	if (LVT_TIMER_MODE(l->reg[LAPIC_LVT_TIMER]) != TIMER_DEADLINE || l->clock->stopped)
 		return FAST_NO;
-	now = host_tsc() + l->clock->tsc_offset;
 	if (tsc <= now || l->tsc_deadline - 1 < now)    /* 0, no deadline, becomes the largest number */
 		return FAST_NO;
 	ns = vclock_tsc_to_ns_inline(l->clock, tsc);

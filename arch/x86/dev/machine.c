@@ -479,15 +479,11 @@ void machine_power_button(struct vm *vm)
 	vm_unlock(vm);
 }
 
-void machine_leave(struct vm *vm)
+void machine_leave_shared(struct vm *vm)
 {
-	uint64_t next;
-	bool earlier;
+	uint64_t next = vtimers_next(&vm->timers);
+	bool earlier = next < vm->timers_next;
 
-	if (vm->vcpus < 2)
-		return;
-	next = vtimers_next(&vm->timers);
-	earlier = next < vm->timers_next;
 	vm->timers_next = next;
 	vm_unlock(vm);
 	if (earlier)

@@ -118,7 +118,12 @@ void machine_power_button(struct vm *vm);
 
 /* Around an access to the VM's buses. What the devices' timers need is told to vCPU 0 at the end. */
 static inline void machine_enter(struct vm *vm) { vm_lock(vm); }
-void machine_leave(struct vm *vm);
+void machine_leave_shared(struct vm *vm);
+static inline void machine_leave(struct vm *vm)
+{
+	if (vm->vcpus > 1)
+		machine_leave_shared(vm);
+}
 
 /* vtimers_run() for the devices' timers: where there are several vCPUs, by vCPU 0. */
 void machine_run_timers(struct vm *vm, uint64_t now);

@@ -2,6 +2,7 @@
 /* The few device registers that are worked without leaving the fast path. */
 #include "arch/x86/exit/fast.h"
 
+#include <vouch/platform.h>
 #include <vouch/vm.h>
 
 #include "arch/x86/dev/lapic.h"
@@ -13,8 +14,11 @@ enum fast_answer fast_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	if (msr == MSR_X2APIC_EOI)
 		return val ? FAST_NO : lapic_fast_eoi(v->lapic, true);
-	if (msr == MSR_TSC_DEADLINE)            /* as the general path has it while the guest's TSC is the VM's clock */
-		return v->tsc_adjust ? FAST_NO : lapic_fast_deadline(v->lapic, val, v->armed_ns);
+	if (msr == MSR_TSC_DEADLINE) {          /* as the general path has it while the guest's TSC is the VM's clock */
+		if (v->tsc_adjust)
+			return FAST_NO;
+		return lapic_fast_deadline(v->lapic, val, own_tsc() + v->tsc_offset, v->armed_ns);
+	}
 	if (msr == MSR_X2APIC_ICR)
 		return lapic_fast_icr(v->lapic, true, val);
 	return msr == MSR_X2APIC_SELF_IPI ? lapic_fast_self_ipi(v->lapic, val) : FAST_NO;
