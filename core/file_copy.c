@@ -25,11 +25,11 @@ static int refuse_memory(struct image_error *err)
 	return -1;
 }
 
-int file_copy_begin(struct file_copy *c, struct host *h, const struct image *image, const struct image_source *src,
-		    uint32_t f, uint8_t *digest, struct image_error *err)
+int file_copy_begin(struct file_copy *c, struct host *h, struct timing *timing, const struct image *image,
+		    const struct image_source *src, uint32_t f, uint8_t *digest, struct image_error *err)
 {
-	*c = (struct file_copy){ .host = h, .image = image, .src = src, .file = &image->file[f], .err = err,
-				 .digest = digest };
+	*c = (struct file_copy){ .host = h, .timing = timing, .image = image, .src = src, .file = &image->file[f],
+				 .err = err, .digest = digest };
 	sha256_init_with(&c->whole, h->sha256);
 	if (image->version < 2)
 		return 0;
@@ -79,7 +79,7 @@ static int hash_chunks(struct file_copy *c, const uint8_t *p, size_t n)
 int file_copy_piece(void *ctx, void *dst, size_t n)
 {
 	struct file_copy *c = ctx;
-	struct timing *t = &c->host->timing;
+	struct timing *t = c->timing;
 	uint64_t begin = host_tsc(), copied;
 	int ret = 0;
 

@@ -6,9 +6,11 @@
 #include <vouch/image_parse.h>
 
 struct host;
+struct timing;
 
 struct file_copy {
 	struct host *host;
+	struct timing *timing;
 	const struct image *image;
 	const struct image_source *src;
 	const struct image_file *file;
@@ -23,10 +25,10 @@ struct file_copy {
 };
 
 /*
- * Begins with file number f. digest, if not NULL, gets the SHA-256 of all its bytes at the end. 0, or -1 with *err; after
- * 0 file_copy_end() must follow.
+ * Begins with file number f. What it takes is added to *timing. digest, if not NULL, gets the SHA-256 of all its bytes at
+ * the end. 0, or -1 with *err; after 0 file_copy_end() must follow.
  */
-__must_check int file_copy_begin(struct file_copy *c, struct host *h, const struct image *image,
+__must_check int file_copy_begin(struct file_copy *c, struct host *h, struct timing *timing, const struct image *image,
 				 const struct image_source *src, uint32_t f, uint8_t *digest, struct image_error *err);
 
 /* The next n bytes to dst. ctx: the struct file_copy. 0, or -1: a bad chunk, see refused. For gpa_build(). */

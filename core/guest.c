@@ -12,6 +12,7 @@
 #include <vouch/pcpu.h>
 #include <vouch/platform.h>
 #include <vouch/policy.h>
+#include <vouch/smp.h>
 
 #include "arch/x86/exit/report.h"
 #include "core/block.h"
@@ -42,14 +43,14 @@ static uint64_t free_frames(struct host *h)
 /* What the start cost, and what the guest takes. */
 static void report_start(const struct guest *g)
 {
-	const struct timing *t = &g->timing;
+	const struct timing *t = &g->cost.timing;
 	uint64_t now = host_tsc(), all = now - t->since;
 
 	log_debug("timing: %s copy %lu hash %lu zero %lu wait %lu rest %lu of %lu ticks, guest TSC %lu", g->vm->name, t->copy,
 		  t->hash, t->zero, t->wait, all - t->copy - t->hash - t->zero - t->wait, all,
 		  vclock_tsc(&g->vm->clock));
 	log_debug("memory: %s has %lu KiB, and %lu KiB for what Vouch keeps of it", g->vm->name, g->vm->ram_bytes >> 10,
-		  (g->frames << PAGE_SHIFT >> 10) - (g->vm->ram_bytes >> 10));
+		  (g->cost.frames << PAGE_SHIFT >> 10) - (g->vm->ram_bytes >> 10));
 }
 
 /* For whoever looks for lost pages: the same before the first guest and after the last one. */
@@ -65,21 +66,22 @@ static void let_go(const struct host *h)
 		h->hvm->cpu_let_go();
 }
 
-/* False: it was refused. */
+/* Its launch has ended. vm NULL, false: it was refused. */
+static bool launched(struct guest *g, struct vm *vm)
+{
+	g->vm = vm;
+	g->state = vm ? GUEST_READY : GUEST_OFF;
+	g->refused = !vm;
+	return vm;
+}
+
 static bool launch(struct host *h, struct guest *g)
 {
-	uint64_t frames = free_frames(h);
-
 	let_go(h);
-	g->vm = launch_vm(h, g->module, &h->guests->names, &g->start);
-	g->state = g->vm ? GUEST_READY : GUEST_OFF;
-	g->refused = !g->vm;
-	g->frames = frames - free_frames(h);
-	g->timing = h->timing;
-	h->timing = (struct timing){ .since = host_tsc() };
-	if (!g->vm)
-		report_pages(h);
-	return g->vm;
+	if (launched(g, launch_vm(h, g->module, &h->guests->names, &g->start, &g->cost)))
+		return true;
+	report_pages(h);
+	return false;
 }
 
 static void enter(struct host *h, struct guest *g)
@@ -399,14 +401,148 @@ void guest_count(struct guest *g)
 /* ------------------------------------------------------------------ all of them */
 
 
-/* All that start are verified, in the order of their modules. Whoever was before a refusal that ends the boot runs. */
+/* ------------------------------------------------------------------ all at the same time */
+
+/* The guests that start together. Their launches are the boot CPU's but while they are built. */
+struct batch {
+	struct host *host;
+	unsigned int count;
+	struct guest *guest[BOOT_MODULES_MAX];
+	struct launch *launch[BOOT_MODULES_MAX];
+	unsigned int next;            /* atomic: who is built next */
+	bool stop;                    /* somebody behind them was refused: they are the last that start */
+};
+
+/* False: the policy lets nobody start behind one that is refused, so nobody else needs to be looked at. */
+static bool goes_on(const struct host *h, bool refused)
+{
+	return !refused || h->policy->on_refusal == POLICY_CONTINUE;
+}
+
+/* In the order of modules. What has no memory to be looked at has had its line. */
+static void read_all(struct batch *b)
+{
+	struct guests *all = b->host->guests;
+
+	for (unsigned int i = 0; i < all->count; i++) {
+		struct guest *g = &all->guest[i];
+		struct launch *l;
+
+		if (g->state != GUEST_LISTED)
+			continue;
+		l = launch_read(b->host, g->module, &all->names);
+		if (l) {
+			b->guest[b->count] = g;
+			b->launch[b->count++] = l;
+		} else {
+			b->stop = !goes_on(b->host, !launched(g, NULL));
+		}
+		if (b->stop || (l && !goes_on(b->host, launch_refused(l))))
+			return;
+	}
+}
+
+/*
+ * What the guests may take in all: what is free, and what copies of modules give back when their guests are built, but for as
+ * many of these as are built at a time.
+ */
+static uint64_t room_for(const struct batch *b)
+{
+	uint64_t room = free_frames(b->host) << PAGE_SHIFT, largest = 0, all = 0;
+	unsigned int at_once = b->host->cpus < b->count ? b->host->cpus : b->count;
+
+	for (unsigned int i = 0; i < b->count; i++) {
+		struct launch_wants w;
+
+		if (launch_refused(b->launch[i]))
+			continue;
+		launch_ask(b->launch[i], &w);
+		all += w.whole;
+		largest = w.whole > largest ? w.whole : largest;
+	}
+	return room + all - min_u64(all, largest * at_once);
+}
+
+static void drop_behind(struct batch *b, unsigned int last)
+{
+	while (b->count > last + 1)
+		launch_drop(b->launch[--b->count]);
+}
+
+/* Memory is promised in the order of modules, and none twice: whom too little is left for is refused before anybody is built. */
+static void share_room(struct batch *b)
+{
+	uint64_t all = room_for(b), left = all;
+	bool enough = true;
+
+	for (unsigned int i = 0; i < b->count; i++) {
+		struct launch_wants w;
+
+		if (launch_refused(b->launch[i]))
+			continue;
+		launch_ask(b->launch[i], &w);
+		if (w.bytes <= left) {
+			left -= w.bytes;
+			log_debug("memory: guest %s asks for %lu MiB, %lu MiB are left", w.name, w.memory_mib, left >> 20);
+			continue;
+		}
+		if (enough)
+			log_info("memory: not enough for all guests in the %lu MiB that are free", all >> 20);
+		enough = false;
+		log_info("memory: guest %s asks for %lu MiB, %lu MiB are left", w.name, w.memory_mib, left >> 20);
+		launch_no_room(b->launch[i], left);
+		if (!goes_on(b->host, true))
+			drop_behind(b, i);
+	}
+}
+
+/* One CPU's part of the work. */
+static void build_some(void *arg)
+{
+	struct batch *b = arg;
+	unsigned int i;
+
+	while ((i = __atomic_fetch_add(&b->next, 1, __ATOMIC_RELAXED)) < b->count)
+		if (!launch_refused(b->launch[i]))
+			launch_build(b->launch[i]);
+}
+
+/* Verdicts, names and measurements in the order of modules. Whom the policy lets start no more was never there. */
+static void finish_all(struct batch *b)
+{
+	struct host *h = b->host;
+
+	for (unsigned int i = 0; i < b->count; i++) {
+		struct guest *g = b->guest[i];
+
+		if (h->guests->closed)
+			launch_drop(b->launch[i]);
+		else if (!launched(g, launch_finish(b->launch[i], &g->start, &g->cost)))
+			go_on(h);
+	}
+}
+
+/*
+ * All that start are verified; no guest runs yet, so the other CPUs have nothing to do but help. Whoever stands before a
+ * refusal that ends the boot runs.
+ */
 static void launch_all(struct host *h)
 {
 	struct guests *all = h->guests;
+	struct batch b = { .host = h };
+	uint64_t begin;
 
-	for (unsigned int i = 0; i < all->count && !all->closed; i++)
-		if (all->guest[i].state == GUEST_LISTED && !launch(h, &all->guest[i]))
-			go_on(h);
+	read_all(&b);
+	share_room(&b);
+	begin = host_tsc();
+	if (b.count > 1)
+		cpu_call_all(build_some, &b);
+	else
+		build_some(&b);
+	log_debug("timing: %u guests built in %lu ticks, by at most %u CPUs", b.count, host_tsc() - begin, h->cpus);
+	finish_all(&b);
+	if (b.stop && !all->closed)
+		go_on(h);
 	for (unsigned int i = 0; i < all->count; i++)
 		if (all->guest[i].state == GUEST_LISTED)
 			all->guest[i].state = GUEST_OFF;

@@ -8,7 +8,6 @@
 #include <vouch/plan.h>
 #include <vouch/sched.h>
 #include <vouch/stop.h>
-#include <vouch/timing.h>
 
 #include "core/launch.h"
 #include "core/stopped.h"
@@ -44,8 +43,7 @@ struct guest {
 	struct guest_rate *rate;      /* while it runs; NULL: no memory for it */
 	struct vm *vm;                /* if ready or running */
 	struct vcpu_start start;
-	struct timing timing;         /* of its launch */
-	uint64_t frames;              /* that its launch took */
+	struct launch_cost cost;      /* of its launch */
 	uint64_t restart_at;          /* host TSC */
 	unsigned int starts;
 	unsigned int quick;           /* quick runs in a row */

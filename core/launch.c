@@ -34,6 +34,10 @@
 
 #define STAGE_GPA GPA_HIGH_RAM  /* where a kernel file lands to be verified */
 
+/* What Vouch will keep of a guest, at least: devices and tables, and for each of its vCPUs. */
+#define KEPT_BYTES      (256ul << 10)
+#define KEPT_CORE_BYTES (32ul << 10)
+
 /* An image before one policy. */
 struct trial {
 	const struct policy *policy;
@@ -45,6 +49,11 @@ struct trial {
 struct launch {
 	struct host *host;
 	unsigned int module;
+	struct image_error err;       /* why it is refused */
+	bool refused;
+	struct vm *vm;                /* once built */
+	struct timing timing;
+	uint64_t frames;              /* that the VM has taken so far */
 	struct launch_names *names;
 	struct image_source src;
 	void *whole;                  /* below version 2 a private copy of the module, else NULL */
@@ -53,9 +62,9 @@ struct launch {
 	struct trial trial[2];        /* what is demanded, by whom: each must be met */
 	unsigned int trials;
 	struct vm_plan plan;
-	struct xml_arena arena;
+	char *xml;                    /* until the plan is made */
+	struct xml_arena arena;       /* as xml */
 	char name[PLAN_NAME_MAX + 1];
-	char xml[IMAGE_MAX_XML + 1];
 	uint8_t head[BZ_HEAD_LEN];    /* the kernel's first bytes, as verified */
 	uint8_t buffer[GPA_BUILD_CHUNK];
 	struct bzimage bz;
@@ -76,13 +85,17 @@ static unsigned int guest_number(const struct launch *l)
 	return n;
 }
 
-/* A verdict names a guest: two of one name could not be told apart. */
-static int choose_name(struct launch *l, struct image_error *err)
+static void choose_name(struct launch *l)
 {
 	if (l->plan.name[0])
 		snprintf(l->name, sizeof(l->name), "%s", l->plan.name);
 	else
 		snprintf(l->name, sizeof(l->name), "guest%u", guest_number(l));
+}
+
+/* A verdict names a guest: two of one name could not be told apart. */
+static int check_name(const struct launch *l, struct image_error *err)
+{
 	for (unsigned int i = 0; i < BOOT_MODULES_MAX; i++) {
 		if (i == l->module || strcmp(l->names->name[i], l->name) != 0)
 			continue;
@@ -106,7 +119,7 @@ static int refuse_text(struct image_error *err, enum image_err code, const char 
 /* What digest an image of an older version has is said of all its bytes, so all of them must be out of reach first. */
 static int keep_whole(struct launch *l, struct image_error *err)
 {
-	struct timing *t = &l->host->timing;
+	struct timing *t = &l->timing;
 	uint64_t begin = host_tsc(), copied;
 	struct sha256 sha;
 
@@ -129,9 +142,11 @@ static int read_head(struct launch *l, struct image_error *err)
 {
 	if (image_read_any(&l->image, &l->src, l->xml, err))
 		return -1;
-	if (l->image.version < 2)
-		return keep_whole(l, err) || image_read_any(&l->image, &l->src, l->xml, err) ? -1 : 0;
-	memcpy(l->id.image, l->image.digest, SHA256_LEN);
+	if (l->image.version < 2 && (keep_whole(l, err) || image_read_any(&l->image, &l->src, l->xml, err)))
+		return -1;
+	/* Not "else": the second reading, which counts, may have found another version. */
+	if (l->image.version >= 2)
+		memcpy(l->id.image, l->image.digest, SHA256_LEN);
 	return 0;
 }
 
@@ -215,7 +230,10 @@ static int all_trials(struct launch *l, int (*one)(struct launch *l, struct tria
 
 static int read_manifest(struct launch *l, struct image_error *err)
 {
-	if (read_head(l, err) || all_trials(l, check_origin, err) || read_config(l, err) || choose_name(l, err))
+	if (read_head(l, err) || all_trials(l, check_origin, err) || read_config(l, err))
+		return -1;
+	choose_name(l);
+	if (check_name(l, err))
 		return -1;
 	if (l->host->policy->integrity > INTEGRITY_NONE && image_check_hashed(&l->image, err))
 		return -1;
@@ -239,7 +257,7 @@ static int begin(struct file_copy *c, struct launch *l, uint32_t f, struct image
 {
 	uint8_t *digest = (int64_t)f == l->plan.kernel ? l->id.kernel : (int64_t)f == l->plan.initrd ? l->id.initrd : NULL;
 
-	return file_copy_begin(c, l->host, &l->image, &l->src, f, digest, err);
+	return file_copy_begin(c, l->host, &l->timing, &l->image, &l->src, f, digest, err);
 }
 
 /* Puts file number f at a in the guest's memory and checks what arrived. */
@@ -359,74 +377,172 @@ static void report_verified(const struct launch *l)
 			    proof(l, text, sizeof(text)));
 }
 
-/* A VM ready to be entered, or NULL with *err and nothing kept. */
-static struct vm *build(struct launch *l, struct vcpu_start *start, struct image_error *err)
+/* ------------------------------------------------------------------ the steps */
+
+static void put_text(struct launch *l)
 {
-	struct vm *vm;
+	block_put(&l->host->pages, l->xml, IMAGE_MAX_XML + 1);
+	block_put(&l->host->pages, l->arena.base, XML_ARENA_SIZE);
+	l->xml = NULL;
+	l->arena.base = NULL;
+}
+
+static void put_whole(struct launch *l)
+{
+	block_put(&l->host->pages, l->whole, l->host->boot.module[l->module].len);
+	l->whole = NULL;
+}
+
+struct launch *launch_read(struct host *h, unsigned int module, struct launch_names *names)
+{
+	struct launch *l = block_get(&h->pages, sizeof(*l));
+	const struct boot_module *m = &h->boot.module[module];
+
+	if (!l) {
+		log_verdict("guest module %u refused: not enough host memory to read the image", module);
+		return NULL;
+	}
+	l->host = h;
+	l->module = module;
+	l->names = names;
+	l->timing = h->timing;
+	l->src = module_source(hpa_to_ptr(m->start), m->len);
+	l->trial[l->trials++].policy = h->policy;
+	if (h->builtin && h->builtin != h->policy)
+		l->trial[l->trials++].policy = h->builtin;
+	l->err.code = IMG_ERR_HOST_MEMORY;
+	snprintf(l->err.text, sizeof(l->err.text), "not enough host memory to read the image");
+	l->xml = block_get(&h->pages, IMAGE_MAX_XML + 1);
+	l->arena = (struct xml_arena){ .base = block_get(&h->pages, XML_ARENA_SIZE), .size = XML_ARENA_SIZE };
+	l->refused = !l->xml || !l->arena.base || read_manifest(l, &l->err);
+	/* The plan does not point there. */
+	l->image.xml = NULL;
+	put_text(l);
+	if (l->refused)
+		put_whole(l);
+	h->timing = (struct timing){ .since = host_tsc() };
+	return l;
+}
+
+bool launch_refused(const struct launch *l)
+{
+	return l->refused;
+}
+
+void launch_ask(const struct launch *l, struct launch_wants *w)
+{
+	*w = (struct launch_wants){ .name = l->name, .memory_mib = l->plan.memory_mib };
+	w->whole = l->whole ? l->src.size : 0;
+	w->bytes = (l->plan.memory_mib << 20) + KEPT_BYTES + l->plan.cores * KEPT_CORE_BYTES;
+}
+
+void launch_no_room(struct launch *l, uint64_t left)
+{
+	l->refused = true;
+	l->err.code = IMG_ERR_HOST_MEMORY;
+	snprintf(l->err.text, sizeof(l->err.text), "%s: the guest asks for %lu MiB, and %lu MiB are left for it",
+		 image_err_text(IMG_ERR_HOST_MEMORY), l->plan.memory_mib, left >> 20);
+	put_whole(l);
+}
+
+void launch_build(struct launch *l)
+{
+	uint64_t taken = page_taken(&l->host->pages);
+
+	l->vm = vm_create(l->host, l->module, l->name, &l->plan, &l->err);
+	l->refused = !l->vm || load_files(l, l->vm, &l->err);
+	if (l->vm)
+		l->timing.zero += l->vm->timing.zero;
+	l->frames = page_taken(&l->host->pages) - taken;
+	put_whole(l);
+}
+
+/* What went into the log has its name and number for good; what did not must not stand in anybody's way. */
+static int measure(struct launch *l, struct image_error *err)
+{
+	struct tao_guest *own = &l->host->identity->guest[l->module], before = *own;
+	bool again = measured_before(l->host, l->module);
+	int ret;
+
+	identity_name(l->vm, &l->id);
+	ret = measured_guest(l->vm, &l->id, err);
+	if (ret && (again || !measured_before(l->host, l->module)))
+		*own = before;
+	else
+		memcpy(l->names->name[l->module], l->name, sizeof(l->name));
+	return ret;
+}
+
+static int finish(struct launch *l, struct vcpu_start *start, struct image_error *err)
+{
+	struct vm *vm = l->vm;
 	char text[80];
 
-	if (read_manifest(l, err))
-		return NULL;
-	vm = vm_create(l->host, l->module, l->name, &l->plan, err);
-	if (!vm)
-		return NULL;
-	if (load_files(l, vm, err) || rollback_check(vm, l->image.security_version, err))
-		goto refuse;
+	if (check_name(l, err) || rollback_check(vm, l->image.security_version, err))
+		return -1;
 	report_verified(l);
 	snprintf(vm->proof, sizeof(vm->proof), "%s", proof(l, text, sizeof(text)));
-	identity_name(vm, &l->id);
-	memcpy(l->names->name[l->module], l->name, sizeof(l->name));
-	if (measured_guest(vm, &l->id, err) || vm_equip(vm, err))
-		goto refuse;
+	if (measure(l, err) || vm_equip(vm, err))
+		return -1;
 	measured_put(vm);
 	if (linux_prepare(vm, &l->bz, l->head, &l->at, GPA_ROM_BASE + ACPI_RSDP_OFF)) {
 		*err = (struct image_error){ .code = IMG_ERR_MEMORY_SMALL, .text = "no room for boot parameters" };
-		goto refuse;
+		return -1;
 	}
 	/* Last of all: what cannot run must not lock out what ran before. */
 	if (rollback_raise(vm, l->image.security_version, err))
-		goto refuse;
+		return -1;
 	linux_start_state(start, &l->at);
-	return vm;
-refuse:
-	measured_put(vm);
-	vm_destroy(vm);
-	return NULL;
+	return 0;
 }
 
-static void refuse(const struct launch *l, const struct image_error *err)
+static void refuse(const struct launch *l)
 {
 	if (l->name[0])
-		log_verdict("guest %s refused: %s", l->name, err->text);
+		log_verdict("guest %s refused: %s", l->name, l->err.text);
 	else
-		log_verdict("guest module %u refused: %s", l->module, err->text);
+		log_verdict("guest module %u refused: %s", l->module, l->err.text);
 }
 
-struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *names, struct vcpu_start *start)
+void launch_drop(struct launch *l)
 {
-	struct launch *l = block_get(&h->pages, sizeof(*l));
-	void *arena = block_get(&h->pages, XML_ARENA_SIZE);
-	const struct boot_module *m = &h->boot.module[module];
-	struct image_error err = { .text = "not enough host memory to read the image" };
-	struct vm *vm = NULL;
+	struct page_alloc *pages = &l->host->pages;
 
-	if (l && arena) {
-		l->host = h;
-		l->module = module;
-		l->names = names;
-		l->src = module_source(hpa_to_ptr(m->start), m->len);
-		l->trial[l->trials++].policy = h->policy;
-		if (h->builtin && h->builtin != h->policy)
-			l->trial[l->trials++].policy = h->builtin;
-		l->arena = (struct xml_arena){ .base = arena, .size = XML_ARENA_SIZE };
-		vm = build(l, start, &err);
-		if (!vm)
-			refuse(l, &err);
-		block_put(&h->pages, l->whole, m->len);
-	} else {
-		log_verdict("guest module %u refused: %s", module, err.text);
+	if (l->vm) {
+		measured_put(l->vm);
+		vm_destroy(l->vm);
 	}
-	block_put(&h->pages, arena, XML_ARENA_SIZE);
-	block_put(&h->pages, l, sizeof(*l));
+	put_whole(l);
+	block_put(pages, l, sizeof(*l));
+}
+
+struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost)
+{
+	uint64_t taken = page_taken(&l->host->pages);
+	struct vm *vm;
+
+	if (!l->refused)
+		l->refused = finish(l, start, &l->err);
+	if (l->refused) {
+		refuse(l);
+		launch_drop(l);
+		return NULL;
+	}
+	*cost = (struct launch_cost){ .timing = l->timing, .frames = l->frames + page_taken(&l->host->pages) - taken };
+	vm = l->vm;
+	l->vm = NULL;
+	launch_drop(l);
 	return vm;
+}
+
+struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *names, struct vcpu_start *start,
+		     struct launch_cost *cost)
+{
+	struct launch *l = launch_read(h, module, names);
+
+	if (!l)
+		return NULL;
+	if (!l->refused)
+		launch_build(l);
+	return launch_finish(l, start, cost);
 }

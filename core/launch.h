@@ -6,19 +6,55 @@
 #include <vouch/boot_info.h>
 #include <vouch/hvm.h>
 #include <vouch/plan.h>
+#include <vouch/timing.h>
 
 struct host;
 struct vm;
 
-/* The names of verified guests; empty: none yet. A module keeps its own over its restarts. */
+/* The names of measured guests; empty: none yet. A module keeps its own over its restarts. */
 struct launch_names {
 	char name[BOOT_MODULES_MAX][PLAN_NAME_MAX + 1];
 };
 
+/* One start of a module's guest, from its first byte on. */
+struct launch;
+
+/* What a guest will take of the machine, as its configuration says. */
+struct launch_wants {
+	const char *name;
+	uint64_t memory_mib;
+	uint64_t bytes;               /* its memory, and about what Vouch keeps of it */
+	uint64_t whole;               /* that a copy of its module takes until the guest is built; 0: there is none */
+};
+
+/* What a start has cost. */
+struct launch_cost {
+	struct timing timing;
+	uint64_t frames;              /* of the guest: its memory, and what Vouch keeps of it */
+};
+
 /*
- * Verifies module number module in the copy that will run, and builds its VM; *start is where its vCPU begins. NULL after
- * a "refused:" line, with nothing kept. The VM is the caller's: vm_destroy().
+ * The steps of a start. launch_read() copies the head, checks who vouches for it, and makes the plan; then either it is
+ * refused, or launch_build() makes the VM and brings its files there, verified; launch_finish() names, measures and equips it
+ * and says the verdict. All but launch_build() are for the boot CPU, in the order in which guests are to be named and
+ * measured; launch_build() may run on any CPU, for several guests at once.
+ *
+ * launch_read() is NULL after a "refused:" line: no memory. launch_finish() and launch_drop(), which says nothing, are
+ * the end of a launch; the first is NULL after a "refused:" line, with nothing kept. The VM is the caller's: vm_destroy().
  */
-struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *names, struct vcpu_start *start);
+struct launch *launch_read(struct host *h, unsigned int module, struct launch_names *names);
+bool launch_refused(const struct launch *l);
+void launch_ask(const struct launch *l, struct launch_wants *w);  /* not refused; the name is good while the launch is */
+void launch_no_room(struct launch *l, uint64_t left);             /* refuses it: of the memory, left bytes are for it */
+void launch_build(struct launch *l);                              /* not refused, and once */
+struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost);
+void launch_drop(struct launch *l);
+
+/*
+ * All of these at once: verifies module number module in the copy that will run, and builds its VM; *start is where its
+ * vCPU begins. NULL after a "refused:" line, with nothing kept.
+ */
+struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *names, struct vcpu_start *start,
+		     struct launch_cost *cost);
 
 #endif

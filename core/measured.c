@@ -421,6 +421,11 @@ int measured_guest(struct vm *vm, const struct tao_guest *id, struct image_error
 	return show(m, vm, err);
 }
 
+bool measured_before(const struct host *h, unsigned int module)
+{
+	return h->measured->guest[module].done;
+}
+
 void measured_tell(const struct host *h, void (*line)(void *to, const char *text), void *to)
 {
 	static const char *const states[] = { "no TPM", "the TPM works", "the TPM has failed" };

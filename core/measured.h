@@ -35,6 +35,9 @@ __must_check bool measured_demand(const struct host *h);
  */
 __must_check int measured_guest(struct vm *vm, const struct tao_guest *id, struct image_error *err);
 
+/* A guest of that module has been measured in this boot. */
+bool measured_before(const struct host *h, unsigned int module);
+
 /* The TPM, for what is not measured; NULL: none, or one that failed. */
 struct tpm *measured_tpm(const struct host *h);
 

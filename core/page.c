@@ -107,9 +107,25 @@ static void block_free_parts(struct page_alloc *p, uint64_t frame, unsigned int 
 	block_free_parts(p, frame + (1ull << (order - 1)), order - 1);
 }
 
+static struct page_cache *my_cache(const struct page_alloc *p)
+{
+	return p->cache && this_cpu()->id < p->caches ? &p->cache[this_cpu()->id] : NULL;
+}
+
 static void count_free(struct page_alloc *p, uint64_t frames)
 {
+	struct page_cache *c = my_cache(p);
+
 	__atomic_add_fetch(&p->free_frames, frames, __ATOMIC_RELAXED);
+	if (c)
+		c->taken -= frames;
+}
+
+uint64_t page_taken(const struct page_alloc *p)
+{
+	const struct page_cache *c = my_cache(p);
+
+	return c ? c->taken : p->total_frames - __atomic_load_n(&p->free_frames, __ATOMIC_RELAXED);
 }
 
 void page_add(struct page_alloc *p, hpa_t base, uint64_t len)
@@ -201,11 +217,6 @@ void page_set_caches(struct page_alloc *p, struct page_cache *cache, unsigned in
 static unsigned int my_node(const struct page_alloc *p)
 {
 	return p->ranges ? this_cpu()->node : 0;
-}
-
-static struct page_cache *my_cache(const struct page_alloc *p)
-{
-	return p->cache && this_cpu()->id < p->caches ? &p->cache[this_cpu()->id] : NULL;
 }
 
 /* The caller holds the cache's lock. The oldest go first: the others may still be in this CPU's caches. */

@@ -48,7 +48,7 @@ static int take(struct vm *vm, unsigned int order, hpa_t *base)
 
 	if (!page_get_zeroed(&vm->host->pages, order, base))
 		return -ENOMEM;
-	vm->host->timing.zero += host_tsc() - t0;
+	vm->timing.zero += host_tsc() - t0;
 	err = remember(vm, *base, order);
 	if (err)
 		page_put(&vm->host->pages, *base, order);

@@ -46,7 +46,7 @@ static uint64_t overhead_kib(const struct guest *g)
 {
 	uint64_t kib = (MUX_OUTPUT + PAGE_SIZE) >> 10;
 
-	return g->vm ? kib + (g->frames << (PAGE_SHIFT - 10)) - (g->vm->ram_bytes >> 10) : kib;
+	return g->vm ? kib + (g->cost.frames << (PAGE_SHIFT - 10)) - (g->vm->ram_bytes >> 10) : kib;
 }
 
 static uint64_t cpu_ms(const struct vm *vm)

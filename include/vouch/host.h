@@ -31,7 +31,7 @@ struct host {
 	struct pcpu *cpu[CPUS_MAX];   /* the CPUs that are up, by id */
 	unsigned int cpus;
 	uint32_t stopping;            /* atomic: id + 1 of the CPU that stops all others, or 0 */
-	struct timing timing;         /* of the guest that starts or runs */
+	struct timing timing;         /* up to the next guest's start */
 	struct operator *operator;    /* core/operator.h; the boot CPU's */
 	const struct hvm_ops *hvm;
 	struct spec spec;

@@ -37,6 +37,7 @@ struct page_range {
 
 /* Pages of a CPU's own node for its next requests: 4 KiB each. Any CPU may empty it when memory runs short. */
 struct page_cache {
+	uint64_t taken;                         /* frames that this CPU has taken, less those it gave back; its own */
 	struct lock lock;                       /* LOCK_PAGE_CACHE: guards all below; the allocator's may be taken within */
 	uint32_t count;
 	uint64_t frame[PAGE_CACHE_MAX];
@@ -77,6 +78,11 @@ __must_check bool page_get(struct page_alloc *p, unsigned int order, hpa_t *out)
 __must_check bool page_get_near(struct page_alloc *p, unsigned int order, unsigned int node, hpa_t *out);
 __must_check bool page_get_zeroed(struct page_alloc *p, unsigned int order, hpa_t *out);
 void page_put(struct page_alloc *p, hpa_t base, unsigned int order);
+/*
+ * Frames that this CPU has taken, less those that it gave back: two readings tell what lies between. Without caches what all
+ * CPUs have.
+ */
+uint64_t page_taken(const struct page_alloc *p);
 /* Zeroes a block; for memory that held guest data or a refused image. */
 void page_scrub(hpa_t base, unsigned int order);
 

@@ -9,6 +9,7 @@
 #include <vouch/plan.h>
 #include <vouch/stop.h>
 #include <vouch/tao.h>
+#include <vouch/timing.h>
 #include <vouch/types.h>
 #include <vouch/vclock.h>
 
@@ -48,6 +49,7 @@ struct vm {
 	struct nested *nested;        /* GPA to HPA */
 	uint64_t ram_bytes;
 	struct ram_list *ram;         /* host pages behind it: core/ram.c */
+	struct timing timing;         /* of making it: zero */
 	char proof[80];               /* what its verdict rests on: a level, or a key */
 	bool entered;                 /* has run: its memory is no longer ours alone */
 	unsigned int phys_bits;       /* MAXPHYADDR shown to the guest, 32-52: entries with higher bits are reserved */

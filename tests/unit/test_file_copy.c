@@ -23,6 +23,7 @@
 #define XML "<vm class=\"PC\"><files><file id=\"a\" index=\"0\"/><file id=\"b\" index=\"1\"/></files></vm>"
 
 static struct host host;
+static struct timing timing;
 static uint8_t content[BIG];
 static struct test_image made;
 static struct test_layout at;
@@ -81,7 +82,7 @@ static int copy_file(uint32_t f, uint8_t *dst, size_t piece)
 {
 	struct image_source src = source();
 	struct file_copy c;
-	int ret = file_copy_begin(&c, &host, &img, &src, f, digest, &err);
+	int ret = file_copy_begin(&c, &host, &timing, &img, &src, f, digest, &err);
 
 	if (ret)
 		return ret;

@@ -67,6 +67,10 @@ static uint64_t missing;              /* pages, with nothing launched */
 static unsigned int reads, strike_at;
 static void (*strike)(void);
 static bool spoil_each_read;
+static bool before;                   /* a guest of the module was measured */
+static bool is_another;               /* and it is another one now */
+static uint64_t security;             /* of the images of version 2 */
+static struct launch_names names;
 
 /* ------------------------------------------------------------------ what launch.c calls that is not under test */
 
@@ -96,10 +100,19 @@ int measured_guest(struct vm *vm, const struct tao_guest *id, struct image_error
 {
 	char text[TAO_TEXT_MAX];
 
-	(void)err;
+	if (is_another) {
+		strcpy(err->text, "another one");
+		return -1;
+	}
 	assert_true(tao_text(text, sizeof(text), NULL, id, TAO_IMAGE));
 	assert_string_equal(text, vm->tao.text);
 	return 0;
+}
+
+bool measured_before(const struct host *h, unsigned int number)
+{
+	assert_ptr_equal(h, &host);
+	return number == 0 && before;
 }
 
 void measured_put(struct vm *vm)
@@ -111,7 +124,7 @@ void measured_put(struct vm *vm)
 int rollback_check(struct vm *vm, uint64_t version, struct image_error *err)
 {
 	(void)err;
-	assert_int_equal(version, host.policy->integrity >= INTEGRITY_SIGNED ? 3 : 0);
+	assert_int_equal(version, host.policy->integrity >= INTEGRITY_SIGNED ? security : 0);
 	assert_int_equal(vm->tao.text_len, 0);
 	return 0;
 }
@@ -119,7 +132,7 @@ int rollback_check(struct vm *vm, uint64_t version, struct image_error *err)
 int rollback_raise(struct vm *vm, uint64_t version, struct image_error *err)
 {
 	(void)err;
-	assert_int_equal(version, host.policy->integrity >= INTEGRITY_SIGNED ? 3 : 0);
+	assert_int_equal(version, host.policy->integrity >= INTEGRITY_SIGNED ? security : 0);
 	assert_int_not_equal(vm->tao.text_len, 0);
 	return 0;
 }
@@ -203,7 +216,7 @@ static void name_it(struct made *m, const uint8_t image[SHA256_LEN])
 
 static void make(struct made *m, unsigned int version, unsigned int seed, size_t initrd_len)
 {
-	struct test_image2 spec = { .xml = XML, .count = 2, .security = 3, .keys = 1, .key = { key } };
+	struct test_image2 spec = { .xml = XML, .count = 2, .security = security, .keys = 1, .key = { key } };
 	uint8_t digest[SHA256_LEN];
 
 	m->kernel = malloc(KERNEL);
@@ -246,6 +259,7 @@ static void set_up(unsigned int version, size_t initrd_len)
 	memset(&host, 0, sizeof(host));
 	memset(&identity, 0, sizeof(identity));
 	hostram_init(&host.pages, RAM);
+	security = 3;
 	key = key_generate();
 	assert_non_null(key);
 	key_public(key, &pub);
@@ -354,8 +368,8 @@ static void expect_guest(struct vm *vm, const struct vcpu_start *start, const st
 /* Launches the module as a, and as it becomes meanwhile. NULL: refused; else whose guest it is. */
 static const struct made *launch(void)
 {
-	static struct launch_names names;
 	struct vcpu_start start;
+	struct launch_cost cost;
 	const struct made *who = NULL;
 	struct vm *vm;
 
@@ -364,7 +378,7 @@ static const struct made *launch(void)
 	memset(&identity.guest, 0, sizeof(identity.guest));
 	log_clear();
 	reads = 0;
-	vm = launch_vm(&host, 0, &names, &start);
+	vm = launch_vm(&host, 0, &names, &start, &cost);
 	assert_int_equal(vm != NULL, strstr(log_text(), " verified: ") != NULL);
 	if (vm) {
 		who = strcmp(vm->tao.text, a.name) == 0 ? &a : &b;
@@ -436,6 +450,109 @@ static void nothing_is_read_twice(void **state)
 	take_down();
 }
 
+/* Between the first reading of the head, and the copy of the whole that an old version needs, the version may change. */
+static void version_rises(void **state)
+{
+	unsigned int own = 0, other = 0, count;
+	uint8_t digest[SHA256_LEN];
+	size_t old;
+
+	(void)state;
+	set_up(1, INITRD);
+	drop(&b);
+	security = 0;
+	make(&b, 2, 1, INITRD);
+	old = a.image.size;
+	assert_true(old < b.image.size);
+	test_image_append(&a.image, 0, b.image.size - old);
+	sha256_of(a.image.bytes, a.image.size, digest);
+	name_it(&a, digest);
+	block_put(&host.pages, module, old);
+	module = block_get(&host.pages, a.image.size);
+	assert_non_null(module);
+	host.boot.module[0] = (struct boot_module){ .start = ptr_to_hpa(module), .len = a.image.size };
+	missing = hostram_missing(&host.pages);
+	assert_ptr_equal(launch(), &a);
+	count = reads;
+	strike = exchange;
+	for (strike_at = 1; strike_at <= count; strike_at++) {
+		const struct made *who = launch();
+
+		own += who == &a;
+		other += who == &b;
+	}
+	assert_true(own && other);
+	take_down();
+}
+
+/* Who is refused where it would be measured leaves name and number to whom they belonged. */
+static void refused_restart_takes_nothing(void **state)
+{
+	struct tao_guest was = { .number = 7, .kernel = { 1 } };
+	struct vcpu_start start;
+	struct launch_cost cost;
+
+	(void)state;
+	set_up(2, INITRD);
+	memcpy(module, a.image.bytes, a.image.size);
+	is_another = true;
+	for (unsigned int again = 0; again < 2; again++) {
+		before = again;
+		memset(&names, 0, sizeof(names));
+		strcpy(names.name[0], again ? "was" : "");
+		identity.guest[0] = again ? was : (struct tao_guest){ .number = 0 };
+		assert_null(launch_vm(&host, 0, &names, &start, &cost));
+		assert_non_null(strstr(log_text(), "guest web refused: another one"));
+		assert_string_equal(names.name[0], again ? "was" : "");
+		assert_int_equal(identity.guest[0].number, again ? 7 : 0);
+		assert_int_equal(identity.guest[0].kernel[0], again ? 1 : 0);
+		assert_int_equal(hostram_missing(&host.pages), missing);
+	}
+	is_another = before = false;
+	take_down();
+}
+
+/* The steps by themselves: what is asked for is told before anything is built; what is given up is gone without a word. */
+static void steps(void **state)
+{
+	struct launch_wants wants;
+	struct launch_cost cost;
+	struct vcpu_start start;
+	struct launch *l;
+
+	(void)state;
+	set_up(2, INITRD);
+	memset(&names, 0, sizeof(names));
+	memcpy(module, a.image.bytes, a.image.size);
+	for (unsigned int i = 0; i < 4; i++) {
+		log_clear();
+		l = launch_read(&host, 0, &names);
+		assert_non_null(l);
+		assert_false(launch_refused(l));
+		launch_ask(l, &wants);
+		assert_string_equal(wants.name, "web");
+		assert_int_equal(wants.memory_mib, 8);
+		assert_true(wants.bytes > 8 << 20 && wants.bytes < 9 << 20 && wants.whole == 0);
+		if (i == 1)
+			launch_no_room(l, 5 << 20);
+		else if (i >= 2)
+			launch_build(l);
+		if (i == 3)             /* another guest was measured under its name meanwhile */
+			strcpy(names.name[5], "web");
+		if (i == 1 || i == 3) {
+			assert_null(launch_finish(l, &start, &cost));
+			assert_non_null(strstr(log_text(), i == 1 ? "the guest asks for 8 MiB, and 5 MiB are left for it" :
+						  "guest name is taken: module 5 has it"));
+		} else {
+			launch_drop(l);
+			assert_string_equal(log_text(), "");
+		}
+		assert_string_equal(names.name[0], "");
+		assert_int_equal(hostram_missing(&host.pages), missing);
+	}
+	take_down();
+}
+
 static bool refused_for(const char *reason)
 {
 	const struct made *who = launch();
@@ -492,7 +609,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signed_image), cmocka_unit_test(long_file), cmocka_unit_test(checksum_image),
-		cmocka_unit_test(nothing_is_read_twice), cmocka_unit_test(every_byte_flipped), cmocka_unit_test(refusals),
+		cmocka_unit_test(nothing_is_read_twice),
+		cmocka_unit_test(version_rises),
+		cmocka_unit_test(refused_restart_takes_nothing), cmocka_unit_test(steps),
+		cmocka_unit_test(every_byte_flipped), cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
