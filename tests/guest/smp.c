@@ -563,10 +563,20 @@ static void spin_for_good(void)
 		relax();
 }
 
+static void halt(void)
+{
+	for (;;)
+		asm volatile("cli; hlt");
+}
+
 static void check_again(void)
 {
 	call_begin(1, spin_for_good);
 	report(start(1), "a CPU that spins with interrupts off is started again");
+	call_begin(1, halt);
+	delay_us(2000);
+	report(start(1), "and one that has halted for good");
+	delay_us(2000);
 	note(VEC_FIRST);
 	send(ICR_INIT, 1);
 	delay_us(200);
@@ -588,12 +598,6 @@ static void triple_fault(void)
 	struct { u16 limit; u64 base; } __attribute__((packed)) none = { 0, 0 };
 
 	asm volatile("lidt %0; ud2" :: "m"(none));
-}
-
-static void halt(void)
-{
-	for (;;)
-		asm volatile("cli; hlt");
 }
 
 static void prepare(void)

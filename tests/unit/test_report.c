@@ -167,6 +167,9 @@ static void explains(void **state)
 	vtimer_arm(&timer, 5000000);
 	vcpu_explain(&seam.vcpu);
 	expect("vCPU 0 on CPU 0: halted, waits for an interrupt; its devices' next timer is due in 5000 us\n");
+	seam.vcpu.waits = true;
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: has not been started: it waits for INIT and SIPI from another vCPU\n");
 }
 
 /* A VM of several: the earlier one of its own timer and the devices', sums, and a report of each. */

@@ -303,6 +303,10 @@ void vcpu_explain(struct vcpu *v)
 
 	v->vm->host->hvm->env_load(v, &e);
 	snprintf(who, sizeof(who), "vCPU %u on CPU %u", v->id, v->task.cpu);
+	if (v->waits) {
+		log_verdict("%s: has not been started: it waits for INIT and SIPI from another vCPU", who);
+		return;
+	}
 	if (v->halted)
 		explain_halt(v, &e, who);
 	else if (spins_at(v, &rip))
