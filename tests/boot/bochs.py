@@ -29,8 +29,8 @@ com2: enabled=1, {com2}
 clock: sync=none, time0=1767225600
 log: {log}
 panic: action=fatal
-error: action=report, cpu0={cpu_errors}
-info: action=report, cpu0=ignore
+error: action=report, {cpu_errors}
+info: action=report, {cpu_info}
 debug: action=ignore
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1, iodebug=0
 speaker: enabled=0
@@ -104,6 +104,7 @@ class Bochs(Machine):
         self.screen_fd, self.was_reset, self.conn, self.relay = None, False, None, None
         listener = socket.create_server(("127.0.0.1", 0))
         com2 = "mode=file, dev=" + self.com2_path
+        for_each = ", ".join("cpu%d={0}" % n for n in range(int(cpus)))
         if control:
             self.control_path = os.path.join(folder, "ctl")
             self.relay = Relay(self.control_path)
@@ -111,7 +112,8 @@ class Bochs(Machine):
         with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
             f.write(CONFIG.format(cpu=cpu, cpus=cpus, ips=ips, bad_msrs=int(bad_msrs), memory=memory, iso=iso,
                                   com2=com2, port=listener.getsockname()[1], log=self.log_path,
-                                  cpu_errors="report" if cpu_errors else "ignore"))
+                                  cpu_errors=for_each.format("report" if cpu_errors else "ignore"),
+                                  cpu_info=for_each.format("ignore")))
         with open(os.path.join(folder, "bochs-rc"), "w", encoding="ascii") as f:
             f.write("c\n")
         argv = ["bochs-bin", "-q", "-f", f"{folder}/bochsrc", "-rc", f"{folder}/bochs-rc"]

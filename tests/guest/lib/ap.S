@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where the test's other CPUs begin: in real mode, on a page below 1 MiB that ap_code has been copied to (smp.c). */
-#include "lib/selectors.h"
+/*
+ * Where a test's other CPUs begin: in real mode, on the page at 8000h, to which the test has copied ap_code. They go on in its
+ * ap_main(), each on the stack that ap_stack had when it came there; tests with one CPU have neither.
+ */
+#include "selectors.h"
+
+	.weak ap_main, ap_stack
 
 #define AP_PAGE 0x8000
 #define AT(x) (AP_PAGE + (x) - ap_code)
