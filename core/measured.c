@@ -70,6 +70,14 @@ static void fail(struct measured *m, int ret, const char *what)
 	log_error("measuring fails: the TPM: %s; from here on it is left alone", m->why);
 }
 
+/* It may have failed over something else than measuring. */
+static bool works(struct measured *m)
+{
+	if (m->state == TPM_WORKS && m->tpm.broken)
+		fail(m, -EIO, "a command");
+	return m->state == TPM_WORKS;
+}
+
 /* ------------------------------------------------------------------ events */
 
 static void print_event(const struct measured *m, uint32_t pcr, const char *text, size_t len)
@@ -310,13 +318,13 @@ void measured_policy(struct host *h, const void *policy, size_t size)
 
 struct tpm *measured_tpm(const struct host *h)
 {
-	return h->measured->state == TPM_WORKS ? &h->measured->tpm : NULL;
+	return works(h->measured) ? &h->measured->tpm : NULL;
 }
 
 /* As the policy demands. */
 static bool tpm_good(const struct host *h)
 {
-	return !h->policy->tpm_required || h->measured->state == TPM_WORKS;
+	return !h->policy->tpm_required || works(h->measured);
 }
 
 bool measured_demand(const struct host *h)
@@ -365,7 +373,7 @@ static void copy_record(const struct measured *m, const struct record *r, bool w
 	e->len += len;
 }
 
-static int show(const struct measured *m, struct vm *vm, struct image_error *err)
+static int show(struct measured *m, struct vm *vm, struct image_error *err)
 {
 	struct vm_events *e = &vm->events;
 	uint8_t *to = block_get(&vm->host->pages, SHOWN_SIZE);
@@ -373,7 +381,7 @@ static int show(const struct measured *m, struct vm *vm, struct image_error *err
 	if (!to)
 		return refuse(err, IMG_ERR_HOST_MEMORY, "for the event log");
 	e->log = to;
-	e->in_tpm = m->state == TPM_WORKS;
+	e->in_tpm = works(m);
 	e->len = m->record[0].at;
 	memcpy(to, m->bytes, e->len);
 	for (uint32_t i = 0; i < m->record_count; i++)

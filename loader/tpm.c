@@ -190,15 +190,21 @@ static int send(struct tpm *t, struct command *c, uint8_t *bytes, struct answer 
 
 	finish(c);
 	t->rc = 0;
+	if (t->broken)
+		return -EIO;
 	for (unsigned int i = 0; i < TRIES && !c->full; i++) {
 		size_t got = 0;
 
 		ret = t->exchange(t->ctx, c->bytes, c->len, bytes, TPM_RESPONSE_MAX, &got);
+		t->broken = ret != 0;
 		if (!ret)
 			ret = got <= TPM_RESPONSE_MAX ? open_answer(t, c, bytes, got, a) : -EPROTO;
 		if (!again(t, ret))
 			break;
-		t->pause(t->ctx);
+		if (!t->pause(t, i == 0)) {
+			t->broken = true;
+			return -ETIMEDOUT;
+		}
 	}
 	return ret;
 }
@@ -401,7 +407,9 @@ int tpm_nv_read_public(struct tpm *t, uint32_t index, struct tpm_nv *nv)
 	if (ret)
 		return ret;
 	len = take16(&a);
-	area = (struct answer){ .at = take(&a, len), .left = len, .bad = a.bad };
+	area.at = take(&a, len);
+	area.left = len;
+	area.bad = a.bad;             /* if there was less */
 	take(&a, take16(&a));         /* its name */
 	if (take32(&area) != index)
 		return -EPROTO;

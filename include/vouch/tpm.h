@@ -27,14 +27,20 @@ struct tpm {
 	 * interface is not in the state it must be in, or the answer is longer than size.
 	 */
 	int (*exchange)(void *ctx, const uint8_t *command, size_t len, uint8_t *response, size_t size, size_t *got);
-	/* Waits a while before a command is sent again. */
-	void (*pause)(void *ctx);
+	/*
+	 * Waits a while before a command is sent again; first: before the second time that this one is. False: it has been
+	 * busy for too long.
+	 */
+	bool (*pause)(struct tpm *t, bool first);
 	void *ctx;
+	uint64_t busy_since;          /* for pause(): host TSC */
 	uint32_t rc;                  /* of the last answer */
+	bool broken;                  /* it failed to answer once, and is not waited for again */
 };
 
 /*
- * All commands: 0; what exchange() returned; -EPROTO: the answer is malformed; -EACCES: the TPM refused, rc says why.
+ * All commands: 0; what exchange() returned; -ETIMEDOUT: busy for too long; -EIO: broken; -EPROTO: the answer is malformed;
+ * -EACCES: the TPM refused, rc says why.
  * One at a time: the caller's lock.
  */
 

@@ -150,9 +150,11 @@ static int exchange(void *ctx, const uint8_t *command, size_t len, uint8_t *resp
 	return 0;
 }
 
-static void no_pause(void *ctx)
+static bool no_pause(struct tpm *t, bool first)
 {
-	(void)ctx;
+	(void)t;
+	(void)first;
+	return true;
 }
 
 int tpm_host_open(struct tpm_host *d, struct tpm *t, const struct host *h, const char **why)
@@ -472,12 +474,34 @@ static void fails(void **state)
 	}
 }
 
+/* Over something else than measuring, a counter say: nobody asks it any more, and a policy that demands it knows. */
+static void fails_elsewhere(void **state)
+{
+	(void)state;
+	fresh();
+	add_bank(TPM_SHA256, 0xffffff);
+	boot();
+	assert_int_equal(start(0, ""), 0);
+	assert_true(vm.events.in_tpm);
+	measured_put(&vm);
+	assert_non_null(measured_tpm(&host));
+	measured_tpm(&host)->broken = true;
+	assert_null(measured_tpm(&host));
+	assert_non_null(strstr(log_text(), "error: measuring fails: the TPM: a command"));
+	log_clear();
+	policy.tpm_required = true;
+	assert_false(measured_demand(&host));
+	assert_int_equal(start(0, ""), -1);
+	assert_null(strstr(log_text(), "measuring fails"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_banks),	   cmocka_unit_test(others),   cmocka_unit_test(changed),
 		cmocka_unit_test(most),		   cmocka_unit_test(none),     cmocka_unit_test(unusable),
 		cmocka_unit_test(started_late),	   cmocka_unit_test(fails),    cmocka_unit_test(extended_before),
+		cmocka_unit_test(fails_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

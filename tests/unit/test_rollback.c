@@ -104,9 +104,11 @@ static int exchange(void *ctx, const uint8_t *command, size_t len, uint8_t *resp
 	return 0;
 }
 
-static void no_pause(void *ctx)
+static bool no_pause(struct tpm *t, bool first)
 {
-	(void)ctx;
+	(void)t;
+	(void)first;
+	return true;
 }
 
 static struct tpm tpm = { .exchange = exchange, .pause = no_pause };

@@ -22,7 +22,7 @@
 
 static uint8_t sent[TPM_COMMAND_MAX], answer[4096];
 static size_t sent_len, answer_len;
-static unsigned int sent_count, pauses, busy;
+static unsigned int sent_count, pauses, busy, patience;
 static int broken;
 
 static const uint8_t busy_answer[] = { 0x80, 1, 0, 0, 0, 10, 0, 0, 9, 0x22 };
@@ -47,10 +47,11 @@ static int fake_exchange(void *ctx, const uint8_t *command, size_t len, uint8_t 
 	return 0;
 }
 
-static void fake_pause(void *ctx)
+static bool fake_pause(struct tpm *tpm, bool first)
 {
-	(void)ctx;
-	pauses++;
+	(void)tpm;
+	assert_int_equal(first, pauses == 0);
+	return ++pauses != patience;
 }
 
 static struct tpm t = { .exchange = fake_exchange, .pause = fake_pause };
@@ -71,8 +72,9 @@ static size_t from_hex(uint8_t *to, size_t size, const char *hex)
 static void answers(const char *hex)
 {
 	answer_len = from_hex(answer, sizeof(answer), hex);
-	sent_count = pauses = busy = 0;
+	sent_count = pauses = busy = patience = 0;
 	broken = 0;
+	t.broken = false;
 }
 
 static void expect_sent(const char *hex)
@@ -333,11 +335,35 @@ static void retries(void **state)
 	assert_int_equal(run_startup(), 0);
 	assert_int_equal(sent_count, 4);
 	assert_int_equal(pauses, 3);
+	answers(cases[0].answer);
 	busy = 1000000;
 	assert_int_equal(run_startup(), -EACCES);
 	assert_int_equal(t.rc, 0x922);
 	assert_in_range(sent_count, 50, 200);
 	busy = 0;
+}
+
+/* One that takes its time to say that it is busy: the caller's clock ends it, and nobody waits for it again. */
+static void slow_retries(void **state)
+{
+	(void)state;
+	answers(cases[0].answer);
+	busy = 1000000;
+	patience = 4;
+	assert_int_equal(run_startup(), -ETIMEDOUT);
+	assert_int_equal(sent_count, 4);
+	assert_true(t.broken);
+	busy = 0;
+	assert_int_equal(run_startup(), -EIO);
+	assert_int_equal(sent_count, 4);
+	answers(cases[0].answer);
+	broken = -ETIMEDOUT;
+	assert_int_equal(run_startup(), -ETIMEDOUT);
+	broken = 0;
+	assert_int_equal(run_startup(), -EIO);
+	assert_int_equal(sent_count, 1);
+	answers(cases[0].answer);
+	assert_int_equal(run_startup(), 0);
 }
 
 static void texts(void **state)
@@ -360,6 +386,7 @@ int main(void)
 		cmocka_unit_test(good),	    cmocka_unit_test(cut),	     cmocka_unit_test(longer),
 		cmocka_unit_test(flipped),  cmocka_unit_test(errors),	     cmocka_unit_test(wrong_content),
 		cmocka_unit_test(counters), cmocka_unit_test(bounds),	     cmocka_unit_test(retries),
+		cmocka_unit_test(slow_retries),
 		cmocka_unit_test(texts),
 	};
 

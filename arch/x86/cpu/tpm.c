@@ -45,10 +45,12 @@ static void page_delay(void *ctx, unsigned int us)
 	host_delay_us(us);
 }
 
-static void pause(void *ctx)
+static bool pause(struct tpm *t, bool first)
 {
-	(void)ctx;
+	if (first)
+		t->busy_since = host_tsc();
 	host_delay_us(PAUSE_US);
+	return host_tsc() - t->busy_since < mul_div(this_cpu()->host->platform.tsc_khz, TPM_EXCHANGE_US, 1000);
 }
 
 /* No memory that Vouch may use, or gave to a guest, and no address that no CPU has. */
