@@ -334,7 +334,7 @@ boot-test: all trust-build guest-files build/guest/generic/vmlinuz $(guest) | ha
 # README.md's session and screenshot, from what the boot test of that name left.
 .PHONY: readme readme-check
 readme readme-check: readme%: all guest-files | have-test
-	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg --only readme
+	$(quiet)$(PYTHON) tests/boot/run.py --build $(B) tests/boot/tests.cfg --only readme,readme-guests
 	$(quiet)$(PYTHON) tests/boot/readme.py --build $(B) $(if $*,--check,--write)
 
 long-guests := generic-initrd cloud-initrd installer
@@ -380,7 +380,7 @@ help:
 	@echo 'make fuzz-afl    build the same targets for AFL++ (package afl++): docs/testing.md'
 	@echo 'make boot-test   boot through GRUB in QEMU (TEST=NAME: one of tests/boot/tests.cfg)'
 	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
-	@echo 'make readme      write README.md'"'"'s session and docs/screen.png anew; make readme-check compares'
+	@echo 'make readme      write README.md'"'"'s sessions and docs/screen.png anew; make readme-check compares'
 	@echo 'make bench       measure in instructions, beside KVM; writes docs/performance.md, with which'
 	@echo '                 make bench-check compares what exits cost; make bench-hash: SHA-256 beside openssl'"'"'s'
 	@echo 'make debug       QEMU with the demo guest (IMAGE=FILE: another), stopped, and gdb on it; make debug-test tries gdb'

@@ -21,9 +21,12 @@
 /* As far as that can be seen from here, while it may change. */
 static bool all_halted(const struct vm *vm)
 {
-	for (unsigned int i = 0; i < vm->vcpus; i++)
-		if (!__atomic_load_n(&vm->vcpu[i]->halted, __ATOMIC_RELAXED))
+	for (unsigned int i = 0; i < vm->vcpus; i++) {
+		const struct vcpu *v = vm->vcpu[i];
+
+		if (!__atomic_load_n(&v->halted, __ATOMIC_RELAXED) && !__atomic_load_n(&v->waits, __ATOMIC_RELAXED))
 			return false;
+	}
 	return true;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""README.md's session and docs/screen.png, from what the boot test `readme` left behind in the build folder.
+"""README.md's sessions and docs/screen.png, from what the boot tests `readme` and `readme-guests` left in the build folder.
 
 Usage: tests/boot/readme.py [--build DIR] (--write | --check)
 
@@ -21,7 +21,13 @@ sys.path.insert(0, os.path.dirname(here))
 import results  # noqa: E402
 import screen  # noqa: E402
 
-BEGIN, END = "<!-- session: made by `make readme` -->\n```\n", "```\n<!-- end of session -->\n"
+BEGIN, END = "<!-- %s: made by `make readme` -->\n```\n", "```\n<!-- end of %s -->\n"
+# The mark in README.md; the test; how its first line begins, and the line behind its last one; what is left out.
+SESSIONS = (
+    ("session", "readme", "vouch: [ 1]", None, r""),
+    ("two guests", "readme-guests", "guest# echo", "guest# poweroff",
+     r"(|vouch>|guest#|vouch: guest \S+ is .*|  RIP .*)"),
+)
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 FONT, CELL = "Lat15-Fixed16", 8
 
@@ -30,16 +36,17 @@ class ReadmeError(Exception):
     pass
 
 
-def session(log):
-    """The console from Vouch's first line to its last, as a terminal shows it."""
+def session(folder, test, first, behind, without):
+    """The console from one line to another, as a terminal shows it."""
+    log = os.path.join(folder, test + ".log")
     with open(log, encoding="utf-8") as f:
-        text = f.read()
-    text = text.split("\n--- ", 1)[0]
-    first = text.find("vouch: [ 1]")
-    if first < 0:
-        raise ReadmeError("%s: Vouch's first line is missing" % log)
-    lines = [line.rstrip() for line in text[first:].splitlines()]
-    return "\n".join(line for line in lines if line) + "\n"
+        text = f.read().split("\n--- ", 1)[0]
+    begin = text.find(first)
+    end = text.find(behind, begin) if behind else len(text)
+    if begin < 0 or end < 0:
+        raise ReadmeError("%s: the session's first line, or what comes behind it, is missing" % log)
+    lines = [line.rstrip() for line in text[begin:end].splitlines()]
+    return "\n".join(line for line in lines if not re.fullmatch(without, line)) + "\n"
 
 
 def masked(line):
@@ -48,7 +55,11 @@ def masked(line):
     line = re.sub(r"GRUB [^,]*", "GRUB #", line)
     line = re.sub(r"\[[0-9a-f]{64}\]", "[#]", line)
     line = re.sub(r"^\[ +", "[", line)         # a moment of the guest's clock
-    return re.sub(r"0x[0-9a-f]+|\d[\d.]*(-\d+)?", "#", line).rstrip()
+    line = re.sub(r"^vCPU .*", "vCPU #", line)
+    line = re.sub(r" (idle|running) ", " # ", line)
+    line = re.sub(r" (monitor|busy|idle)( +\d+ +\d+) .*", r" #\2", line)     # a CPU
+    line = re.sub(r"0x[0-9a-f]+|\d[\d.]*(-\d+)?", "#", line)
+    return re.sub(r" +", " ", line).rstrip()
 
 
 def chunk(kind, data):
@@ -88,19 +99,22 @@ def screen_lines(ppm):
     return [line for line in screen.read(ppm, glyphs, CELL) if line]
 
 
-def split_readme(text):
-    begin, end = text.find(BEGIN), text.find(END)
+def split_readme(text, name):
+    begin, end = text.find(BEGIN % name), text.find(END % name)
     if begin < 0 or end < begin:
-        raise ReadmeError("README.md: the marks around the session are missing")
-    begin += len(BEGIN)
+        raise ReadmeError("README.md: the marks around '%s' are missing" % name)
+    begin += len(BEGIN % name)
     return text[:begin], text[begin:end], text[end:]
 
 
 def write(folder, readme, picture):
     with open(readme, encoding="utf-8") as f:
-        before, _, after = split_readme(f.read())
+        text = f.read()
+    for name, *which in SESSIONS:
+        before, _, after = split_readme(text, name)
+        text = before + session(folder, *which) + after
     with open(readme, "w", encoding="utf-8") as f:
-        f.write(before + session(os.path.join(folder, "readme.log")) + after)
+        f.write(text)
     png_write(picture, *screen.picture(os.path.join(folder, "readme.ppm")))
     print("written: %s, %s" % (readme, picture))
 
@@ -120,9 +134,11 @@ def differing(name, shown, seen):
 def check(folder, readme, picture):
     total = results.Counter("README")
     with open(readme, encoding="utf-8") as f:
-        shown = split_readme(f.read())[1]
-    bad = differing("README.md", shown.splitlines(), session(os.path.join(folder, "readme.log")).splitlines())
-    total.add(not bad, bad)
+        text = f.read()
+    for name, *which in SESSIONS:
+        bad = differing("README.md, %s," % name, split_readme(text, name)[1].splitlines(),
+                        session(folder, *which).splitlines())
+        total.add(not bad, bad)
     ppm = os.path.join(folder, "readme-kept.ppm")
     png_to_ppm(picture, ppm)
     bad = differing("docs/screen.png", screen_lines(ppm), screen_lines(os.path.join(folder, "readme.ppm")))

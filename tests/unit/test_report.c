@@ -194,6 +194,10 @@ static void knows_all_vcpus(void **state)
 	seam.reg[HVM_RFLAGS] = RFLAGS_IF;
 	vcpu_explain(&second);
 	expect("vCPU 1 on CPU 0: halted, waits for an interrupt; its devices' next timer is due in 7000 us\n");
+	seam.reg[HVM_RFLAGS] = 0;
+	vcpu_explain(&second);
+	expect("vCPU 1 on CPU 0: halted with interrupts off: only an NMI or INIT wakes it\n");
+	seam.reg[HVM_RFLAGS] = RFLAGS_IF;
 	seam.vcpu.halted = true;
 	vcpu_explain(&seam.vcpu);
 	expect("vCPU 0 on CPU 0: halted, waits for an interrupt; its devices' next timer is due in 9000 us\n");

@@ -287,7 +287,7 @@ static void explain_halt(const struct vcpu *v, const struct x86_env *e, const ch
 	uint64_t next = next_timer(v), now = vclock_now(&v->vm->clock);
 
 	if (!(e->rflags & RFLAGS_IF))
-		log_verdict("%s: halted with interrupts off: only an NMI wakes it", who);
+		log_verdict("%s: halted with interrupts off: only an NMI%s wakes it", who, v->vm->vcpus > 1 ? " or INIT" : "");
 	else if (next == VTIMER_OFF)
 		log_verdict("%s: halted, waits for an interrupt; no timer of its devices runs", who);
 	else
