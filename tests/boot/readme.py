@@ -136,7 +136,7 @@ def check(folder, readme, picture):
     with open(readme, encoding="utf-8") as f:
         text = f.read()
     for name, *which in SESSIONS:
-        bad = differing("README.md, %s," % name, split_readme(text, name)[1].splitlines(),
+        bad = differing("README.md, %s" % name, split_readme(text, name)[1].splitlines(),
                         session(folder, *which).splitlines())
         total.add(not bad, bad)
     ppm = os.path.join(folder, "readme-kept.ppm")
