@@ -85,12 +85,13 @@ void vtimers_init(struct vtimers *t, struct vclock *c)
 {
 	memset(t, 0, sizeof(*t));
 	t->clock = c;
+	t->changed = true;
 }
 
 void vtimer_register(struct vtimers *t, struct vtimer *timer, void (*fire)(void *), void *ctx)
 {
 	ASSERT(t->count < VTIMERS_MAX);
-	*timer = (struct vtimer){ .deadline = VTIMER_OFF, .fire = fire, .ctx = ctx };
+	*timer = (struct vtimer){ .deadline = VTIMER_OFF, .fire = fire, .ctx = ctx, .changed = &t->changed };
 	t->list[t->count++] = timer;
 }
 

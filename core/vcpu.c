@@ -68,7 +68,7 @@ static void run_timers(struct vcpu *v)
 /* In guest ns; not 0, which stands for a timer that must be armed anew. */
 static uint64_t next_event(const struct vcpu *v)
 {
-	uint64_t next = vtimers_next(v->timers);
+	uint64_t next = vtimers_earliest(v->timers);
 
 	if (has_devices(v))
 		next = min_u64(next, vtimers_next(&v->vm->timers));

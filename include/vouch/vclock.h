@@ -49,6 +49,7 @@ struct vtimer {
 	uint64_t deadline;        /* guest ns, or VTIMER_OFF; atomic: vtimers_next() asks for it at any time */
 	void (*fire)(void *ctx);  /* deadline is VTIMER_OFF when called; may arm again */
 	void *ctx;
+	bool *changed;            /* of those it is registered with, or NULL */
 };
 
 /* Timers of a VM's devices, guarded by its lock, or of one vCPU, whose own they are. */
@@ -56,6 +57,8 @@ struct vtimers {
 	struct vclock *clock;
 	struct vtimer *list[VTIMERS_MAX];
 	unsigned int count;
+	bool changed;             /* atomic: `earliest` may be wrong */
+	uint64_t earliest;        /* vtimers_earliest() */
 };
 
 void vtimers_init(struct vtimers *t, struct vclock *c);
@@ -64,8 +67,28 @@ void vtimer_register(struct vtimers *t, struct vtimer *timer, void (*fire)(void 
 void vtimers_run(struct vtimers *t, uint64_t now);
 /* Earliest deadline in guest ns, or VTIMER_OFF. */
 uint64_t vtimers_next(const struct vtimers *t);
+/* The same, for the only CPU that arms any of them: it looks only if one was armed or disarmed since. */
+static inline uint64_t vtimers_earliest(struct vtimers *t)
+{
+	if (__atomic_load_n(&t->changed, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&t->changed, false, __ATOMIC_RELAXED);
+		t->earliest = vtimers_next(t);
+	}
+	return t->earliest;
+}
 
-static inline void vtimer_arm(struct vtimer *t, uint64_t deadline) { __atomic_store_n(&t->deadline, deadline, __ATOMIC_RELAXED); }
+static inline void vtimer_arm(struct vtimer *t, uint64_t deadline)
+{
+	__atomic_store_n(&t->deadline, deadline, __ATOMIC_RELAXED);
+	if (t->changed)
+		__atomic_store_n(t->changed, true, __ATOMIC_RELAXED);
+}
+/* The same for one that is registered. */
+static inline void vtimer_arm_registered(struct vtimer *t, uint64_t deadline)
+{
+	__atomic_store_n(&t->deadline, deadline, __ATOMIC_RELAXED);
+	__atomic_store_n(t->changed, true, __ATOMIC_RELAXED);
+}
 static inline void vtimer_disarm(struct vtimer *t) { vtimer_arm(t, VTIMER_OFF); }
 
 #endif

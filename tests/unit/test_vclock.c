@@ -238,6 +238,37 @@ static void one_may_arm_another(void **state)
 	assert_int_equal(vtimers_next(&s.all), 1001);
 }
 
+static void earliest_is_kept(void **state)
+{
+	struct timers s;
+	struct timer *t[] = { &s.a, &s.b, &s.c };
+	uint64_t now = 0, seed = 1;
+
+	(void)state;
+	timers_create(&s);
+	assert_true(vtimers_earliest(&s.all) == VTIMER_OFF);
+	for (unsigned int i = 0; i < 10000; i++) {
+		struct vtimer *v = &t[(seed = seed * 6364136223846793005ull + 1442695040888963407ull) % 3]->t;
+
+		switch (seed >> 60) {
+		case 0:
+			vtimer_disarm(v);
+			break;
+		case 1:
+			order[0] = 0;
+			vtimers_run(&s.all, now += 200);
+			break;
+		case 2:
+			vtimer_arm_registered(v, now + (seed >> 50) % 1000);
+			break;
+		case 3:
+			vtimer_arm(v, now + (seed >> 50) % 1000);
+			break;
+		}
+		assert_true(vtimers_earliest(&s.all) == vtimers_next(&s.all));
+	}
+}
+
 static void last_nanosecond(void **state)
 {
 	struct timers s;
@@ -284,7 +315,7 @@ int main(void)
 		cmocka_unit_test(equal_deadlines_fire_as_registered),
 		cmocka_unit_test(each_fires_once_a_call),
 		cmocka_unit_test(one_may_arm_another),
-		cmocka_unit_test(last_nanosecond),
+		cmocka_unit_test(earliest_is_kept), cmocka_unit_test(last_nanosecond),
 		cmocka_unit_test(full_house),
 	};
 

@@ -111,8 +111,8 @@ enum fast_answer lapic_fast_deadline(struct lapic *l, uint64_t tsc, uint64_t now
 		return FAST_NO;
 	l->tsc_deadline = tsc;
 	l->timer_end = ns + 1;          /* as lapic_timer_write_deadline() rounds */
-	vtimer_arm(&l->timer, ns + 1);
-	return armed_ns && armed_ns <= ns ? FAST_NEXT : FAST_LOOK;
+	vtimer_arm_registered(&l->timer, ns + 1);
+	return armed_ns - 1 < ns ? FAST_NEXT : FAST_LOOK;       /* of 0 it becomes the largest number */
 }
 
 bool lapic_fast_read(const struct lapic *l, unsigned int off, uint32_t *val)

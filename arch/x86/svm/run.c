@@ -123,7 +123,7 @@ enum run_end svm_vcpu_run(struct vcpu *v)
 			break;
 		if (v->halted)
 			end = wait_for_event(v);
-		else if (enter(v, s))
+		if (end == RUN_ON && !v->halted && enter(v, s))
 			svm_handle_exit(v);
 	} while (end == RUN_ON);
 	unload_guest(v);

@@ -180,7 +180,7 @@ enum run_end vmx_vcpu_run(struct vcpu *v)
 			break;
 		if (v->halted)
 			end = wait_for_event(v);
-		else
+		if (end == RUN_ON && !v->halted)
 			enter_once(v, c);
 	} while (end == RUN_ON);
 	unload_guest(v);
