@@ -151,9 +151,17 @@ static void code_by_key(void **state)
 	assert_non_null(find());
 	fast_forget_code(&v);
 	assert_null(find());
-	/* An empty slot matches nothing, not the last RIP of all either. */
-	for (unsigned int i = 0; i < FAST_CODES; i++)
-		v.fast.code[i].cr3 = e.cr3;
+}
+
+/* A slot that was emptied matches nothing, not the last RIP of all either, whose slot it is. */
+static void emptied_code_is_nobodys(void **state)
+{
+	(void)state;
+	start(FAST_CODES - 1, "\x0f\xa2", 2);
+	assert_int_equal(FAST_CODE_SLOT(e.rip), FAST_CODE_SLOT(~0ull));
+	learn();
+	assert_non_null(find());
+	fast_forget_code(&v);
 	e.rip = ~0ull;
 	assert_null(find());
 }
@@ -464,7 +472,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cpuid_by_key),   cmocka_unit_test(msrs_by_number), cmocka_unit_test(code_is_learnt),
-		cmocka_unit_test(code_by_key),    cmocka_unit_test(code_by_tables), cmocka_unit_test(large_pages),
+		cmocka_unit_test(code_by_key),    cmocka_unit_test(emptied_code_is_nobodys),
+		cmocka_unit_test(code_by_tables), cmocka_unit_test(large_pages),
 		cmocka_unit_test(what_is_not_learnt), cmocka_unit_test(moves),      cmocka_unit_test(msr_writes),
 		cmocka_unit_test(mmio),           cmocka_unit_test(mmio_refused),   cmocka_unit_test(ports),
 	};
