@@ -57,10 +57,11 @@ static const char *run_info(const struct monitor *m, struct record_out *o, const
 		},
 	};
 	static const struct record_kind use = {
-		"use", RECORD_LIST, 7, {
+		"use", RECORD_LIST, 9, {
 			{ "memory_kib", "memory/KiB", 0 }, { "overhead_kib", "overhead/KiB", 0 },
 			{ "cpu_ms", "CPU/ms", 0 }, { "exits", "exits", 0 }, { "exits_per_s", "exits/s", 0 },
 			{ "input", "input waiting", 0 }, { "unseen", "unseen output", 0 },
+			{ "weight", "weight", 0 }, { "cap", "cap/%", 0 },
 		},
 	};
 	struct monitor_guest g;
@@ -86,6 +87,8 @@ static const char *run_info(const struct monitor *m, struct record_out *o, const
 	record_number(o, g.exits_per_s);
 	record_number(o, g.input);
 	record_number(o, g.unseen);
+	record_number(o, g.weight);
+	record_number(o, g.cap);
 	record_end(o);
 	return NULL;
 }

@@ -21,6 +21,7 @@ struct monitor_guest {
 	unsigned int module;
 	unsigned int vcpus;
 	unsigned int starts;
+	unsigned int weight, cap;     /* of each vCPU; cap in percent, 0: none */
 	uint64_t memory_kib;          /* its own */
 	uint64_t overhead_kib;        /* what Vouch keeps for it besides */
 	uint64_t cpu_ms;

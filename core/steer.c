@@ -70,7 +70,8 @@ static bool steer_guest(void *ctx, unsigned int n, struct monitor_guest *m)
 		return false;
 	g = &h->guests->guest[n];
 	*m = (struct monitor_guest){ .name = g->name, .state = state_name(g), .level = g->proof, .stop = g->stop,
-				     .module = g->module, .starts = g->starts, .overhead_kib = overhead_kib(g) };
+				     .module = g->module, .starts = g->starts, .overhead_kib = overhead_kib(g),
+				     .weight = g->words.weight, .cap = g->words.cap };
 	console_count(&h->console, n, &m->input, &m->unseen);
 	if (!g->vm)
 		return true;

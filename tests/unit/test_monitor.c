@@ -101,9 +101,9 @@ static int setup(void **state)
 	t.guest[0] = (struct monitor_guest){
 		.name = "web", .state = "running", .level = "signed", .stop = "", .module = 1, .vcpus = 2, .starts = 1,
 		.memory_kib = 131072, .overhead_kib = 500, .cpu_ms = 4321, .exits = 99999, .exits_per_s = 1500,
-		.input = 3, .unseen = 4,
+		.input = 3, .unseen = 4, .weight = 512, .cap = 50,
 	};
-	t.guest[1] = (struct monitor_guest){
+	t.guest[1] = (struct monitor_guest){ .weight = 1,
 		.name = "db", .state = "stopped", .level = "sha256", .stop = "powered off (ACPI S5)", .module = 2, .vcpus = 1,
 		.starts = 3, .memory_kib = 65536,
 	};
@@ -154,11 +154,12 @@ static void info(void **state)
 	says("info db", "number:           1\r\nname:             db\r\nmodule:           2\r\nstate:            stopped\r\n"
 	     "level:            sha256\r\nlast stop:        powered off (ACPI S5)\r\nstarts:           3\r\n"
 	     "vCPUs:            1\r\nmemory/KiB:       65536\r\noverhead/KiB:     0\r\nCPU/ms:           0\r\n"
-	     "exits:            0\r\nexits/s:          0\r\ninput waiting:    0\r\nunseen output:    0\r\n");
+	     "exits:            0\r\nexits/s:          0\r\ninput waiting:    0\r\nunseen output:    0\r\n"
+	     "weight:           1\r\ncap/%:            0\r\n");
 	answers("1 info 0\n", "{\"v\":1,\"id\":1,\"info\":{\"number\":0,\"name\":\"web\",\"module\":1,\"state\":\"running\","
 		"\"level\":\"signed\",\"stop\":\"\",\"starts\":1,\"vcpus\":2}}\r\n"
 		"{\"v\":1,\"id\":1,\"use\":{\"memory_kib\":131072,\"overhead_kib\":500,\"cpu_ms\":4321,\"exits\":99999,"
-		"\"exits_per_s\":1500,\"input\":3,\"unseen\":4}}\r\n{\"v\":1,\"id\":1,\"done\":true}\r\n");
+		"\"exits_per_s\":1500,\"input\":3,\"unseen\":4,\"weight\":512,\"cap\":50}}\r\n{\"v\":1,\"id\":1,\"done\":true}\r\n");
 }
 
 static void machine(void **state)
