@@ -30,14 +30,14 @@ static struct pcpu cpu[CPUS] = {
 static const struct pcpu *here;
 static uint64_t real;         /* what the boot CPU's TSC reads */
 
-static uint64_t own_tsc(void)
+static uint64_t tsc_here(void)
 {
 	return real + (uint64_t)here->tsc_delta;
 }
 
 uint64_t host_tsc(void)
 {
-	return host_tsc_of(here, own_tsc());
+	return host_tsc_of(here, tsc_here());
 }
 
 /* The guest's record, and the versions and flags that another vCPU could read between two stores. */
@@ -112,7 +112,7 @@ static void turn_on(struct vcpu *v, unsigned int n)
 
 static uint64_t rdtsc(void)
 {
-	return own_tsc() + seam.reg[HVM_TSC_OFFSET];
+	return tsc_here() + seam.reg[HVM_TSC_OFFSET];
 }
 
 static void write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
@@ -207,7 +207,7 @@ static void deadlines_compare(void **ctx)
 		for (unsigned int i = 0; i < CPUS; i++) {
 			own = own_tsc_of(&cpu[i], due);
 			here = &cpu[i];
-			assert_true(own == own_tsc() + 2000000);
+			assert_true(own == tsc_here() + 2000000);
 			assert_true(host_tsc_of(&cpu[i], own) == due);
 		}
 	}
