@@ -36,6 +36,24 @@ static void kicks_send(struct host *h, const struct sched_kicks *k)
 	}
 }
 
+void cpu_away(void)
+{
+	struct pcpu *p = this_cpu();
+	struct sched_kicks k = { 0 };
+
+	if (p->host->hvm->cpu_let_go)
+		p->host->hvm->cpu_let_go();
+	sched_away(&p->host->guests->sched, p->id, host_tsc(), &k);
+	kicks_send(p->host, &k);
+}
+
+void cpu_back(void)
+{
+	struct pcpu *p = this_cpu();
+
+	sched_back(&p->host->guests->sched, p->id);
+}
+
 void vcpu_start(struct vcpu *v)
 {
 	struct host *h = v->vm->host;

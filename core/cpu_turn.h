@@ -16,6 +16,12 @@ struct vm;
  */
 void cpu_turn(struct pcpu *p, uint64_t until);
 
+/*
+ * Between the two this CPU, which has no vCPU in it, is busy with other things than guests: others take over what it can give.
+ */
+void cpu_away(void);
+void cpu_back(void);
+
 /* The scheduler may run this vCPU from now on. */
 void vcpu_start(struct vcpu *v);
 

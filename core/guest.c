@@ -59,7 +59,7 @@ static void report_pages(struct host *h)
 	log_debug("pages: %lu free of %lu", free_frames(h), h->pages.total_frames);
 }
 
-/* This CPU is about to be busy with other things than guests. */
+/* Of the one that was made here another CPU may be the first to run it. */
 static void let_go(const struct host *h)
 {
 	if (h->hvm->cpu_let_go)
@@ -77,8 +77,12 @@ static bool launched(struct guest *g, struct vm *vm)
 
 static bool launch(struct host *h, struct guest *g)
 {
-	let_go(h);
-	if (launched(g, launch_vm(h, g->module, &h->guests->names, &g->start, &g->cost)))
+	struct vm *vm;
+
+	cpu_away();
+	vm = launch_vm(h, g->module, &h->guests->names, &g->start, &g->cost);
+	cpu_back();
+	if (launched(g, vm))
 		return true;
 	report_pages(h);
 	return false;

@@ -55,6 +55,12 @@ static bool is_owned(const struct sched *s, unsigned int cpu)
 	       __atomic_load_n(&s->owned, __ATOMIC_RELAXED) < s->cpus;
 }
 
+/* Nobody who could go elsewhere is put there. */
+static bool is_closed(const struct sched *s, unsigned int cpu)
+{
+	return is_owned(s, cpu) || bit_test(s->away, cpu);
+}
+
 static uint64_t virtual(uint64_t ticks, uint32_t weight)
 {
 	return min_u64(ticks, CHARGE_MAX) * UNIT / weight;
@@ -243,7 +249,7 @@ static unsigned int find_idle(const struct sched *s)
 		while (bits) {
 			unsigned int cpu = i * 64 + (unsigned int)__builtin_ctzll(bits);
 
-			if (!is_owned(s, cpu))
+			if (!is_closed(s, cpu))
 				return cpu;
 			bits &= bits - 1;
 		}
@@ -258,12 +264,12 @@ static unsigned int find_place(const struct sched *s, const struct sched_task *t
 
 	if (!is_movable(t))
 		return t->home;
-	if (bit_test(s->idle, cpu) && !is_owned(s, cpu))
+	if (bit_test(s->idle, cpu) && !is_closed(s, cpu))
 		return cpu;
 	idle = find_idle(s);
 	if (idle != SCHED_ANY)
 		return idle;
-	for (unsigned int i = 0; i < s->cpus && is_owned(s, cpu); i++)
+	for (unsigned int i = 0; i < s->cpus && is_closed(s, cpu); i++)
 		cpu = (cpu + 1) % s->cpus;
 	return cpu;
 }
@@ -279,7 +285,7 @@ static void spread(struct sched *s, unsigned int self, struct sched_kicks *k)
 		return;
 	}
 	for (unsigned int cpu = 0; cpu < s->cpus; cpu++) {
-		if (cpu == self || !bit_test(s->quiet, cpu) || is_owned(s, cpu))
+		if (cpu == self || !bit_test(s->quiet, cpu) || is_closed(s, cpu))
 			continue;
 		bit_clear(s->quiet, cpu);
 		kick(k, cpu);
@@ -305,6 +311,9 @@ static void announce(struct sched *s, unsigned int cpu, const struct sched_task 
 	} else if (is_movable(t)) {
 		spread(s, cpu, k);
 	}
+	/* It was not when this place was chosen. */
+	if (is_movable(t) && bit_test(s->away, cpu))
+		spread(s, cpu, k);
 }
 
 /* A moving task's way to its next queue begins with the old one's lock: whoever holds that finds the task there, or not. */
@@ -679,7 +688,7 @@ static unsigned int least_loaded(const struct sched *s, const struct sched_task 
 	for (unsigned int i = 0; i < s->cpus; i++) {
 		uint64_t load = __atomic_load_n(&s->queue[i].load, __ATOMIC_RELAXED);
 
-		if (load >= least || is_owned(s, i))
+		if (load >= least || is_closed(s, i))
 			continue;
 		best = i;
 		least = load;
@@ -719,7 +728,7 @@ void sched_wake(struct sched *s, struct sched_task *t, uint64_t now, struct sche
 		lock_drop(&q->lock);
 	}
 	asleep = t->state == SCHED_ASLEEP;
-	t->woken |= t->state == SCHED_RUNNING;
+	t->woken |= t->state == SCHED_RUNNING || t->state == SCHED_MOVING;
 	if (asleep) {
 		if (t->timed)
 			sched_tree_remove(&q->asleep, t);
@@ -728,6 +737,85 @@ void sched_wake(struct sched *s, struct sched_task *t, uint64_t now, struct sche
 	lock_drop(&q->lock);
 	if (asleep)
 		place(s, t, now, k);
+}
+
+/* ------------------------------------------------------------------ a CPU that has other things to do */
+
+/* Where tasks sleep while this CPU is away; itself: there is no other. */
+static unsigned int next_open(const struct sched *s, unsigned int cpu)
+{
+	for (unsigned int i = 1; i < s->cpus; i++)
+		if (!is_closed(s, (cpu + i) % s->cpus))
+			return (cpu + i) % s->cpus;
+	return cpu;
+}
+
+/* Those that sleep here and may elsewhere, linked by right, SCHED_MOVING to that CPU. */
+static struct sched_task *take_sleepers(struct sched_queue *q, unsigned int to)
+{
+	struct sched_task *go = NULL, *stay = NULL, *t;
+
+	lock_take(&q->lock);
+	while ((t = sched_tree_first(q->asleep)) != NULL) {
+		struct sched_task **list = is_movable(t) ? &go : &stay;
+
+		sched_tree_remove(&q->asleep, t);
+		t->right = *list;
+		*list = t;
+	}
+	while (stay) {
+		t = stay;
+		stay = t->right;
+		sched_tree_add(&q->asleep, t);
+	}
+	for (t = go; t; t = t->right) {
+		t->woken = false;
+		t->state = SCHED_MOVING;
+		__atomic_store_n(&t->cpu, to, __ATOMIC_RELAXED);
+	}
+	lock_drop(&q->lock);
+	return go;
+}
+
+/* It sleeps on here, unless somebody has woken it on its way: false. What is capped now is so when it is woken, too. */
+static bool lay_down(struct sched_queue *q, struct sched_task *t)
+{
+	bool asleep;
+
+	lock_take(&q->lock);
+	t->moves++;
+	asleep = !t->woken;
+	if (asleep) {
+		t->state = SCHED_ASLEEP;
+		sched_tree_add(&q->asleep, t);
+	}
+	lock_drop(&q->lock);
+	return asleep;
+}
+
+void sched_away(struct sched *s, unsigned int cpu, uint64_t now, struct sched_kicks *k)
+{
+	unsigned int to = next_open(s, cpu);
+	struct sched_task *t;
+
+	bit_set(s->away, cpu);
+	bit_clear(s->idle, cpu);
+	if (to == cpu)
+		return;
+	t = take_sleepers(&s->queue[cpu], to);
+	kick(k, to);                    /* its timer may stand later; and it may take what waits here */
+	while (t) {
+		struct sched_task *next = t->right;
+
+		if (!lay_down(&s->queue[to], t))
+			place(s, t, now, k);
+		t = next;
+	}
+}
+
+void sched_back(struct sched *s, unsigned int cpu)
+{
+	bit_clear(s->away, cpu);
 }
 
 void sched_init(struct sched *s, struct sched_queue *queue, unsigned int cpus, uint64_t ticks_per_ms)

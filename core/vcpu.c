@@ -90,6 +90,7 @@ static void arm_host_timer(struct vcpu *v)
 	v->armed_ns = next;
 	v->due_tsc = vclock_ns_to_host(&v->vm->clock, next);
 	v->armed_tsc = min_u64(v->due_tsc, this_cpu()->run_until);
+	v->armed_own = own_tsc_of(this_cpu(), v->armed_tsc);
 	if (!v->own_timer)
 		host_timer_arm(v->armed_tsc);
 }

@@ -91,6 +91,7 @@ struct sched {
 	uint32_t owned;               /* CPUs with just one task at home */
 	uint64_t idle[CPUS_MAX / 64]; /* CPUs without a task */
 	uint64_t quiet[CPUS_MAX / 64];        /* CPUs that were told to run their task without an end */
+	uint64_t away[CPUS_MAX / 64];         /* CPUs between sched_away() and sched_back() */
 };
 
 /* CPUs that must decide again: whoever gets one of these sends the interrupts. A bit may be the caller's own CPU's. */
@@ -126,6 +127,13 @@ void sched_add(struct sched *s, struct sched_task *t, uint64_t now, struct sched
  * any CPU. t must not go away meanwhile.
  */
 void sched_wake(struct sched *s, struct sched_task *t, uint64_t now, struct sched_kicks *k);
+
+/*
+ * This CPU has no task in turn and decides nothing up to sched_back(). Who sleeps here does so elsewhere from now on, and nobody
+ * is put here, but for pinned tasks, and where no other CPU is left. Work: all that sleep here with a time to wake up.
+ */
+void sched_away(struct sched *s, unsigned int cpu, uint64_t now, struct sched_kicks *k);
+void sched_back(struct sched *s, unsigned int cpu);
 
 /* The task that ran on this CPU has left it. wake_at: when to wake up by itself; counts for SCHED_SLEEP only. */
 void sched_put(struct sched *s, unsigned int cpu, uint64_t now, enum sched_how how, uint64_t wake_at);

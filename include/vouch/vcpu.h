@@ -87,6 +87,7 @@ struct vcpu {
 	uint64_t armed_ns;            /* its earliest deadline, in guest ns; 0: unknown */
 	uint64_t due_tsc;             /* host TSC of that */
 	uint64_t armed_tsc;           /* due_tsc, or this CPU's run_until if that is earlier: the timer stands here */
+	uint64_t armed_own;           /* the same by this CPU's own TSC: for entry code */
 	bool tells_next;              /* the CPU says at an exit where the next instruction is: for entry code */
 	bool own_timer;               /* the vendor's run loop ends a run at armed_tsc by itself; no host timer but in idle */
 	uint64_t spent;               /* its turns, but for what it was halted in them (vouch/spent.h) */

@@ -438,6 +438,68 @@ static void alone_without_ticks(void **ctx)
 /* ------------------------------------------------------------------ any load */
 
 /* Hogs, sleepers, caps, pins; tasks come and go. No CPU idles while somebody waits who may run there. */
+/* Adds task i there, and lets it sleep. */
+static void lay(struct sched *s, unsigned int i, unsigned int cpu, uint32_t home, uint64_t wake_at)
+{
+	struct sched_kicks k = { 0 };
+
+	sched_task_init(&task[i].t, SCHED_WEIGHT, 0, home);
+	sched_add(s, &task[i].t, 0, &k);
+	task[i].gone = false;
+	assert_ptr_equal(sched_pick(s, cpu, 0, &k).task, &task[i].t);
+	sched_put(s, cpu, 1, SCHED_SLEEP, wake_at);
+}
+
+/* A CPU that is busy with other things holds nobody up but who is pinned to it. */
+static void who_is_away_holds_nobody_up(void **ctx)
+{
+	struct sched_kicks k = { 0 };
+
+	(void)ctx;
+	sched_init(&m.s, m.queue, 2, 1000);
+	lay(&m.s, 0, 0, SCHED_ANY, 100);
+	lay(&m.s, 1, 0, SCHED_ANY, SCHED_NEVER);
+	lay(&m.s, 2, 0, 0, 90);
+	assert_int_equal(task[0].t.cpu, 0);
+	assert_null(sched_pick(&m.s, 1, 10, &k).task);
+	k = (struct sched_kicks){ 0 };
+	sched_away(&m.s, 0, 20, &k);
+	assert_int_equal(k.cpu[0], 2);
+	assert_int_equal(sched_pick(&m.s, 1, 30, &k).until, 100);
+	assert_ptr_equal(sched_pick(&m.s, 1, 100, &k).task, &task[0].t);
+	sched_put(&m.s, 1, 110, SCHED_GONE, SCHED_NEVER);
+	k = (struct sched_kicks){ 0 };
+	sched_wake(&m.s, &task[1].t, 120, &k);
+	assert_int_equal(k.cpu[0], 2);
+	assert_ptr_equal(sched_pick(&m.s, 1, 120, &k).task, &task[1].t);
+	/* A new one, while the only other CPU is busy: there all the same. */
+	sched_task_init(&task[0].t, SCHED_WEIGHT, 0, SCHED_ANY);
+	sched_add(&m.s, &task[0].t, 130, &k);
+	assert_int_equal(task[0].t.cpu, 1);
+	sched_put(&m.s, 1, 140, SCHED_GONE, SCHED_NEVER);
+	assert_ptr_equal(sched_pick(&m.s, 1, 140, &k).task, &task[0].t);
+	sched_put(&m.s, 1, 150, SCHED_GONE, SCHED_NEVER);
+	assert_null(sched_pick(&m.s, 1, 160, &k).task);
+	sched_back(&m.s, 0);
+	assert_ptr_equal(sched_pick(&m.s, 0, 170, &k).task, &task[2].t);
+	sched_put(&m.s, 0, 180, SCHED_GONE, SCHED_NEVER);
+	assert_int_equal(m.s.tasks, 0);
+}
+
+/* Where there is no other, it keeps what it has. */
+static void alone_and_away(void **ctx)
+{
+	struct sched_kicks k = { 0 };
+
+	(void)ctx;
+	sched_init(&m.s, m.queue, 1, 1000);
+	lay(&m.s, 0, 0, SCHED_ANY, 100);
+	sched_away(&m.s, 0, 20, &k);
+	sched_back(&m.s, 0);
+	assert_ptr_equal(sched_pick(&m.s, 0, 100, &k).task, &task[0].t);
+	sched_put(&m.s, 0, 110, SCHED_GONE, SCHED_NEVER);
+}
+
 static void loads_from_seeds(void **ctx)
 {
 	(void)ctx;
@@ -536,6 +598,8 @@ int main(void)
 		cmocka_unit_test(homes_everywhere),
 		cmocka_unit_test(alone_without_ticks),
 		cmocka_unit_test(far_deadlines),
+		cmocka_unit_test(who_is_away_holds_nobody_up),
+		cmocka_unit_test(alone_and_away),
 		cmocka_unit_test(loads_from_seeds),
 	};
 

@@ -52,6 +52,12 @@ static void turn(unsigned int cpu, uint64_t *seed)
 		sched_put(&s, cpu, now, *seed >> 33 & 1 ? SCHED_SLEEP : SCHED_GO_ON,
 			  *seed >> 34 & 1 ? now + (*seed >> 50) : SCHED_NEVER);
 	}
+	/* Away for as long as this thread is held up here. */
+	if (*seed >> 59 == 0) {
+		sched_away(&s, cpu, now, &k);
+		sched_wake(&s, &task[(*seed >> 48) % TASKS].t, now, &k);
+		sched_back(&s, cpu);
+	}
 	sched_wake(&s, &task[(*seed >> 40) % TASKS].t, now, &k);
 	take(&k);
 }

@@ -96,7 +96,7 @@
 	rdtsc
 	shl	$32, %rdx
 	or	%rdx, %rax
-	mov	VCPU_ARMED_TSC(%rdi), %rdx
+	mov	VCPU_ARMED_OWN(%rdi), %rdx
 	sub	%rax, %rdx
 	jbe	\due
 	mov	VCPU_HW(%rdi), %rax

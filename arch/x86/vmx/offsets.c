@@ -32,7 +32,7 @@ void vmx_offsets(void)
 	OFFSET(VCPU_VM, offsetof(struct vcpu, vm));
 	OFFSET(VCPU_HW, offsetof(struct vcpu, hw));
 	OFFSET(VCPU_OWN_TIMER, offsetof(struct vcpu, own_timer));
-	OFFSET(VCPU_ARMED_TSC, offsetof(struct vcpu, armed_tsc));
+	OFFSET(VCPU_ARMED_OWN, offsetof(struct vcpu, armed_own));
 	OFFSET(VCPU_EXIT_COUNT, offsetof(struct vcpu, exit_count));
 	OFFSET(HW_TIMER_RATE, offsetof(struct vcpu_hw, timer_rate));
 	OFFSET(FIELD_EXIT_REASON, VMCS_EXIT_REASON);
