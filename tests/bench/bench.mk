@@ -20,5 +20,5 @@ bench: all guest-files guest-kernels $(bench) | have-test
 bench-hash: $(B)/vouch | have-test
 	$(quiet)$(PYTHON) tests/bench/hash.py --build $(B) --write docs/performance.md
 
-bench-check: all $(B)/tests/guest/exits.bzimage $(bench) | have-test
+bench-check: all $(B)/tests/guest/exits.bzimage $(B)/tests/guest/beside.bzimage $(bench) | have-test
 	$(quiet)$(PYTHON) tests/bench/bench.py --build $(B) --check

@@ -9,7 +9,7 @@ from qemu import BenchError
 BARE_LOOP = {"QEMU SVM": 61, "Bochs SVM": 62, "Bochs VMX": 77, "Bochs VMX -apicv": 77}
 BARE_SLACK = 2
 WORSE = 1.02
-HEAD = ("exit", "machine", "Vouch", "to the bare loop", "KVM", "to KVM", "Xen", "to Xen", "goal")
+HEAD = ("exit", "machine", "Vouch", "mitigations=off", "to the bare loop", "KVM", "to KVM", "Xen", "to Xen", "goal")
 
 CPUID = (122, 77, 96, 96)
 PLAIN = (150, 93, 115, 115)
@@ -44,18 +44,21 @@ KINDS = {
     "MOV-CR3": ("MOV to CR3", None),
     "wake-up": ("timer to wake-up, delay", None),
     "wake-work": ("HLT to timer wake-up, work", None),
+    "wake-beside": ("timer to wake-up beside a busy guest, delay", None),
+    "beside-work": ("HLT to wake-up beside a busy guest, work outside guests", None),
 }
 # From the deadline to the handler, by the guest's clock; and the instructions from HLT to the handler, which only
 # QEMU's plugin can count. Both depend on where the host's timer stands and are not for bench-check.
-WAKE_UP, WAKE_WORK = "wake-up", "wake-work"
-WAKE_UPS = 32           # as exits.c has it
+WAKE_UP, WAKE_WORK, BESIDE, BESIDE_WORK = "wake-up", "wake-work", "wake-beside", "beside-work"
+WAKE_UPS = 32           # as exits.c and beside.c have it
 WAKE_SHARE = 0.25       # the goal is a part of KVM's
-NO_LOOP = (WAKE_UP, WAKE_WORK)
+NO_LOOP = (WAKE_UP, WAKE_WORK, BESIDE, BESIDE_WORK)
+COUNTED = (WAKE_WORK, BESIDE_WORK)
 
 
 def figures(run):
     """{name: instructions}, a fraction where rounds differ."""
-    found = {name: int(n) / 100.0 for name, n in re.findall(r"^EXIT: (\S+) (\d+)$", run.text, re.M)}
+    found = {name: int(n) / 100.0 for name, n in re.findall(r"^(?:\w+\| )?EXIT: (\S+) (\d+)$", run.text, re.M)}
     if not found:
         raise BenchError("no figures in:\n%s" % run.text[-3000:])
     return found
@@ -70,12 +73,12 @@ def bare_loop(machine, run):
 
 
 def kinds(machine):
-    return [name for name in KINDS if name != WAKE_WORK or machine == "QEMU SVM"]
+    return [name for name in KINDS if name not in COUNTED or machine == "QEMU SVM"]
 
 
-def check_complete(machine, found):
+def check_complete(machine, found, loops_only=False):
     """What is missing was not measured and must not pass for unchanged."""
-    missing = [name for name in kinds(machine) if name not in found]
+    missing = [name for name in kinds(machine) if name not in found and not (loops_only and name in NO_LOOP)]
     if missing:
         raise BenchError("%s: no figure in Vouch for: %s" % (machine, " ".join(missing)))
 
@@ -90,47 +93,54 @@ def beside(cost, theirs):
     return ("%.0f" % theirs, "%.2f" % (cost / theirs)) if theirs else ("", "")
 
 
-def row(name, i, machine, bare, vouch, kvm, xen):
+def row(name, i, machine, bare, vouch, plain, kvm, xen):
     cost, theirs = vouch[name], kvm.get(name)
+    without = "" if name in NO_LOOP else "%.0f" % plain[name]
     # Waking up is no loop, and the bare loop no measure for it.
     ratio = "" if name in NO_LOOP else "%.1f" % (cost / bare)
-    return (KINDS[name][0], machine, "%.0f" % cost, ratio, *beside(cost, theirs), *beside(cost, xen.get(name)),
+    return (KINDS[name][0], machine, "%.0f" % cost, without, ratio, *beside(cost, theirs), *beside(cost, xen.get(name)),
             goal(name, i, theirs))
 
 
-def rows(bare, vouch, kvm, xen):
-    """bare: {machine: instructions}; the others: {machine: {name: instructions}}. What a peer did not get to is blank."""
+def rows(bare, vouch, plain, kvm, xen):
+    """bare: {machine: instructions}; the others: {machine: {name: instructions}}. plain: with mitigations=off. What a peer
+    did not get to is blank."""
     for machine in BARE_LOOP:
         check_complete(machine, vouch[machine])
-    return [row(name, i, machine, bare[machine], vouch[machine], kvm.get(machine, {}), xen.get(machine, {}))
+        check_complete(machine, plain[machine], True)
+    return [row(name, i, machine, bare[machine], vouch[machine], plain[machine], kvm.get(machine, {}), xen.get(machine, {}))
             for name in KINDS for i, machine in enumerate(BARE_LOOP) if name in kinds(machine)]
 
 
 def committed(path):
-    """{(label, machine): instructions} from the table in a page."""
+    """{(label, machine): [instructions, those with mitigations=off]} from the table in a page."""
     with open(path, encoding="utf-8") as f:
         cells = [[c.strip() for c in line.strip("|\n").split("|")] for line in f if line.startswith("|")]
-    found = {(c[0], c[1]): float(c[2]) for c in cells if len(c) == len(HEAD) and c[1] in BARE_LOOP}
+    found = {(c[0], c[1]): [float(n) for n in c[2:4] if n] for c in cells if len(c) == len(HEAD) and c[1] in BARE_LOOP}
     if not found:
         raise BenchError("%s has no table of exits" % path)
     return found
 
 
-def compare(path, vouch):
-    """Lines on what is worse or much better than the committed table; and whether all is well."""
-    table, lines, worse = committed(path), [], 0
+def judge(what, cost, was, path):
+    """A line on what is worse or much better, or None; and whether all is well. Tables are rounded to whole instructions."""
+    text = "%s: %.1f instructions, %.0f in %s" % (what, cost, was, path)
+    if cost > was * WORSE + 0.5:
+        return "WORSE: " + text, False
+    return ("better: " + text if cost * WORSE + 0.5 < was else None), True
+
+
+def compare(path, vouch, plain):
+    """Lines on what differs from the committed table; and whether all is well."""
+    table, found = committed(path), []
     for machine in BARE_LOOP:
-        check_complete(machine, vouch[machine])
-        for name, (label, _) in KINDS.items():
-            if name in NO_LOOP:
-                continue
-            if (label, machine) not in table:
-                raise BenchError("%s has no row for %s on %s: run make bench" % (path, label, machine))
-            was, cost = table[label, machine], vouch[machine][name]
-            # The table is rounded to whole instructions.
-            if cost > was * WORSE + 0.5:
-                lines.append("WORSE: %s on %s: %.1f instructions, %.0f in %s" % (label, machine, cost, was, path))
-                worse += 1
-            elif cost * WORSE + 0.5 < was:
-                lines.append("better: %s on %s: %.1f instructions, %.0f in %s" % (label, machine, cost, was, path))
-    return lines, not worse
+        for found_in, column, suffix in ((vouch, 0, ""), (plain, 1, " with mitigations=off")):
+            check_complete(machine, found_in[machine], True)
+            for name, (label, _) in KINDS.items():
+                if name in NO_LOOP:
+                    continue
+                row_of = table.get((label, machine), [])
+                if column >= len(row_of):
+                    raise BenchError("%s has no figure for %s on %s%s: run make bench" % (path, label, machine, suffix))
+                found.append(judge("%s on %s%s" % (label, machine, suffix), found_in[machine][name], row_of[column], path))
+    return [line for line, _ in found if line], all(good for _, good in found)

@@ -7,6 +7,7 @@ files that a part depends on are the same. The file goes when the page is writte
 import hashlib
 import json
 import os
+import time
 
 
 class Kept:
@@ -26,7 +27,9 @@ class Kept:
         if self.parts.get(name, {}).get("key") == key:
             print("bench: %s: kept from the run before" % name, flush=True)
             return self.parts[name]["value"]
+        begin = time.monotonic()
         value = measure()
+        print("bench: %s: done in %d s" % (name, time.monotonic() - begin), flush=True)
         self.parts[name] = {"key": key, "value": value}
         with open(self.path + ".new", "w", encoding="utf-8") as f:
             json.dump(self.parts, f)

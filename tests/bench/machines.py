@@ -6,7 +6,7 @@ import re
 import sys
 import time
 
-from qemu import HANG, BenchError, Transcript
+from qemu import BenchError, Patience, Transcript
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boot"))
 from bochs import Bochs  # noqa: E402
@@ -22,16 +22,24 @@ class BochsRun(Transcript):
         os.makedirs(folder, exist_ok=True)
         # Where MSRs may be unknown it complains of each, and of all that SVM does without need.
         machine = Bochs(iso_path, model, "1", memory, folder, model != "ryzen" and not bad_msrs, IPS, bad_msrs)
-        limit = time.monotonic() + HANG
         try:
-            if last:
-                machine.wait_text(lambda t: re.search("^" + last, t, re.M), limit)
-                why = "poweroff"
-            else:
-                why = machine.wait_end(limit)
+            why = self.wait(machine, last and re.compile("^" + last, re.M))
         finally:
             machine.kill()
         self.text = machine.text()
-        self.hung = last and not re.search("^" + last, self.text, re.M)
-        if why != "poweroff":
+        self.hung = why == "hung"
+        if why not in ("poweroff", "hung") or (self.hung and not last):
             raise BenchError("Bochs failed (%s):\n%s\n%s" % (why, machine.complaints()[-2000:], self.text[-3000:]))
+
+    @staticmethod
+    def wait(machine, last):
+        """How it ended; "hung": it had to be."""
+        patience = Patience(machine.process.pid)
+        while True:
+            if last and machine.wait_text(last.search, time.monotonic() + 5):
+                return "poweroff"
+            why = machine.wait_end(time.monotonic() + (0 if last else 5))
+            if why:
+                return "hung" if last and why == "poweroff" else why
+            if patience.over(len(machine.raw)):
+                return "hung"
