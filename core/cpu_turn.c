@@ -85,11 +85,16 @@ void vcpu_call(struct vcpu *v)
 	kicks_send(v->vm->host, &k);
 }
 
+bool vcpu_is_here(const struct vcpu *v)
+{
+	return this_cpu()->vcpu == v;
+}
+
 void vcpu_poke(struct vcpu *v)
 {
 	unsigned int on;
 
-	if (this_cpu()->vcpu == v)              /* it looks before it enters the guest */
+	if (vcpu_is_here(v))                    /* it looks before it enters the guest */
 		return;
 	vcpu_wake(v);
 	/* Whose turn with it begins from here on sees what the caller has stored: hold.c. */

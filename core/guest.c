@@ -126,6 +126,7 @@ static void leave(struct host *h, struct guest *g)
 	struct vm *vm = g->vm;
 	enum stop_kind kind = vm->stop.kind;
 
+	let_go(h);
 	vclock_stop(&vm->clock);
 	g->log_budget = vm->log_budget;
 	g->quick = vclock_now(&vm->clock) < QUICK_NS ? g->quick + 1 : 0;

@@ -169,6 +169,9 @@ void operator_serve(struct host *h)
 
 	if (!o || !__atomic_exchange_n(&h->console.called, false, __ATOMIC_RELAXED))
 		return;
+	/* Answers may take their time. */
+	if (h->hvm->cpu_let_go)
+		h->hvm->cpu_let_go();
 	serve_monitor(h, o);
 	if (h->console.control)
 		serve_control(h, o);

@@ -147,10 +147,10 @@ void vcpu_spend(struct vcpu *v)
 /* What was posted, timers' of this very CPU too. True: it is an INIT, and that is for cpu_turn(). */
 static bool take_posted(struct vcpu *v)
 {
-	if (__atomic_load_n(&v->posted.signals, __ATOMIC_ACQUIRE) & POST_INIT)
-		return true;
-	machine_take_posted(v);
-	return false;
+	if (!(__atomic_load_n(&v->posted.signals, __ATOMIC_ACQUIRE) & POST_INIT))
+		machine_take_posted(v);
+	/* Looked at again: it may have come meanwhile, and nobody is told of it twice. */
+	return __atomic_load_n(&v->posted.signals, __ATOMIC_ACQUIRE) & POST_INIT;
 }
 
 /* Nothing comes to it by itself; by others as long as one of them can run. */

@@ -151,6 +151,8 @@ static void without_s5_nothing_is_touched(void **ctx)
 	assert_string_equal(wrote, "");
 }
 
+uint64_t host_tsc(void) { return fake_ports.tsc; }
+
 static void arm(void *arg)
 {
 	this_cpu()->arch = &arch;

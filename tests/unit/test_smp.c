@@ -15,6 +15,7 @@
 #include "arch/x86/dev/machine.h"
 #include "arch/x86/dev/post.h"
 #include "support/clock.h"
+#include "support/poke.h"
 
 #define CPUS 4u
 
@@ -288,18 +289,26 @@ static void a_level_ends_on_any_cpu(void **state)
 	assert_int_equal(receivers(0x70), 0);
 }
 
-/* Whoever has LINT0 open may take it, and only one gets it. */
-static void the_pic_interrupts_one(void **state)
+/* Its IRQ 4, at vector 24h; v is whose CPU the test is, or NULL. */
+static void the_pic_interrupts(const struct vcpu *v)
 {
 	static const struct { uint8_t port, val; } icw[] = { { 0x20, 0x11 }, { 0x21, 0x20 }, { 0x21, 4 }, { 0x21, 1 },
 							     { 0xa0, 0x11 }, { 0xa1, 0x28 }, { 0xa1, 2 }, { 0xa1, 1 } };
 
-	(void)state;
+	poke_here = v;
 	for (size_t i = 0; i < ARRAY_SIZE(icw); i++)
 		bus_write(&r.vm.pio, icw[i].port, 1, icw[i].val);
 	bus_write(&r.vm.pio, 0x21, 1, (uint8_t)~(1u << 4));
 	lapic_mmio_write(&r.lapic[2], 0x350, 4, 0x700);
 	bus_write(&r.vm.pio, 0x3f9, 1, 2);
+	poke_here = NULL;
+}
+
+/* Whoever has LINT0 open may take it, and only one gets it. */
+static void the_pic_interrupts_one(void **state)
+{
+	(void)state;
+	the_pic_interrupts(NULL);
 	assert_int_equal(pokes(0), 1);            /* as the firmware left it */
 	assert_int_equal(pokes(1), 0);
 	assert_int_equal(pokes(2), 1);
@@ -315,9 +324,39 @@ static void the_pic_as_an_edge(void **state)
 	(void)state;
 	lapic_mmio_write(&r.lapic[0], 0x350, 4, 0x10700);
 	lapic_mmio_write(&r.lapic[1], 0x350, 4, 0x0091);
-	post_signal(&r.cpu[1].posted, POST_LINT0);
+	post_signal(&r.cpu[1].posted, POST_LINT0 | POST_ROSE);
 	assert_int_equal(receivers(0x91), 1u << 1);
 	assert_false(r.lapic[1].lint[0]);
+	/* Its end is none. */
+	post_signal(&r.cpu[1].posted, POST_LINT0);
+	assert_int_equal(receivers(0x91), 0);
+}
+
+/* The PIC's output falls as it is acknowledged, and nobody looks again before the guest is entered. */
+static void an_acknowledge_posts_nothing_to_oneself(void **state)
+{
+	(void)state;
+	the_pic_interrupts(&r.cpu[0]);
+	machine_take_posted(&r.cpu[0]);
+	poke_here = &r.cpu[0];
+	assert_int_equal(machine_irq_ack(&r.cpu[0]), 0x24);
+	poke_here = NULL;
+	assert_false(r.cpu[0].posted.pending);
+	pokes(0);
+	send(1, 0x4055, 0);
+	assert_int_equal(pokes(0), 1);
+}
+
+/* An INIT between the look for one and the taking is not lost, nor the SIPI behind it. */
+static void init_among_others_is_left(void **state)
+{
+	(void)state;
+	post_message(&r.cpu[1].posted, &(struct apic_msg){ .mode = APIC_MODE_FIXED, .vector = 0x40 });
+	post_signal(&r.cpu[1].posted, POST_INIT);
+	post_signal(&r.cpu[1].posted, POST_SIPI | 0x12u << 24);
+	machine_take_posted(&r.cpu[1]);
+	assert_true(r.cpu[1].posted.pending);
+	assert_int_equal(r.cpu[1].posted.signals, POST_INIT | POST_SIPI | 0x12u << 24);
 }
 
 /* ---- timers ---- */
@@ -371,6 +410,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_level_ends_on_any_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_pic_interrupts_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_pic_as_an_edge, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_acknowledge_posts_nothing_to_oneself, setup, teardown),
+		cmocka_unit_test_setup_teardown(init_among_others_is_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(timers_are_looked_after, setup, teardown),
 	};
 

@@ -59,11 +59,18 @@ static void pic_output(void *ctx, bool level)
 {
 	struct machine *m = ctx;
 
-	if (m->cpus == 1)
-		lapic_lint(m->vcpu[0]->lapic, 0, level);
-	for (unsigned int i = 0; i < m->cpus && m->cpus > 1; i++)
-		if (lapic_hears_lint0(m->vcpu[i]->lapic) && post_signal(&m->vcpu[i]->posted, POST_LINT0))
-			vcpu_poke(m->vcpu[i]);
+	for (unsigned int i = 0; i < m->cpus; i++) {
+		struct vcpu *v = m->vcpu[i];
+
+		/*
+		 * Not posted to the vCPU of this very CPU: an acknowledge is the last thing before it enters the guest, and what was
+		 * posted then would keep others from telling it of theirs.
+		 */
+		if (m->cpus == 1 || vcpu_is_here(v))
+			lapic_lint(v->lapic, 0, level);
+		else if (lapic_hears_lint0(v->lapic) && post_signal(&v->posted, POST_LINT0 | (level ? POST_ROSE : 0)))
+			vcpu_poke(v);
+	}
 }
 
 /* True if the message is for l; from is NULL for the IOAPIC's. */
@@ -504,6 +511,14 @@ static void inject_map(struct lapic *l, const uint64_t map[4], bool level)
 			lapic_inject(l, (uint8_t)(64 * i + (unsigned int)__builtin_ctzll(bits)), level);
 }
 
+/* An INIT that came while others were taken is not the local APIC's: what came with it goes with the reset, but for a SIPI. */
+static void post_again(struct vcpu_posted *p, uint32_t signals)
+{
+	(void)post_signal(p, POST_INIT);
+	if (signals & POST_SIPI)
+		(void)post_signal(p, signals & (POST_TO_CORE & ~POST_INIT));
+}
+
 /* A vector that came as both is a level: an EOI too many does no harm at the IOAPIC. */
 void machine_take_posted(struct vcpu *v)
 {
@@ -512,15 +527,20 @@ void machine_take_posted(struct vcpu *v)
 
 	__atomic_store_n(&v->stuck, false, __ATOMIC_SEQ_CST);   /* before the flag: vcpu_halted_for_good() */
 	post_take(&v->posted, &got);
+	if (got.signals & POST_INIT) {
+		post_again(&v->posted, got.signals);
+		return;
+	}
 	inject_map(l, got.edge, false);
 	inject_map(l, got.level, true);
 	if (got.signals & POST_NMI)
 		lapic_deliver(l, &(struct apic_msg){ .mode = APIC_MODE_NMI });
 	if (got.signals & POST_EXTINT)
 		lapic_deliver(l, &(struct apic_msg){ .mode = APIC_MODE_EXTINT });
-	if (got.signals & POST_LINT0) {
+	if (got.signals & POST_ROSE) {
 		lapic_lint(l, 0, false);
 		lapic_lint(l, 0, true);
-		lapic_lint(l, 0, pic_pending(&v->vm->machine->pic));
 	}
+	if (got.signals & POST_LINT0)
+		lapic_lint(l, 0, pic_pending(&v->vm->machine->pic));
 }

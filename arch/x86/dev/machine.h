@@ -133,5 +133,7 @@ void machine_take_posted(struct vcpu *v);
 
 /* Tells v's CPU that something was posted to v, or else must be looked at: core/cpu_turn.c. v may be asleep, or this CPU's own. */
 void vcpu_poke(struct vcpu *v);
+/* This CPU has v loaded: its local APIC is at hand. */
+bool vcpu_is_here(const struct vcpu *v);
 
 #endif

@@ -13,8 +13,9 @@
 /* Bits of vcpu_posted.signals. */
 #define POST_NMI    (1u << 0)
 #define POST_EXTINT (1u << 1)
-#define POST_LINT0  (1u << 2)         /* the PIC's output rose, and may have fallen since */
+#define POST_LINT0  (1u << 2)         /* the PIC's output changed */
 #define POST_INIT   (1u << 3)
+#define POST_ROSE   (1u << 5)         /* beside POST_LINT0: it rose, and may have fallen since */
 #define POST_SIPI   (1u << 4)         /* its vector in the highest byte */
 #define POST_SIPI_VECTOR(signals) ((uint8_t)((signals) >> 24))
 #define POST_TO_CORE (POST_INIT | POST_SIPI | 0xff000000u)

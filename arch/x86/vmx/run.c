@@ -77,7 +77,7 @@ static void prepare_tlb(struct vcpu *v, struct vmx_cpu *c)
  */
 static void arm_timer(const struct vcpu *v)
 {
-	uint64_t now = host_tsc(), left = v->armed_tsc > now ? v->armed_tsc - now : 0;
+	uint64_t now = own_tsc(), left = v->armed_own > now ? v->armed_own - now : 0;
 
 	vmcs_write(VMCS_PREEMPTION_TIMER, min_u64((left >> v->hw->timer_rate) + 1, UINT32_MAX));
 }
