@@ -62,7 +62,8 @@ int fuzz_planned(const struct image *img, const struct vm_plan *plan)
 	bool file_bad = plan->kernel < 0 || (uint32_t)plan->kernel >= img->file_count || plan->initrd < -1 ||
 			(plan->initrd >= 0 && (uint32_t)plan->initrd >= img->file_count);
 
-	if (!plan->has_boot || file_bad || plan->cores != 1 || plan->memory_mib < PLAN_MIN_MIB ||
+	if (!plan->has_boot || file_bad || plan->cores < 1 || plan->cores > PLAN_MAX_CORES ||
+	    (plan->cores > 1 && !(plan->devices >> PLAN_LAPIC & 1)) || plan->memory_mib < PLAN_MIN_MIB ||
 	    plan->memory_mib > PLAN_MAX_MIB || plan->ignore_count > PLAN_IGNORE_MAX ||
 	    (plan->devices & PLAN_ALWAYS) != PLAN_ALWAYS || plan->devices >> PLAN_DEVICE_COUNT ||
 	    strlen(plan->name) > PLAN_NAME_MAX || strlen(plan->cmdline) > PLAN_CMDLINE_MAX)
