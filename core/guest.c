@@ -403,9 +403,6 @@ void guest_count(struct guest *g)
 	r->at = host_tsc();
 }
 
-/* ------------------------------------------------------------------ all of them */
-
-
 /* ------------------------------------------------------------------ all at the same time */
 
 /* The guests that start together. Their launches are the boot CPU's but while they are built. */
@@ -414,6 +411,8 @@ struct batch {
 	unsigned int count;
 	struct guest *guest[BOOT_MODULES_MAX];
 	struct launch *launch[BOOT_MODULES_MAX];
+	bool waits[BOOT_MODULES_MAX]; /* for room: has been promised none */
+	uint64_t left[BOOT_MODULES_MAX];       /* then: bytes that were left for it */
 	unsigned int next;            /* atomic: who is built next */
 	bool stop;                    /* somebody behind them was refused: they are the last that start */
 };
@@ -448,8 +447,8 @@ static void read_all(struct batch *b)
 }
 
 /*
- * What the guests may take in all: what is free, and what copies of modules give back when their guests are built, but for as
- * many of these as are built at a time.
+ * What the guests that are not built may take in all: what is free, but for what the others still need, and what copies of
+ * modules give back when their guests are built, but for as many of these as are built at a time.
  */
 static uint64_t room_for(const struct batch *b)
 {
@@ -462,6 +461,8 @@ static uint64_t room_for(const struct batch *b)
 		if (launch_refused(b->launch[i]))
 			continue;
 		launch_ask(b->launch[i], &w);
+		if (launch_built(b->launch[i]))
+			room -= min_u64(room, w.kept);
 		all += w.whole;
 		largest = w.whole > largest ? w.whole : largest;
 	}
@@ -474,8 +475,8 @@ static void drop_behind(struct batch *b, unsigned int last)
 		launch_drop(b->launch[--b->count]);
 }
 
-/* Memory is promised in the order of modules, and none twice: whom too little is left for is refused before anybody is built. */
-static void share_room(struct batch *b)
+/* Memory is promised in the order of modules, and none twice. True: there is too little for somebody. */
+static bool share_room(struct batch *b)
 {
 	uint64_t all = room_for(b), left = all;
 	bool enough = true;
@@ -483,10 +484,12 @@ static void share_room(struct batch *b)
 	for (unsigned int i = 0; i < b->count; i++) {
 		struct launch_wants w;
 
-		if (launch_refused(b->launch[i]))
+		if (launch_refused(b->launch[i]) || launch_built(b->launch[i]))
 			continue;
 		launch_ask(b->launch[i], &w);
-		if (w.bytes <= left) {
+		b->waits[i] = w.bytes > left;
+		b->left[i] = left;
+		if (!b->waits[i]) {
 			left -= w.bytes;
 			log_debug("memory: guest %s asks for %lu MiB, %lu MiB are left", w.name, w.memory_mib, left >> 20);
 			continue;
@@ -495,10 +498,10 @@ static void share_room(struct batch *b)
 			log_info("memory: not enough for all guests in the %lu MiB that are free", all >> 20);
 		enough = false;
 		log_info("memory: guest %s asks for %lu MiB, %lu MiB are left", w.name, w.memory_mib, left >> 20);
-		launch_no_room(b->launch[i], left);
 		if (!goes_on(b->host, true))
 			drop_behind(b, i);
 	}
+	return !enough;
 }
 
 /* One CPU's part of the work. */
@@ -508,8 +511,35 @@ static void build_some(void *arg)
 	unsigned int i;
 
 	while ((i = __atomic_fetch_add(&b->next, 1, __ATOMIC_RELAXED)) < b->count)
-		if (!launch_refused(b->launch[i]))
+		if (!launch_refused(b->launch[i]) && !launch_built(b->launch[i]) && !b->waits[i])
 			launch_build(b->launch[i]);
+}
+
+static bool room_came_back(struct batch *b)
+{
+	bool some = false;
+
+	for (unsigned int i = 0; i < b->count; i++)
+		some |= launch_give_back(b->launch[i]);
+	return some;
+}
+
+/* Whoever turns out bad takes no good guest's memory: those that there was too little for are asked again. */
+static void build_all(struct batch *b)
+{
+	bool more;
+
+	do {
+		more = share_room(b);
+		b->next = 0;
+		if (b->count > 1)
+			cpu_call_all(build_some, b);
+		else
+			build_some(b);
+	} while (room_came_back(b) && more);
+	for (unsigned int i = 0; i < b->count; i++)
+		if (b->waits[i])
+			launch_no_room(b->launch[i], b->left[i]);
 }
 
 /* Verdicts, names and measurements in the order of modules. Whom the policy lets start no more was never there. */
@@ -538,12 +568,8 @@ static void launch_all(struct host *h)
 	uint64_t begin;
 
 	read_all(&b);
-	share_room(&b);
 	begin = host_tsc();
-	if (b.count > 1)
-		cpu_call_all(build_some, &b);
-	else
-		build_some(&b);
+	build_all(&b);
 	log_debug("timing: %u guests built in %lu ticks, by at most %u CPUs", b.count, host_tsc() - begin, h->cpus);
 	finish_all(&b);
 	if (b.stop && !all->closed)

@@ -433,7 +433,8 @@ void launch_ask(const struct launch *l, struct launch_wants *w)
 {
 	*w = (struct launch_wants){ .name = l->name, .memory_mib = l->plan.memory_mib };
 	w->whole = l->whole ? l->src.size : 0;
-	w->bytes = (l->plan.memory_mib << 20) + KEPT_BYTES + l->plan.cores * KEPT_CORE_BYTES;
+	w->kept = KEPT_BYTES + l->plan.cores * KEPT_CORE_BYTES;
+	w->bytes = (l->plan.memory_mib << 20) + w->kept;
 }
 
 void launch_no_room(struct launch *l, uint64_t left)
@@ -443,6 +444,20 @@ void launch_no_room(struct launch *l, uint64_t left)
 	snprintf(l->err.text, sizeof(l->err.text), "%s: the guest asks for %lu MiB, and %lu MiB are left for it",
 		 image_err_text(IMG_ERR_HOST_MEMORY), l->plan.memory_mib, left >> 20);
 	put_whole(l);
+}
+
+bool launch_built(const struct launch *l)
+{
+	return l->vm && !l->refused;
+}
+
+bool launch_give_back(struct launch *l)
+{
+	if (!l->vm || !l->refused)
+		return false;
+	vm_destroy(l->vm);
+	l->vm = NULL;
+	return true;
 }
 
 void launch_build(struct launch *l)

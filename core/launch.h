@@ -24,6 +24,7 @@ struct launch_wants {
 	const char *name;
 	uint64_t memory_mib;
 	uint64_t bytes;               /* its memory, and about what Vouch keeps of it */
+	uint64_t kept;                /* of that, what Vouch keeps; some of it is taken only when it is finished */
 	uint64_t whole;               /* that a copy of its module takes until the guest is built; 0: there is none */
 };
 
@@ -47,6 +48,8 @@ bool launch_refused(const struct launch *l);
 void launch_ask(const struct launch *l, struct launch_wants *w);  /* not refused; the name is good while the launch is */
 void launch_no_room(struct launch *l, uint64_t left);             /* refuses it: of the memory, left bytes are for it */
 void launch_build(struct launch *l);                              /* not refused, and once */
+bool launch_built(const struct launch *l);
+bool launch_give_back(struct launch *l);                          /* if it was refused in there: true, memory is free again */
 struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost);
 void launch_drop(struct launch *l);
 

@@ -553,6 +553,37 @@ static void steps(void **state)
 	take_down();
 }
 
+/* What proved bad as it was built returns its memory at once, and has its verdict later. */
+static void a_bad_file_gives_back(void **state)
+{
+	struct launch_cost cost;
+	struct vcpu_start start;
+	struct launch *l;
+	uint64_t free;
+
+	(void)state;
+	set_up(2, INITRD);
+	memset(&names, 0, sizeof(names));
+	memcpy(module, a.image.bytes, a.image.size);
+	module[a.image.size - 1] ^= 1;
+	l = launch_read(&host, 0, &names);
+	assert_non_null(l);
+	assert_false(launch_refused(l) || launch_built(l));
+	free = host.pages.free_frames;
+	launch_build(l);
+	assert_true(launch_refused(l));
+	assert_false(launch_built(l));
+	assert_true(host.pages.free_frames < free);
+	assert_true(launch_give_back(l));
+	assert_int_equal(host.pages.free_frames, free);
+	assert_false(launch_give_back(l));
+	log_clear();
+	assert_null(launch_finish(l, &start, &cost));
+	assert_non_null(strstr(log_text(), "guest web refused:"));
+	assert_int_equal(hostram_missing(&host.pages), missing);
+	take_down();
+}
+
 static bool refused_for(const char *reason)
 {
 	const struct made *who = launch();
@@ -612,6 +643,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_read_twice),
 		cmocka_unit_test(version_rises),
 		cmocka_unit_test(refused_restart_takes_nothing), cmocka_unit_test(steps),
+		cmocka_unit_test(a_bad_file_gives_back),
 		cmocka_unit_test(every_byte_flipped), cmocka_unit_test(refusals),
 	};
 
