@@ -15,12 +15,14 @@ from machine import Machine, MachineError
 class Qemu(Machine):
     what = "QEMU"
 
-    def __init__(self, iso, cpu, cpus, memory, extra, folder, firmware="bios", vga="none", control=False):
+    def __init__(self, iso, cpu, cpus, memory, extra, folder, firmware="bios", vga="none", control=False,
+                 threads="single"):
         super().__init__(folder)
         self.qmp_path = os.path.join(folder, "qmp")
         if os.path.exists(self.qmp_path):
             os.unlink(self.qmp_path)
-        argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", cpus, "-m", memory, "-nodefaults", "-vga", vga,
+        accel = "tcg" if cpus == "1" else "tcg,thread=" + threads
+        argv = ["qemu-system-x86_64", "-accel", accel, "-cpu", cpu, "-smp", cpus, "-m", memory, "-nodefaults", "-vga", vga,
                 "-display", "none", "-no-reboot", "-cdrom", iso,
                 "-serial", "stdio", "-serial", self._com2(control),
                 "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra

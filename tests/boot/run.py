@@ -464,7 +464,8 @@ class Test:
                 self.tpm.prepare(self.indices("nv"))
             extra += self.tpm.arguments()
         return Qemu(path, cpu, cpus, memory, extra, self.folder,
-                    self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"), "control" in self.cfg)
+                    self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"), "control" in self.cfg,
+                    self.cfg.get("threads", "single"))
 
     def verdict(self, passed, failed, why, seconds):
         """(passed, failed, known bugs, message). A known bug that no longer shows is a failure: the list is wrong."""
