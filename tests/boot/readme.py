@@ -56,8 +56,8 @@ def masked(line):
     line = re.sub(r"\[[0-9a-f]{64}\]", "[#]", line)
     line = re.sub(r"^\[ +", "[", line)         # a moment of the guest's clock
     line = re.sub(r"^vCPU .*", "vCPU #", line)
+    line = re.sub(r" (monitor|busy|idle)( +\d+ +\d+)( .*)?$", r" #\2", line)     # a CPU, with guests or without
     line = re.sub(r" (idle|running) ", " # ", line)
-    line = re.sub(r" (monitor|busy|idle)( +\d+ +\d+) .*", r" #\2", line)     # a CPU
     line = re.sub(r"0x[0-9a-f]+|\d[\d.]*(-\d+)?", "#", line)
     return re.sub(r" +", " ", line).rstrip()
 
