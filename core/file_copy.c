@@ -15,7 +15,7 @@
 
 static size_t list_bytes(const struct image_file *file)
 {
-	return (image_chunks(file->size) + 1) * SHA256_LEN;
+	return (image_chunks(file->size) + 1) * (SHA256_LEN + sizeof(bool));
 }
 
 static int refuse_memory(struct image_error *err)
@@ -36,6 +36,7 @@ int file_copy_begin(struct file_copy *c, struct host *h, struct timing *timing, 
 	c->list = block_get(&h->pages, list_bytes(c->file));
 	if (!c->list)
 		return refuse_memory(err);
+	c->ready = (bool *)c->list[image_chunks(c->file->size) + 1];
 	sha256_init_with(&c->chunk, h->sha256);
 	if (!image_read_list(image, src, f, c->list, err))
 		return 0;
@@ -111,4 +112,50 @@ int file_copy_end(struct file_copy *c)
 	else if (c->digest)
 		sha256_final(&c->whole, c->digest);
 	return c->image->version < 2 ? image_check_hash(c->image, c->file->index, &c->v1, c->err) : 0;
+}
+
+/* ------------------------------------------------------------------ chunks by themselves */
+
+void chunk_copy_begin(struct chunk_copy *k, const struct file_copy *file, uint64_t number, struct timing *timing)
+{
+	*k = (struct chunk_copy){ .file = file, .timing = timing, .number = number,
+				  .len = image_chunk_len(file->file->size, number) };
+	sha256_init_with(&k->sha, file->host->sha256);
+}
+
+int chunk_copy_piece(void *ctx, void *dst, size_t n)
+{
+	struct chunk_copy *k = ctx;
+	const struct file_copy *c = k->file;
+	uint64_t begin = host_tsc(), copied;
+
+	ASSERT(span_ok(k->done, n, k->len));
+	if (c->src->copy(c->src->ctx, c->file->offset + k->number * IMAGE2_CHUNK + k->done, dst, n))
+		return -1;
+	copied = host_tsc();
+	sha256_update(&k->sha, dst, n);
+	k->done += n;
+	k->timing->copy += copied - begin;
+	k->timing->hash += host_tsc() - copied;
+	return 0;
+}
+
+int chunk_copy_end(struct chunk_copy *k, struct image_error *err)
+{
+	const struct file_copy *c = k->file;
+	uint8_t digest[SHA256_LEN];
+
+	ASSERT(k->done == k->len);
+	sha256_final(&k->sha, digest);
+	return image_check_chunk(c->image, c->file->index, k->number, (const uint8_t(*)[SHA256_LEN])c->list, digest, err);
+}
+
+int file_copy_whole(void *ctx, void *bytes, size_t n)
+{
+	struct file_copy *c = ctx;
+	uint64_t begin = host_tsc();
+
+	sha256_update(&c->whole, bytes, n);
+	c->timing->hash += host_tsc() - begin;
+	return 0;
 }

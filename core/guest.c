@@ -414,6 +414,8 @@ struct batch {
 	bool waits[BOOT_MODULES_MAX]; /* for room: has been promised none */
 	uint64_t left[BOOT_MODULES_MAX];       /* then: bytes that were left for it */
 	unsigned int next;            /* atomic: who is built next */
+	unsigned int over;            /* atomic: with how many of them their CPUs are done */
+	uint64_t helped;              /* atomic: chunks of files that others than these CPUs did */
 	bool stop;                    /* somebody behind them was refused: they are the last that start */
 };
 
@@ -504,15 +506,33 @@ static bool share_room(struct batch *b)
 	return !enough;
 }
 
-/* One CPU's part of the work. */
+static bool help(struct batch *b)
+{
+	for (unsigned int i = 0; i < b->count; i++)
+		if (launch_help(b->launch[i]))
+			return true;
+	return false;
+}
+
+/* One CPU's part of the work. Who finds nobody left to build helps the others with their files. */
 static void build_some(void *arg)
 {
 	struct batch *b = arg;
 	unsigned int i;
 
-	while ((i = __atomic_fetch_add(&b->next, 1, __ATOMIC_RELAXED)) < b->count)
+	while ((i = __atomic_fetch_add(&b->next, 1, __ATOMIC_RELAXED)) < b->count) {
 		if (!launch_refused(b->launch[i]) && !launch_built(b->launch[i]) && !b->waits[i])
 			launch_build(b->launch[i]);
+		__atomic_fetch_add(&b->over, 1, __ATOMIC_RELEASE);
+	}
+	while (__atomic_load_n(&b->over, __ATOMIC_ACQUIRE) < b->count) {
+		if (help(b)) {
+			__atomic_fetch_add(&b->helped, 1, __ATOMIC_RELAXED);
+		} else {
+			cpu_serve();
+			__builtin_ia32_pause();
+		}
+	}
 }
 
 static bool room_came_back(struct batch *b)
@@ -531,11 +551,8 @@ static void build_all(struct batch *b)
 
 	do {
 		more = share_room(b);
-		b->next = 0;
-		if (b->count > 1)
-			cpu_call_all(build_some, b);
-		else
-			build_some(b);
+		b->next = b->over = 0;
+		cpu_call_all(build_some, b);
 	} while (room_came_back(b) && more);
 	for (unsigned int i = 0; i < b->count; i++)
 		if (b->waits[i])
@@ -570,7 +587,8 @@ static void launch_all(struct host *h)
 	read_all(&b);
 	begin = host_tsc();
 	build_all(&b);
-	log_debug("timing: %u guests built in %lu ticks, by at most %u CPUs", b.count, host_tsc() - begin, h->cpus);
+	log_debug("timing: %u guests built in %lu ticks, by at most %u CPUs, %lu chunks of files by those that helped", b.count,
+		  host_tsc() - begin, h->cpus, b.helped);
 	finish_all(&b);
 	if (b.stop && !all->closed)
 		go_on(h);

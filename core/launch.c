@@ -22,6 +22,7 @@
 #include "arch/x86/guest/linux.h"
 #include "core/block.h"
 #include "core/file_copy.h"
+#include "core/file_share.h"
 #include "core/gpa_build.h"
 #include "core/guest.h"
 #include "core/identity.h"
@@ -52,6 +53,7 @@ struct launch {
 	struct image_error err;       /* why it is refused */
 	bool refused;
 	struct vm *vm;                /* once built */
+	struct file_share share;      /* the file that is being loaded, if it is a long one */
 	struct timing timing;
 	uint64_t frames;              /* that the VM has taken so far */
 	struct launch_names *names;
@@ -260,6 +262,14 @@ static int begin(struct file_copy *c, struct launch *l, uint32_t f, struct image
 	return file_copy_begin(c, l->host, &l->timing, &l->image, &l->src, f, digest, err);
 }
 
+/* What the digests allow is shared with all CPUs that help. */
+static int fill(struct launch *l, struct vm *vm, struct file_copy *c, uint64_t at)
+{
+	if (l->image.version >= 2 && image_chunks(c->file->size) > 1)
+		return file_share_load(&l->share, c, vm, gpa(at));
+	return gpa_build(vm, gpa(at), c->file->size, file_copy_piece, c);
+}
+
 /* Puts file number f at a in the guest's memory and checks what arrived. */
 static int load_file(struct launch *l, struct vm *vm, uint32_t f, uint64_t at, struct image_error *err)
 {
@@ -267,7 +277,7 @@ static int load_file(struct launch *l, struct vm *vm, uint32_t f, uint64_t at, s
 
 	if (begin(&c, l, f, err))
 		return -1;
-	if (gpa_build(vm, gpa(at), c.file->size, file_copy_piece, &c) && !c.refused) {
+	if (fill(l, vm, &c, at) && !c.refused) {
 		c.refused = true;
 		refuse_small(err, l, f);
 	}
@@ -406,6 +416,7 @@ struct launch *launch_read(struct host *h, unsigned int module, struct launch_na
 	l->module = module;
 	l->names = names;
 	l->timing = h->timing;
+	file_share_init(&l->share);
 	l->src = module_source(hpa_to_ptr(m->start), m->len);
 	l->trial[l->trials++].policy = h->policy;
 	if (h->builtin && h->builtin != h->policy)
@@ -444,6 +455,11 @@ void launch_no_room(struct launch *l, uint64_t left)
 	snprintf(l->err.text, sizeof(l->err.text), "%s: the guest asks for %lu MiB, and %lu MiB are left for it",
 		 image_err_text(IMG_ERR_HOST_MEMORY), l->plan.memory_mib, left >> 20);
 	put_whole(l);
+}
+
+bool launch_help(struct launch *l)
+{
+	return file_share_help(&l->share);
 }
 
 bool launch_built(const struct launch *l)

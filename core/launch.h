@@ -38,7 +38,7 @@ struct launch_cost {
  * The steps of a start. launch_read() copies the head, checks who vouches for it, and makes the plan; then either it is
  * refused, or launch_build() makes the VM and brings its files there, verified; launch_finish() names, measures and equips it
  * and says the verdict. All but launch_build() are for the boot CPU, in the order in which guests are to be named and
- * measured; launch_build() may run on any CPU, for several guests at once.
+ * measured; launch_build() may run on any CPU, for several guests at once, and launch_help() on any that has none to build.
  *
  * launch_read() is NULL after a "refused:" line: no memory. launch_finish() and launch_drop(), which says nothing, are
  * the end of a launch; the first is NULL after a "refused:" line, with nothing kept. The VM is the caller's: vm_destroy().
@@ -48,6 +48,7 @@ bool launch_refused(const struct launch *l);
 void launch_ask(const struct launch *l, struct launch_wants *w);  /* not refused; the name is good while the launch is */
 void launch_no_room(struct launch *l, uint64_t left);             /* refuses it: of the memory, left bytes are for it */
 void launch_build(struct launch *l);                              /* not refused, and once */
+bool launch_help(struct launch *l);   /* one chunk of what launch_build() is verifying just now; false: there is none */
 bool launch_built(const struct launch *l);
 bool launch_give_back(struct launch *l);                          /* if it was refused in there: true, memory is free again */
 struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost);

@@ -10,6 +10,7 @@ import concurrent.futures
 import configparser
 import fnmatch
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -290,6 +291,7 @@ class Test:
         self.bugs = self.known_bugs()
         self.shown = set()
         self.tpm = None
+        self.cmdline = self.cfg.get("cmdline", "")
 
     def known_bugs(self):
         """The emulator's bugs that this test meets on this machine: {regex: what a CPU does}."""
@@ -388,7 +390,7 @@ class Test:
         elf = os.path.join(self.folder, "vouch.elf")
         with open(elf, "wb") as f:
             f.write(self.hypervisor())
-        argv = [os.path.join(self.build, "vouch"), "iso", "-H", elf, "-o", path, "-c", self.cfg.get("cmdline", "")]
+        argv = [os.path.join(self.build, "vouch"), "iso", "-H", elf, "-o", path, "-c", self.cmdline]
         modules = self.modules()
         argv += [word for path, string in modules if string == "policy" for word in ("--policy", path)]
         done = subprocess.run(argv + [path for path, string in modules if string != "policy"], stdin=subprocess.DEVNULL,
@@ -402,9 +404,9 @@ class Test:
             return self.vouch_iso(os.path.join(self.folder, "boot.iso"))
         path = os.path.join(self.folder, "boot.iso")
         if "bare" in self.cfg:
-            iso.make(path, self.folder, None, "", [(self.cfg["bare"], self.cfg.get("cmdline", ""))])
+            iso.make(path, self.folder, None, "", [(self.cfg["bare"], self.cmdline)])
             return path
-        iso.make(path, self.folder, self.hypervisor(), self.cfg.get("cmdline", ""), self.modules())
+        iso.make(path, self.folder, self.hypervisor(), self.cmdline, self.modules())
         return path
 
     def judge_end(self, machine, forbidden, limit):
@@ -510,6 +512,24 @@ class Test:
         shutil.rmtree(self.folder, ignore_errors=True)
         return passed, failed, why, broke
 
+    def boot_again(self):
+        """(passed, failed, why, what to tell) of a second boot, with other options, whose lines must be those of the first."""
+        first, self.cmdline = self.transcript(), self.cfg["again"]
+        passed, failed, why, _ = self.boot()
+        second = self.transcript()
+        if why:
+            return passed, failed, "with %s: %s" % (self.cmdline, why), ""
+        said = [re.findall(self.cfg["alike"], text, re.M) for text in (first, second)]
+        if not said[0] or said[0] != said[1]:
+            differ = [pair for pair in itertools.zip_longest(*said) if pair[0] != pair[1]]
+            return 0, 1, "with %s something else is said: %s" % (self.cmdline, differ[:3]), ""
+        figures = [re.search(self.cfg["figure"], text, re.M) for text in (first, second)]
+        if None in figures:
+            return 0, 1, "no figure to compare", ""
+        one, two = (int(m.group(1)) for m in figures)
+        return passed, failed, None, "\n     %d lines alike; %d to %d with %s: %.2f" % (len(said[0]), one, two, self.cmdline,
+                                                                                   two / one)
+
     def run(self):
         """(passed, failed, known bugs, message) of this test."""
         begin = time.monotonic()
@@ -518,7 +538,11 @@ class Test:
             if not broke or not left:
                 break
             print("     %s: the emulator itself broke: %s; once more" % (self.name, short(why)), flush=True)
-        return self.verdict(passed, failed, why, time.monotonic() - begin)
+        told = ""
+        if why is None and "again" in self.cfg:
+            passed, failed, why, told = self.boot_again()
+        passed, failed, known, message = self.verdict(passed, failed, why, time.monotonic() - begin)
+        return passed, failed, known, message + told
 
     def keep(self, machine):
         with open(self.log, "w", encoding="utf-8") as f:
@@ -527,12 +551,15 @@ class Test:
                 if text.strip():
                     f.write("\n--- %s ---\n%s" % (title, text))
 
-    def tail(self):
+    def transcript(self):
         try:
             with open(self.log, encoding="utf-8") as f:
-                return f.read().splitlines()[-TAIL:]
+                return f.read()
         except OSError:
-            return []
+            return ""
+
+    def tail(self):
+        return self.transcript().splitlines()[-TAIL:]
 
 
 def choose(lists, only, machine):

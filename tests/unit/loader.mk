@@ -71,10 +71,17 @@ unit-file_copy-srcs := $(loader-test-srcs) $(loader-key-srcs) core/file_copy.c c
 unit-file_copy-libs := -lexpat -lmbedcrypto
 unit-file_copy-cflags := -D_GNU_SOURCE -DDIRECT_MAP_BASE=0x200000000000ull
 
+unit += file_share
+unit-file_share-srcs := $(loader-test-srcs) $(loader-key-srcs) core/file_copy.c core/file_share.c \
+	$(addprefix tests/unit/support/,image2.c lock_threads.c)
+unit-file_share-libs := -lexpat -lmbedcrypto -lpthread
+unit-file_share-cflags := -D_GNU_SOURCE
+unit-file_share-san := $(if $(COVERAGE),,-fsanitize=thread)
+
 unit += launch
 unit-launch-srcs := $(loader-test-srcs) $(loader-key-srcs) \
 	$(addprefix loader/,bzimage.c crypto_memory.c host_key.c options.c policy_decide.c policy_image.c tao.c) \
-	$(addprefix core/,block.c file_copy.c gpa.c gpa_build.c identity.c launch.c page.c ram.c) \
+	$(addprefix core/,block.c file_copy.c file_share.c gpa.c gpa_build.c identity.c launch.c page.c ram.c) \
 	$(addprefix arch/x86/mm/,mtrr.c nested.c npt.c) arch/x86/guest/linux.c \
 	$(addprefix tests/unit/support/,image2.c hostram.c host_tsc.c lock.c)
 unit-launch-libs := -lexpat -lmbedcrypto
