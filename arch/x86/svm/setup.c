@@ -51,35 +51,6 @@ const char *svm_probe(void)
 	return NULL;
 }
 
-int svm_cpu_enable(struct pcpu *p)
-{
-	struct cpuid_regs leaf = cpuid_read(0x8000000a, 0);
-	struct svm_cpu *s;
-	char uses[48];
-	hpa_t page;
-
-	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &page))
-		return -ENOMEM;
-	s = hpa_to_ptr(page);
-	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &s->host_save)) {
-		page_put(&p->host->pages, page, PAGE_ORDER_4K);
-		return -ENOMEM;
-	}
-	s->has = svm_features_of(leaf.ebx, leaf.edx, p->host->options.features_off);
-	s->facts = svm_facts_read(cpuid_leaf);
-	tlb_ids_init(&s->asids, p->id, 1, s->has.asids, s->has.flush_by_asid);
-	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
-	spec_cpu_enable(p->host);
-	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
-	p->hvm = s;
-	if (p->id)
-		return 0;
-	svm_features_text(&s->has, uses, sizeof(uses));
-	log_info("SVM on: %u ASIDs, features used:%s; AVIC: %s", s->has.asids, uses,
-		 s->has.avic ? "there, not used" : "none");
-	return 0;
-}
-
 /* Opens reading and writing. Two bits an MSR, in three ranges of 8192 MSRs: APM 2 "MSR Permissions Map" (15.11). */
 static void msrpm_open(uint8_t *map, uint32_t msr)
 {
@@ -107,21 +78,65 @@ static void msrpm_build(uint8_t *map)
 		msrpm_open(map, MSR_TSC_AUX);
 }
 
-static bool get_blocks(struct page_alloc *pages, struct vcpu_hw *hw)
+/* Every port exits, and so does every MSR but a few: as this is so for all guests, they share the maps. */
+static int maps_get(struct page_alloc *pages, struct svm_cpu *s)
 {
-	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &hw->vmcb_hpa))
-		return false;
-	if (!page_get(pages, IOPM_ORDER, &hw->iopm))
-		goto no_iopm;
-	if (!page_get(pages, MSRPM_ORDER, &hw->msrpm))
-		goto no_msrpm;
-	hw->vmcb = hpa_to_ptr(hw->vmcb_hpa);
-	return true;
-no_msrpm:
-	page_put(pages, hw->iopm, IOPM_ORDER);
-no_iopm:
-	page_put(pages, hw->vmcb_hpa, PAGE_ORDER_4K);
-	return false;
+	if (!page_get(pages, IOPM_ORDER, &s->iopm))
+		return -ENOMEM;
+	if (!page_get(pages, MSRPM_ORDER, &s->msrpm)) {
+		page_put(pages, s->iopm, IOPM_ORDER);
+		return -ENOMEM;
+	}
+	memset(hpa_to_ptr(s->iopm), 0xff, IOPM_BYTES);
+	msrpm_build(hpa_to_ptr(s->msrpm));
+	return 0;
+}
+
+/* Each CPU has its own page, and all have the boot CPU's maps. */
+static int blocks_get(struct pcpu *p, struct svm_cpu *s)
+{
+	const struct svm_cpu *boot = p->host->cpu[0]->hvm;
+
+	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &s->host_save))
+		return -ENOMEM;
+	if (p->id) {
+		s->iopm = boot->iopm;
+		s->msrpm = boot->msrpm;
+		return 0;
+	}
+	if (!maps_get(&p->host->pages, s))
+		return 0;
+	page_put(&p->host->pages, s->host_save, PAGE_ORDER_4K);
+	return -ENOMEM;
+}
+
+int svm_cpu_enable(struct pcpu *p)
+{
+	struct cpuid_regs leaf = cpuid_read(0x8000000a, 0);
+	struct svm_cpu *s;
+	char uses[48];
+	hpa_t page;
+
+	if (!page_get_zeroed(&p->host->pages, PAGE_ORDER_4K, &page))
+		return -ENOMEM;
+	s = hpa_to_ptr(page);
+	if (blocks_get(p, s)) {
+		page_put(&p->host->pages, page, PAGE_ORDER_4K);
+		return -ENOMEM;
+	}
+	s->has = svm_features_of(leaf.ebx, leaf.edx, p->host->options.features_off);
+	s->facts = svm_facts_read(cpuid_leaf);
+	tlb_ids_init(&s->asids, p->id, 1, s->has.asids, s->has.flush_by_asid);
+	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+	spec_cpu_enable(p->host);
+	msr_write(MSR_VM_HSAVE_PA, s->host_save.v);
+	p->hvm = s;
+	if (p->id)
+		return 0;
+	svm_features_text(&s->has, uses, sizeof(uses));
+	log_info("SVM on: %u ASIDs, features used:%s; AVIC: %s", s->has.asids, uses,
+		 s->has.avic ? "there, not used" : "none");
+	return 0;
 }
 
 int svm_vcpu_create(struct vcpu *v)
@@ -133,13 +148,12 @@ int svm_vcpu_create(struct vcpu *v)
 	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &page))
 		return -ENOMEM;
 	v->hw = hpa_to_ptr(page);
-	if (!get_blocks(pages, v->hw)) {
+	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &v->hw->vmcb_hpa)) {
 		page_put(pages, page, PAGE_ORDER_4K);
 		v->hw = NULL;
 		return -ENOMEM;
 	}
-	memset(hpa_to_ptr(v->hw->iopm), 0xff, IOPM_BYTES);
-	msrpm_build(hpa_to_ptr(v->hw->msrpm));
+	v->hw->vmcb = hpa_to_ptr(v->hw->vmcb_hpa);
 	return 0;
 }
 
@@ -150,8 +164,6 @@ void svm_vcpu_destroy(struct vcpu *v)
 
 	if (!hw)
 		return;
-	page_put(pages, hw->msrpm, MSRPM_ORDER);
-	page_put(pages, hw->iopm, IOPM_ORDER);
 	page_scrub(hw->vmcb_hpa, PAGE_ORDER_4K);
 	page_put(pages, hw->vmcb_hpa, PAGE_ORDER_4K);
 	page_put(pages, ptr_to_hpa(hw), PAGE_ORDER_4K);
@@ -216,14 +228,15 @@ static void set_start(struct vmcb *c, const struct vcpu_start *s)
 
 void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 {
+	const struct svm_cpu *cpu = this_cpu()->hvm;
 	struct vcpu_hw *hw = v->hw;
 	struct vmcb *c = vmcb_rewrite(hw);
 
 	memset(c, 0, sizeof(*c));
 	set_intercepts(c);
 	set_start(c, s);
-	c->iopm_pa = hw->iopm.v;
-	c->msrpm_pa = hw->msrpm.v;
+	c->iopm_pa = cpu->iopm.v;
+	c->msrpm_pa = cpu->msrpm.v;
 	c->tsc_offset = v->tsc_offset;
 	c->int_ctl = SVM_INTCTL_V_MASKING;
 	set_pause(c);

@@ -18,6 +18,7 @@ struct svm_cpu {
 	struct svm_features has;
 	struct svm_facts facts;       /* what VMRUN's checks depend on */
 	hpa_t host_save;              /* VM_HSAVE_PA */
+	hpa_t iopm, msrpm;            /* the boot CPU's, for all CPUs and guests: written once, before any of them runs */
 	struct tlb_ids asids;
 };
 
@@ -35,7 +36,7 @@ struct svm_event {
 struct vcpu_hw {
 	const struct vmcb *vmcb;      /* written by vmcb_put() */
 	struct vmcb_cache cache;
-	hpa_t vmcb_hpa, iopm, msrpm;
+	hpa_t vmcb_hpa;
 	struct tlb_id asid;
 	bool unchecked;               /* Vouch changed what VMRUN checks: svm_state_ok() decides before the next entry */
 	struct svm_event event;       /* to inject at the next entry */
