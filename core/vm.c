@@ -43,12 +43,14 @@ void vm_log(struct vm *vm, const char *fmt, ...)
 
 void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
 {
+	const struct vcpu *by = this_cpu()->vcpu;
 	enum stop_kind none = STOP_NONE;
 	va_list ap;
 
 	if (!__atomic_compare_exchange_n(&vm->stop.kind, &none, kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	/* Read by the boot CPU once all vCPUs have left, this one too. */
+	vm->stop.vcpu = by && by->vm == vm ? by->id : STOP_BY_NONE;
 	va_start(ap, fmt);
 	vsnprintf(vm->stop.text, sizeof(vm->stop.text), fmt, ap);
 	va_end(ap);

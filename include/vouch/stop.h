@@ -14,8 +14,11 @@ enum stop_kind {
 	STOP_HOST,            /* Vouch's own decision */
 };
 
+#define STOP_BY_NONE 0xffffffffu
+
 struct stop {
 	enum stop_kind kind;
+	unsigned int vcpu;    /* the one whose doing it was, or STOP_BY_NONE: another VM's, or Vouch's */
 	char text[160];       /* for the "stopped:" line; printable ASCII */
 };
 

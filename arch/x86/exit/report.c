@@ -205,20 +205,27 @@ static void report_state(struct vcpu *v, struct x86_env *e)
 	report_ring(v);
 }
 
-/* All of its vCPUs: which of them was the cause the exits tell. */
-void vm_report(const struct vm *vm)
+static void report_vcpu(struct vcpu *v, const char *role)
 {
 	struct x86_env e;
-	char text[96], which[24] = "";
+	char text[96], which[64] = "";
 
-	for (unsigned int i = 0; i < vm->vcpus; i++) {
-		struct vcpu *v = vm->vcpu[i];
+	if (v->vm->vcpus > 1)
+		snprintf(which, sizeof(which), ", vCPU %u (%s)", v->id, role);
+	log_verdict("guest %s died%s at exit %lu: %s", v->vm->name, which, vcpu_exits(v), last_exit(v, text, sizeof(text)));
+	report_state(v, &e);
+}
 
-		if (vm->vcpus > 1)
-			snprintf(which, sizeof(which), ", vCPU %u", i);
-		log_verdict("guest %s died%s at exit %lu: %s", vm->name, which, vcpu_exits(v), last_exit(v, text, sizeof(text)));
-		report_state(v, &e);
-	}
+/* All of its vCPUs, the cause first. */
+void vm_report(const struct vm *vm)
+{
+	unsigned int by = vm->stop.vcpu;
+
+	if (by < vm->vcpus)
+		report_vcpu(vm->vcpu[by], "the cause");
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		if (i != by)
+			report_vcpu(vm->vcpu[i], by < vm->vcpus ? "when that stopped it" : "when it was stopped");
 	vm_report_strays(vm);
 }
 
