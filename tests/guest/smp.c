@@ -163,6 +163,22 @@ static bool call_others(void (*fn)(void))
 
 /* ---- finding and starting ---- */
 
+/* Level 1 and 2 are a core's own; what is behind them all cores share. Where there is no such leaf it is empty. */
+static void check_caches(unsigned int bits)
+{
+	unsigned int shared = (1u << bits) - 1, i;
+	bool ok = true;
+
+	for (i = 0; i < 8 && cpuid2(4, i).a & 31; i++) {
+		struct cpuid c = cpuid2(4, i);
+
+		ok = ok && c.a >> 26 == shared && (c.a >> 14 & 0xfff) == ((c.a >> 5 & 7) >= 3 ? shared : 0);
+	}
+	report(ok && i < 8 && (i || !cpuid2(4, 0).b), "CPUID 4: %u caches, each of one core or of all", i);
+	if (!cpu_is_intel())
+		report(cpuid(0x80000000).a < 0x8000001d && !(cpuid(0x80000001).c & 1u << 22), "no AMD leaves of topology");
+}
+
 static void check_tables(void)
 {
 	const u8 *t = acpi_table("APIC");
@@ -184,6 +200,7 @@ static void check_tables(void)
 	       "CPUID Bh: one thread a core");
 	report((cpuid2(0xb, 1).c >> 8 & 0xff) == 2 && (cpuid2(0xb, 1).a & 31) == bits && (cpuid2(0xb, 1).b & 0xffff) == cpus,
 	       "CPUID Bh: %u cores, %u bits of ID", cpus, bits);
+	check_caches(bits);
 	if (!cpu_is_intel())
 		report((cpuid(0x80000008).c & 0xff) == cpus - 1 && (cpuid(0x80000001).c & 2), "CPUID 80000008h: %u cores", cpus);
 }

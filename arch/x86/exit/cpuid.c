@@ -74,6 +74,7 @@ struct cpuid_row {
 static const struct cpuid_row table[] = {
 	{ 0x00000000, 0, ALL, ALL, ALL, ALL, ALL },
 	{ 0x00000001, 0, ALL, ALL, 0x0000ff00, F1_ECX, F1_EDX },
+	{ 0x00000004, 0, 7, 0x000003ff, ALL, ALL, 7 },
 	{ 0x00000006, 0, ALL, 0, 0, 0, 0 },
 	{ 0x00000007, 0, 0, 0, F7_EBX, F7_ECX, F7_EDX },
 	{ 0x0000000b, 0, 1, 0, 0, 0, 0 },
@@ -250,9 +251,20 @@ static unsigned int id_bits(unsigned int cpus)
 	return cpus > 1 ? 32u - (unsigned int)__builtin_clz(cpus - 1) : 0;
 }
 
+/* SDM 2A "CPUID" leaf 4: which APIC IDs the package has, and which of them share this cache; each as the highest one. */
+static void show_sharing(struct cpuid_view *r, unsigned int cpus)
+{
+	uint32_t ids = (1u << id_bits(cpus)) - 1;
+	unsigned int level = r->eax >> 5 & 7;
+
+	if (!(r->eax & 0x1f))                   /* no cache, and none behind it */
+		return;
+	r->eax |= ids << 26 | (level >= 3 ? ids << 14 : 0);
+}
+
 /*
- * Several vCPUs are cores of one package, without threads: SDM 2A "CPUID" leaves 1 and Bh; APM 3 "Legacy Method" (E.5.1) of
- * finding the number of cores, which AMD's guests use.
+ * Several vCPUs are cores of one package, without threads: SDM 2A "CPUID" leaves 1, 4 and Bh; APM 3 "Legacy Method" (E.5.1) of
+ * finding the number of cores, which AMD's guests use. Each has the caches of levels 1 and 2 for itself; all share the rest.
  */
 static void show_cores(struct cpuid_view *r, uint32_t leaf, uint32_t sub, unsigned int cpus)
 {
@@ -260,6 +272,9 @@ static void show_cores(struct cpuid_view *r, uint32_t leaf, uint32_t sub, unsign
 	case 0x00000001:
 		r->ebx = (r->ebx & ~0xff0000u) | cpus << 16;
 		r->edx |= F1_EDX_HTT;
+		return;
+	case 0x00000004:
+		show_sharing(r, cpus);
 		return;
 	case 0x0000000b:
 		if (sub == 1) {
