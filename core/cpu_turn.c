@@ -150,7 +150,7 @@ static enum run_end run(struct pcpu *p, struct vcpu *v)
 	take_fpu(p, v);
 	v->tsc_delta = p->tsc_delta;
 	vcpu_tsc_match(v);
-	v->armed_ns = 0;                        /* the timer stands where the vCPU before wanted it */
+	vcpu_begin_turn(v);
 	end = v->vm->host->hvm->vcpu_run(v);
 	if (end == RUN_STOPPED)
 		p->fpu = NULL;

@@ -11,6 +11,9 @@
 #include "arch/x86/dev/post.h"
 #include "core/cpu_turn.h"
 
+/* What became late before a turn must not take its only entry from it: the vCPU would get nowhere, turn after turn. */
+#define TURN_MIN_US 50u
+
 /* Whatever comes after this look is told anew. */
 static void take_input(struct vm *vm)
 {
@@ -79,20 +82,19 @@ static uint64_t next_event(const struct vcpu *v)
 
 /*
  * The host timer stands on the earliest guest deadline, or on the end of the vCPU's run; guest time is turned into host
- * ticks only when that changes.
+ * ticks only when that changes. True: it has.
  */
-static void arm_host_timer(struct vcpu *v)
+static bool find_deadline(struct vcpu *v)
 {
 	uint64_t next = next_event(v);
 
 	if (next == v->armed_ns)
-		return;
+		return false;
 	v->armed_ns = next;
 	v->due_tsc = vclock_ns_to_host(&v->vm->clock, next);
 	v->armed_tsc = min_u64(v->due_tsc, this_cpu()->run_until);
 	v->armed_own = own_tsc_of(this_cpu(), v->armed_tsc);
-	if (!v->own_timer)
-		host_timer_arm(v->armed_tsc);
+	return true;
 }
 
 /* Somebody set p->host_event. */
@@ -184,10 +186,19 @@ void vcpu_spins(struct vcpu *v)
 	p->leave = p->host_event = true;
 }
 
+void vcpu_begin_turn(struct vcpu *v)
+{
+	struct pcpu *p = this_cpu();
+	uint64_t least = mul_div(p->host->platform.tsc_khz, TURN_MIN_US, 1000);
+
+	v->armed_ns = 0;                        /* the timer stands where the vCPU before wanted it */
+	p->run_until = max_u64(p->run_until, host_tsc() + least);
+}
+
 enum run_end vcpu_service(struct vcpu *v)
 {
 	struct pcpu *p = this_cpu();
-	bool leave = false;
+	bool leave = false, changed;
 	uint64_t now;
 
 	if (p->host_event) {
@@ -196,12 +207,12 @@ enum run_end vcpu_service(struct vcpu *v)
 	} else if ((v->vm->input_len || !v->armed_ns) && v->id == 0) {
 		feed_console(v->vm);            /* at the begin of a turn, too: another's may have taken the event */
 	}
-	arm_host_timer(v);
+	changed = find_deadline(v);
 	now = host_tsc();
 	if (now >= v->armed_tsc) {
 		run_timers(v);
 		v->armed_ns = 0;
-		arm_host_timer(v);
+		changed = find_deadline(v);
 		leave |= now >= p->run_until;
 	}
 	if (__atomic_load_n(&v->vm->asked, __ATOMIC_RELAXED))
@@ -210,5 +221,10 @@ enum run_end vcpu_service(struct vcpu *v)
 		return RUN_STOPPED;
 	if (__atomic_load_n(&v->posted.pending, __ATOMIC_ACQUIRE))
 		leave |= take_posted(v);
-	return leave || must_leave(v, p) ? RUN_PREEMPTED : RUN_ON;
+	if (leave || must_leave(v, p))
+		return RUN_PREEMPTED;
+	/* Not before now: armed for what is due already it would go off at once, and the next entry be one for nothing. */
+	if (changed && !v->own_timer)
+		host_timer_arm(v->armed_tsc);
+	return RUN_ON;
 }

@@ -103,6 +103,9 @@ struct vcpu {
  */
 __must_check enum run_end vcpu_service(struct vcpu *v);
 
+/* Its turn begins in this CPU: its deadlines are looked for anew, and there is time for an entry. */
+void vcpu_begin_turn(struct vcpu *v);
+
 /* Its turn, and its CPU's, counts from here on, or no more: at the end, and while the CPU is halted in its place. */
 void vcpu_spend(struct vcpu *v);
 void vcpu_rest(struct vcpu *v);

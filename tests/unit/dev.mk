@@ -23,6 +23,9 @@ unit-machine-srcs := $(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c ioapic
 	$(addprefix tests/unit/support/,clock.c lock.c log.c panic.c poke.c vm.c)
 unit-smp-srcs := $(unit-machine-srcs)
 
+unit += vcpu
+unit-vcpu-srcs := core/vcpu.c core/vclock.c $(addprefix tests/unit/support/,cpu_area.c host_tsc.c lock.c log.c panic.c vm.c)
+
 unit += vcpu_init
 unit-vcpu_init-srcs := core/vcpu_init.c $(addprefix arch/x86/dev/,lapic.c lapic_regs.c lapic_timer.c post.c) \
 	$(addprefix tests/unit/support/,clock.c log.c panic.c vm.c)

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a vCPU's run loop does between exits: due timers, the host's timer, the end of a turn. The clock is the test's. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <vouch/host.h>
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
+#include "arch/x86/dev/machine.h"
+#include "arch/x86/dev/post.h"
+#include "core/cpu_turn.h"
+#include "tests/unit/support/cpu_area.h"
+#include "tests/unit/support/host_tsc.h"
+
+#define KHZ 2000000u
+#define US  (KHZ / 1000)          /* host ticks */
+#define T0  1000000ull
+
+static struct rig {
+	struct host host;
+	struct vm vm;
+	struct vcpu v;
+	struct vtimer timer;
+	unsigned int fired;
+	uint64_t period;              /* guest ns; 0: once */
+	unsigned int arms;            /* of the host's timer */
+	uint64_t armed;               /* where it stands */
+} r;
+
+void host_timer_arm(uint64_t tsc)
+{
+	r.arms++;
+	r.armed = tsc;
+}
+
+size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_t n)
+{
+	(void)c, (void)place, (void)bytes, (void)n;
+	return 0;
+}
+
+void console_poll(struct console *c) { (void)c; }
+void guests_wake_typed(struct host *h) { (void)h; }
+void machine_run_timers(struct vm *vm, uint64_t now) { (void)vm, (void)now; }
+void machine_power_button(struct vm *vm) { (void)vm; }
+void machine_take_posted(struct vcpu *v) { (void)v; }
+
+size_t machine_console_input(struct vm *vm, const uint8_t *bytes, size_t n)
+{
+	(void)vm, (void)bytes;
+	return n;
+}
+
+static void fire(void *ctx)
+{
+	(void)ctx;
+	r.fired++;
+	if (r.period)
+		vtimer_arm(&r.timer, vclock_now(&r.vm.clock) + r.period);
+}
+
+static void pass(uint64_t ticks)
+{
+	host_tsc_set(host_tsc() + ticks);
+}
+
+/* A turn begins now that is to end at until, in host ticks from now on. */
+static void begin(uint64_t until)
+{
+	this_cpu()->run_until = until == UINT64_MAX ? UINT64_MAX : host_tsc() + until;
+	vcpu_begin_turn(&r.v);
+}
+
+/* The host's timer has gone off, and its handler has run. */
+static void host_timer_fires(void)
+{
+	this_cpu()->host_event = true;
+}
+
+static void timer_in(uint64_t us)
+{
+	vtimer_arm(&r.timer, vclock_now(&r.vm.clock) + us * 1000);
+}
+
+static void due_is_armed_once(void *arg)
+{
+	(void)arg;
+	begin(UINT64_MAX);
+	timer_in(10);
+	r.period = 100000;
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.arms, 1);
+	assert_int_equal(r.armed, T0 + 10 * US);
+	pass(10 * US);
+	host_timer_fires();
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.fired, 1);
+	assert_int_equal(r.arms, 2);
+	assert_int_equal(r.armed, host_tsc() + 100 * US);
+}
+
+static void due_at_begin_is_armed_once(void *arg)
+{
+	(void)arg;
+	timer_in(10);
+	r.period = 100000;
+	pass(20 * US);
+	begin(UINT64_MAX);
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.fired, 1);
+	assert_int_equal(r.arms, 1);
+	assert_int_equal(r.armed, host_tsc() + 100 * US);
+}
+
+static void unchanged_is_not_armed(void *arg)
+{
+	(void)arg;
+	begin(UINT64_MAX);
+	timer_in(10);
+	for (unsigned int i = 0; i < 5; i++) {
+		assert_int_equal(vcpu_service(&r.v), RUN_ON);
+		pass(US);
+	}
+	assert_int_equal(r.arms, 1);
+}
+
+/* A kick, or anything else that may have stood in for the timer. */
+static void event_arms_again(void *arg)
+{
+	(void)arg;
+	begin(UINT64_MAX);
+	timer_in(10);
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	pass(US);
+	host_timer_fires();
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.arms, 2);
+	assert_int_equal(r.armed, T0 + 10 * US);
+}
+
+static void end_of_turn_arms_nothing(void *arg)
+{
+	(void)arg;
+	timer_in(1000);
+	begin(300 * US);
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.armed, T0 + 300 * US);
+	pass(299 * US);
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	pass(US);
+	host_timer_fires();
+	assert_int_equal(vcpu_service(&r.v), RUN_PREEMPTED);
+	assert_int_equal(r.arms, 1);
+	assert_int_equal(r.fired, 0);
+	/* Where it is to wake for its own sake is known all the same. */
+	assert_int_equal(r.v.due_tsc, T0 + 1000 * US);
+}
+
+static void late_turn_has_an_entry(void *arg)
+{
+	(void)arg;
+	timer_in(10);
+	this_cpu()->run_until = T0 + 5 * US;
+	pass(20 * US);
+	vcpu_begin_turn(&r.v);
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.fired, 1);
+	assert_int_equal(r.arms, 1);
+	assert_true(r.armed >= host_tsc() + 20 * US && r.armed <= host_tsc() + 100 * US);
+	pass(100 * US);
+	assert_int_equal(vcpu_service(&r.v), RUN_PREEMPTED);
+}
+
+static void turn_is_no_longer_than_asked(void *arg)
+{
+	(void)arg;
+	begin(100 * US);
+	assert_int_equal(this_cpu()->run_until, T0 + 100 * US);
+	begin(UINT64_MAX);
+	assert_true(this_cpu()->run_until == UINT64_MAX);
+}
+
+/* What cannot wait does not wait for an entry. */
+static void asked_comes_first(void *arg)
+{
+	(void)arg;
+	begin(UINT64_MAX);
+	r.vm.asked = VM_ASK_RESET;
+	assert_int_equal(vcpu_service(&r.v), RUN_STOPPED);
+	r.vm.stop.kind = STOP_NONE;
+	begin(UINT64_MAX);
+	this_cpu()->leave = this_cpu()->host_event = true;
+	assert_int_equal(vcpu_service(&r.v), RUN_PREEMPTED);
+	assert_int_equal(r.arms, 0);
+}
+
+static void own_timer_arms_none(void *arg)
+{
+	(void)arg;
+	r.v.own_timer = true;
+	begin(UINT64_MAX);
+	timer_in(10);
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.arms, 0);
+	assert_int_equal(r.v.armed_tsc, T0 + 10 * US);
+}
+
+static void with_rig(void (*fn)(void *arg))
+{
+	memset(&r, 0, sizeof(r));
+	host_tsc_set(T0);
+	r.host.platform.tsc_khz = KHZ;
+	r.host.cpus = 1;
+	r.vm.host = &r.host;
+	r.vm.vcpus = 1;
+	r.vm.vcpu[0] = &r.v;
+	r.v.vm = &r.vm;
+	vclock_init(&r.vm.clock, KHZ);
+	vtimers_init(&r.vm.timers, &r.vm.clock);
+	r.v.timers = &r.vm.timers;
+	vtimer_register(&r.vm.timers, &r.timer, fire, NULL);
+	cpu_area_run(fn, NULL, &r.host);
+}
+
+#define TEST(name) static void test_##name(void **state) { (void)state; with_rig(name); }
+
+TEST(due_is_armed_once)
+TEST(due_at_begin_is_armed_once)
+TEST(unchanged_is_not_armed)
+TEST(event_arms_again)
+TEST(end_of_turn_arms_nothing)
+TEST(late_turn_has_an_entry)
+TEST(turn_is_no_longer_than_asked)
+TEST(asked_comes_first)
+TEST(own_timer_arms_none)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_due_is_armed_once),
+		cmocka_unit_test(test_due_at_begin_is_armed_once),
+		cmocka_unit_test(test_unchanged_is_not_armed),
+		cmocka_unit_test(test_event_arms_again),
+		cmocka_unit_test(test_end_of_turn_arms_nothing),
+		cmocka_unit_test(test_late_turn_has_an_entry),
+		cmocka_unit_test(test_turn_is_no_longer_than_asked),
+		cmocka_unit_test(test_asked_comes_first),
+		cmocka_unit_test(test_own_timer_arms_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
