@@ -21,7 +21,7 @@ class Control:
     def __init__(self, vouch, machine, limit):
         self.vouch, self.machine, self.limit = vouch, machine, limit
 
-    def ask(self, *words, again=True):
+    def ask(self, *words):
         """The rows of the answer; an error is one."""
         done = subprocess.run([self.vouch, "ctl", "--json", "-s", self.machine.control_path, "-t", "60", *words],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
@@ -31,9 +31,6 @@ class Control:
         ended = self.machine.wait_end(time.monotonic() + 1)
         if ended:
             raise DriveError("the machine ended (%s) at: %s" % (ended, " ".join(words)))
-        # An emulator may hang up on a client that comes while the last one leaves.
-        if again and words[0] in QUESTIONS and "Connection reset" in text:
-            return self.ask(*words, again=False)
         raise DriveError("vouch ctl %s: exit status %d, and: %s" % (" ".join(words), done.returncode, text.strip()))
 
     def guests(self):
