@@ -143,6 +143,21 @@ def pauses(ctl, count, seed, paused, other):
         raise DriveError("%s was paused for %d of %d ms, and its clock counted %d" % (paused, stood, other_went, went))
 
 
+def idles(ctl, ms, idle, other):
+    """While the other guest's clock counts so many ms, the idle one, which has halted, is charged for none of them."""
+    def spent():
+        guests = ctl.guests()
+        return guests[idle]["cpu_ms"], guests[other]["cpu_ms"]
+    (before, other_before), begin = spent(), clock_of(ctl, other)
+    clock_of(ctl, other, begin + int(ms))
+    after, other_after = spent()
+    # A millisecond that was almost over.
+    if after > before + 1:
+        raise DriveError("%s had %d ms of CPU, and %d after %s ms of %s" % (idle, before, after, ms, other))
+    if other_after <= other_before:
+        raise DriveError("%s, which runs, had %d ms of CPU, and still has" % (other, other_before))
+
+
 def questions(ctl, count, seed, *names):
     """Questions alone, to guests that run."""
     rng = random.Random(int(seed))
@@ -167,7 +182,7 @@ def moves(ctl, count, *names):
 
 def drive(vouch, machine, limit, line):
     """One `c` line of a script."""
-    known = {"rounds": rounds, "pauses": pauses, "questions": questions, "moves": moves}
+    known = {"rounds": rounds, "pauses": pauses, "questions": questions, "idles": idles, "moves": moves}
     name, *words = line.split()
     if name not in known:
         raise DriveError("nobody drives %s" % name)

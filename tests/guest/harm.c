@@ -3,7 +3,7 @@
  * A guest that means harm to those beside it. how= chooses: triple (a triple fault), spin (interrupts off), dead (HLT with
  * interrupts off: its end), exits (leaves the guest as often as it can), ipi, nmi, timer (interrupts itself without end), uart (writes to
  * both serial ports without end), write (to all memory, MSRs and ports: the last ones reset it), debug (a #DB whose delivery hits
- * its own breakpoint). It waits for a typed character first, unless go=now. Whoever started it looks at the others.
+ * its own breakpoint); sleep does none: it halts, and nothing wakes it. It waits for a typed character first, unless go=now. Whoever started it looks at the others.
  */
 #include "lib/guest.h"
 
@@ -55,6 +55,14 @@ static void __attribute__((noreturn)) spin(void)
 	cli();
 	for (;;)
 		asm volatile("" ::: "memory");
+}
+
+/* Interrupts would wake it; it has none. */
+static void __attribute__((noreturn)) sleep(void)
+{
+	print("sleeps\n");
+	for (;;)
+		sti_hlt_cli();
 }
 
 /* ------------------------------------------------------------------ floods */
@@ -282,7 +290,7 @@ void test_main(void)
 {
 	static const struct { const char *name; void (*act)(void); } kinds[] = {
 		{ "triple", triple }, { "spin", spin }, { "dead", stop_here }, { "exits", exits }, { "ipi", ipi }, { "nmi", nmi },
-		{ "timer", timer }, { "uart", uart }, { "write", write_all }, { "debug", debug },
+		{ "timer", timer }, { "uart", uart }, { "write", write_all }, { "debug", debug }, { "sleep", sleep },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
