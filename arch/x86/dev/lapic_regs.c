@@ -145,6 +145,9 @@ static void write_lvt(struct lapic *l, unsigned int n, uint32_t val)
 	if (LVT_MODE(val) == APIC_MODE_FIXED && (val & LVT_LEVEL))
 		val |= l->reg[n] & LVT_REMOTE_IRR;
 	lapic_set(l, n, val);
+	/* Another CPU may change the PIC's output meanwhile (machine.c: pic_output()), and this one looks at it before it enters. */
+	if (n == LAPIC_LVT_LINT0)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (n == LAPIC_LVT_LINT0 || n == LAPIC_LVT_LINT1)
 		lapic_lint_service(l, n - LAPIC_LVT_LINT0);
 }

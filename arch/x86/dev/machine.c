@@ -59,6 +59,9 @@ static void pic_output(void *ctx, bool level)
 {
 	struct machine *m = ctx;
 
+	/* The output before their LVTs, as in write_lvt(): whoever unmasks LINT0 just now is told, or sees it by itself. */
+	if (m->cpus > 1)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (unsigned int i = 0; i < m->cpus; i++) {
 		struct vcpu *v = m->vcpu[i];
 
