@@ -2,7 +2,8 @@
 /*
  * EEVDF on each CPU's queue: I. Stoica, H. Abdel-Wahab, "Earliest Eligible Virtual Deadline First: A Flexible and Accurate
  * Mechanism for Proportional Share Resource Allocation", Old Dominion University, TR-95-22, 1995. A task is eligible while
- * it has had no more than its share; of the eligible ones, the one whose request is due first runs. The virtual time is the
+ * it has had no more than its share; of the eligible ones, the one whose request is due first runs. One that wakes up is due
+ * sooner, by a warp: K. J. Duda, D. R. Cheriton, "Borrowed-Virtual-Time (BVT) Scheduling", SOSP 1999. The virtual time is the
  * tasks' mean by weight, so their lags sum up to zero at any moment. Between queues: stealing, by comparing virtual times.
  *
  * Two queues' locks are never held at once: a task on its way between them is SCHED_MOVING, and nobody else touches it.
@@ -121,13 +122,24 @@ static void catch_up(const struct sched *s, struct sched_queue *q)
 static void request(struct sched_task *t)
 {
 	t->deadline = t->vtime + max_u64(virtual(t->request, t->weight), 1);
+	t->due = t->deadline;
+}
+
+/*
+ * One that comes from sleep is due sooner, once, by what it asks for less than the most: so it goes before all that have long
+ * requests, whatever is left of those. This is its place only; what it gets it has to be eligible for, as all do.
+ */
+static void request_soon(const struct sched *s, struct sched_task *t)
+{
+	request(t);
+	t->due -= virtual(s->slice - t->request, t->weight);
 }
 
 static void insert(struct sched *s, struct sched_queue *q, struct sched_task *t)
 {
 	bool movable = is_movable(t);
 
-	t->key = t->deadline;
+	t->key = t->due;
 	t->state = SCHED_WAITING;
 	sched_tree_add(&q->waiting[!movable], t);
 	if (movable) {
@@ -147,6 +159,17 @@ static void extract(struct sched *s, struct sched_queue *q, struct sched_task *t
 	}
 }
 
+/*
+ * Has it had what it asked for? A rest that is no turn's worth does not count: whoever wakes up for less would have to wait
+ * for all of that turn.
+ */
+static bool is_served(const struct sched *s, const struct sched_task *t)
+{
+	uint64_t rest = min_u64(s->turn_min, t->request / 2);
+
+	return !sched_before(t->vtime + virtual(rest, t->weight), t->deadline);
+}
+
 /* What the current task has run since it was last charged. */
 static void charge(const struct sched *s, struct sched_queue *q, uint64_t now)
 {
@@ -163,7 +186,7 @@ static void charge(const struct sched *s, struct sched_queue *q, uint64_t now)
 	t->used += ran;
 	t->vtime += step;
 	q->sum += (int64_t)step * t->weight;
-	if (!sched_before(t->vtime, t->deadline)) {
+	if (is_served(s, t)) {
 		t->request = min_u64(2 * t->request, s->slice);
 		request(t);
 	}
@@ -221,10 +244,13 @@ static void withdraw(const struct sched *s, struct sched_queue *q, struct sched_
 	t->vtime += q->offset;
 }
 
-/* What it had too much of it has paid for by sleeping long enough. The queue is settled. */
-static void recall(struct sched_queue *q, struct sched_task *t)
+/*
+ * What it had too much of it pays for by sleeping: of that, nothing is forgiven but what no turn of its own can have made.
+ * The queue is settled.
+ */
+static void recall(const struct sched *s, struct sched_queue *q, struct sched_task *t)
 {
-	uint64_t least = q->base - t->behind, most = q->base + virtual(t->request, t->weight);
+	uint64_t least = q->base - t->behind, most = q->base + virtual(s->slice, t->weight);
 
 	t->vtime -= q->offset;
 	if (sched_before(t->vtime, least))
@@ -236,7 +262,7 @@ static void recall(struct sched_queue *q, struct sched_task *t)
 /* A task that sleeps soon after it woke up asks for little at once, and is served the sooner. */
 static void learn(const struct sched *s, struct sched_task *t)
 {
-	t->request = min_u64(max_u64((t->request + t->burst) / 2, s->slice_min), s->slice);
+	t->request = min_u64(max_u64((t->request + t->burst) / 2, s->request), s->slice);
 }
 
 /* ------------------------------------------------------------------ places */
@@ -296,7 +322,7 @@ static void spread(struct sched *s, unsigned int self, struct sched_kicks *k)
 static bool preempts(const struct sched *s, struct sched_queue *q, const struct sched_task *t)
 {
 	settle(s, q);
-	return !sched_before(q->base, t->vtime) && sched_before(t->deadline, q->current->deadline);
+	return !sched_before(q->base, t->vtime) && sched_before(t->due, q->current->due);
 }
 
 /* t waits on q, whose lock is held and which belongs to cpu: who must know? */
@@ -346,8 +372,8 @@ static void place(struct sched *s, struct sched_task *t, uint64_t now, struct sc
 		charge(s, q, now);
 		catch_up(s, q);
 		settle(s, q);
-		recall(q, t);
-		request(t);
+		recall(s, q, t);
+		request_soon(s, t);
 		count(q, t);
 		settle(s, q);
 		insert(s, q, t);
@@ -474,7 +500,7 @@ static struct sched_task *best_waiting(const struct sched *s, struct sched_queue
 	b = sched_tree_first_until(q->waiting[1], q->base);
 	if (!a || !b)
 		return a ? a : b;
-	return sched_before(b->deadline, a->deadline) ? b : a;
+	return sched_before(b->due, a->due) ? b : a;
 }
 
 /* Makes the best task the current one; false if none waits. A mean has always somebody at or below it. */
@@ -530,10 +556,10 @@ static uint64_t until_eligible(const struct sched *s, struct sched_queue *q, con
 	for (unsigned int i = 0; i < ARRAY_SIZE(q->waiting); i++) {
 		const struct sched_task *first = sched_tree_first(q->waiting[i]);
 
-		if (first && sched_before(first->deadline, t->deadline) && sched_before(q->base, first->vtime))
+		if (first && sched_before(first->due, t->due) && sched_before(q->base, first->vtime))
 			ticks = min_u64(ticks, (first->vtime - q->base) / UNIT * q->weight);
 	}
-	return max_u64(ticks, s->slice_min / 4);
+	return max_u64(ticks, s->turn_min);
 }
 
 /* When the task in turn must have left, if there is a reason. The queue's lock is held. */
@@ -541,7 +567,7 @@ static uint64_t run_end(struct sched *s, unsigned int cpu, struct sched_task *t,
 {
 	struct sched_queue *q = &s->queue[cpu];
 	const struct sched_task *next = sched_tree_first(q->asleep);
-	uint64_t slice = now + max_u64((t->deadline - t->vtime) * t->weight / UNIT, s->slice_min / 4);
+	uint64_t slice = now + max_u64((t->deadline - t->vtime) * t->weight / UNIT, s->turn_min);
 	uint64_t until = next ? next->key : SCHED_NEVER;
 
 	renew(s, t, now);
@@ -629,7 +655,7 @@ struct sched_turn sched_pick(struct sched *s, unsigned int cpu, uint64_t now, st
  */
 static void yield(const struct sched *s, struct sched_queue *q, struct sched_task *t)
 {
-	uint64_t step = virtual(s->slice_min, t->weight);
+	uint64_t step = virtual(s->yield, t->weight);
 
 	t->vtime += step;
 	q->sum += (int64_t)step * t->weight;
@@ -824,7 +850,9 @@ void sched_init(struct sched *s, struct sched_queue *queue, unsigned int cpus, u
 		.queue = queue,
 		.cpus = cpus,
 		.slice = mul_div(ticks_per_ms, SCHED_SLICE_US, 1000),
-		.slice_min = mul_div(ticks_per_ms, SCHED_SLICE_MIN_US, 1000),
+		.request = mul_div(ticks_per_ms, SCHED_REQUEST_US, 1000),
+		.turn_min = mul_div(ticks_per_ms, SCHED_TURN_US, 1000),
+		.yield = mul_div(ticks_per_ms, SCHED_YIELD_US, 1000),
 		.margin = mul_div(ticks_per_ms, SCHED_MARGIN_US, 1000),
 		.cap_period = max_u64(mul_div(ticks_per_ms, SCHED_CAP_US, 1000), 100),
 	};

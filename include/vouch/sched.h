@@ -23,7 +23,9 @@
 
 /* In microseconds. A cap is kept over each period. */
 #define SCHED_SLICE_US     4000u      /* the longest request */
-#define SCHED_SLICE_MIN_US 250u       /* the shortest: of a task that hardly ever needs the CPU for long */
+#define SCHED_REQUEST_US   16u        /* the shortest: of a task that wakes up for little */
+#define SCHED_TURN_US      64u        /* no turn ends sooner by itself while others wait for theirs */
+#define SCHED_YIELD_US     250u       /* what a task that spins gives up */
 #define SCHED_MARGIN_US    4000u      /* how far one CPU's tasks may be ahead of another's, at their mean weight */
 #define SCHED_CAP_US       20000u
 
@@ -40,7 +42,7 @@ enum sched_state {
 struct sched_task {
 	struct sched_task *left, *right;      /* in one of the queue's trees, ordered by key */
 	unsigned int height;
-	uint64_t key;                 /* virtual deadline, or when to wake up */
+	uint64_t key;                 /* due, or when to wake up */
 	uint64_t least;               /* earliest vtime in this subtree */
 
 	uint32_t weight, cap;         /* const once added; cap in percent */
@@ -51,6 +53,7 @@ struct sched_task {
 	bool woken;                   /* while running: it must not go to sleep */
 	uint64_t vtime;               /* service received, over weight, on its queue's scale */
 	uint64_t deadline;            /* virtual: by when its request should be served */
+	uint64_t due;                 /* virtual: what its place among those that wait is by; deadline, or sooner */
 	uint64_t behind;              /* asleep: what it may be behind the virtual time when it is back */
 	uint64_t request;             /* ticks it asks for at once */
 	uint64_t burst;               /* ticks since it woke up */
@@ -83,7 +86,7 @@ struct sched_queue {
 struct sched {
 	struct sched_queue *queue;    /* one a CPU */
 	unsigned int cpus;
-	uint64_t slice, slice_min, cap_period, margin;        /* ticks */
+	uint64_t slice, request, turn_min, yield, cap_period, margin; /* ticks */
 	/* Atomic: */
 	uint64_t recent;              /* vtime of the queue that decided last */
 	uint32_t waiting;             /* sum of the queues' movable */
@@ -101,7 +104,7 @@ struct sched_kicks {
 
 enum sched_how {
 	SCHED_GO_ON,
-	SCHED_YIELD,                  /* it could run, but others had better: it gives up SCHED_SLICE_MIN_US of its share */
+	SCHED_YIELD,                  /* it could run, but others had better: it gives up SCHED_YIELD_US of its share */
 	SCHED_SLEEP,
 	SCHED_GONE,
 };

@@ -150,28 +150,42 @@ static void trees_take_keys_that_wrap(void **ctx)
 
 /* ------------------------------------------------------------------ shares */
 
-static void check_shares(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time)
+/*
+ * What task i may be off by: 2 % of what it is owed; but never finer than two requests, and what two queues may be ahead.
+ * Where somebody is owed all of a CPU or nearly (most), others get up to 2.5 % of a CPU and a request of that.
+ */
+static uint64_t allowed(const uint32_t *weight, unsigned int n, unsigned int i, uint64_t want, uint64_t most, uint64_t time)
+{
+	uint64_t sum = 0, slack;
+
+	for (unsigned int j = 0; j < n; j++)
+		sum += weight[j];
+	slack = max_u64(want / 50, 2 * SCHED_SLICE_US + 2 * SCHED_MARGIN_US * weight[i] * n / sum);
+	return most > time * 9 / 10 ? max_u64(slack, time / 40 + SCHED_SLICE_US) : slack;
+}
+
+/* How many are off by more. */
+static unsigned int count_unfair(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time)
 {
 	static uint64_t want[TASKS];
-	uint64_t sum = 0, most = 0;
-	char what[80];
+	unsigned int unfair = 0;
+	uint64_t most = 0;
 
 	owed(cpus, time, weight, n, want);
-	for (unsigned int i = 0; i < n; i++) {
-		sum += weight[i];
+	for (unsigned int i = 0; i < n; i++)
 		most = max_u64(most, want[i]);
-	}
 	for (unsigned int i = 0; i < n; i++) {
-		uint64_t slack = max_u64(want[i] / 50, 2 * SCHED_SLICE_US + 2 * SCHED_MARGIN_US * weight[i] * n / sum);
+		uint64_t got = task[i].t.ran, off = got > want[i] ? got - want[i] : want[i] - got;
 
-		/*
-		 * 2 % of what it is owed; but never finer than two requests, and what two queues may be ahead. Where
-		 * somebody is owed all of a CPU or nearly, others get up to 2.5 % of a CPU and a request of that.
-		 */
-		snprintf(what, sizeof(what), "task %u of %u, weight %u, on %u CPUs", i, n, weight[i], cpus);
-		assert_near(task[i].t.ran, want[i], most > time * 9 / 10 ? max_u64(slack, time / 40 + SCHED_SLICE_US) : slack, what);
+		unfair += off > allowed(weight, n, i, want[i], most, time);
 	}
 	assert_near(total(n), (n < cpus ? n : cpus) * time, cpus, "work done");
+	return unfair;
+}
+
+static void check_shares(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time)
+{
+	assert_int_equal(count_unfair(cpus, weight, n, time), 0);
 }
 
 static void one_cpu_by_weight(void **ctx)
@@ -230,14 +244,18 @@ static void thousands(void **ctx)
 	assert_true(most - least <= 20 * SIM_MS);
 }
 
-/* Any weights, any number of CPUs. */
+/*
+ * Any weights, any number of CPUs: on one nobody is off. On several, where queues differ by what one task weighs, one in a
+ * hundred may be.
+ */
 static void shares_from_seeds(void **ctx)
 {
 	static uint32_t weight[TASKS];
+	unsigned int unfair = 0, all = 0;
 
 	(void)ctx;
-	for (unsigned int seed = 1; seed <= 60; seed++) {
-		unsigned int cpus, n;
+	for (unsigned int seed = 1; seed <= 300; seed++) {
+		unsigned int cpus, n, off;
 
 		srand(seed);
 		cpus = 1 + (unsigned int)rand() % 8;
@@ -246,8 +264,14 @@ static void shares_from_seeds(void **ctx)
 			weight[i] = 64u << (unsigned int)rand() % 5;
 		hogs(cpus, weight, n);
 		sim_run(&m, 2 * SIM_S);
-		check_shares(cpus, weight, n, 2 * SIM_S);
+		off = count_unfair(cpus, weight, n, 2 * SIM_S);
+		assert_true(cpus > 1 || !off);
+		unfair += off;
+		all += n;
 	}
+	assert_true(all > 5000);
+	if (unfair > all / 100)
+		fail_msg("%u of %u tasks had not what they are owed", unfair, all);
 }
 
 /* The least weight beside the greatest gets what it is owed, and never waits for ever. */
@@ -266,22 +290,112 @@ static void nobody_starves(void **ctx)
 
 /* ------------------------------------------------------------------ latency */
 
-/* A task that needs 200 us each 10 ms, beside hogs: its request of the least size is due after its share's worth. */
+/* Beside hogs, a task that sleeps: after each burst until the next multiple of period, or for any time up to that. */
+static void sleeper_beside(unsigned int hogs, uint64_t burst, uint64_t period, uint64_t seed)
+{
+	sim_init(&m, 1, task, hogs + 1);
+	for (unsigned int i = 0; i < hogs; i++)
+		sim_add(&m, i, 256, 0, SCHED_ANY, 0, 0);
+	sim_add(&m, hogs, 256, 0, SCHED_ANY, burst, period);
+	task[hogs].seed = seed;
+	task[hogs].burst_most = burst;
+}
+
+/* It needs 200 us each 10 ms, less than its share: it runs as soon as it wakes up, whatever is left of others' requests. */
 static void timer_beside_hogs(void **ctx)
 {
 	(void)ctx;
-	for (unsigned int n = 1; n <= 16; n *= 2) {
-		sim_init(&m, 1, task, n + 1);
-		for (unsigned int i = 0; i < n; i++)
-			sim_add(&m, i, 256, 0, SCHED_ANY, 0, 0);
-		sim_add(&m, n, 256, 0, SCHED_ANY, 200, 10 * SIM_MS);
+	for (unsigned int n = 1; n <= 32; n *= 2) {
+		sleeper_beside(n, 200, 10 * SIM_MS, 0);
 		sim_run(&m, SIM_S);                     /* learns that it asks for little */
 		task[n].worst = 0;
 		sim_run(&m, 11 * SIM_S);
-		assert_true(task[n].runs >= 1095);
+		assert_true(task[n].runs >= 1080);
 		assert_near(task[n].t.ran, task[n].runs * 200, SIM_MS, "all its work is done");
-		if (task[n].worst > SCHED_SLICE_MIN_US * (n + 1) + SCHED_SLICE_MIN_US)
+		if (task[n].worst > 1)
 			fail_msg("%u hogs: waited %llu us", n, (unsigned long long)task[n].worst);
+	}
+}
+
+/* At any moment, too soon as well: it waits until it has paid for the burst before, and at most a least turn more. */
+static void sleepers_beside_hogs(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int n = 1; n <= 64; n *= 2) {
+		for (uint64_t burst = 5; burst <= 160; burst *= 2) {
+			sleeper_beside(n, burst, 4 * (n + 1) * burst, n + burst);
+			sim_run(&m, SIM_S);
+			task[n].worst = task[n].late = task[n].runs = 0;
+			sim_run(&m, 6 * SIM_S);
+			assert_true(task[n].runs >= 100);
+			if (task[n].worst > burst * n + SCHED_TURN_US)
+				fail_msg("%u hogs, burst %llu: waited %llu us", n, (unsigned long long)burst,
+					 (unsigned long long)task[n].worst);
+			/* Mostly it has paid. */
+			assert_true(task[n].late <= task[n].runs * (burst * n / 20 + 5));
+		}
+	}
+}
+
+/* Several at once: each waits for the others at most, and for what was just begun. */
+static void sleepers_beside_sleepers(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int n = 2; n <= 16; n *= 2) {
+		sim_init(&m, 1, task, n + 1);
+		sim_add(&m, n, 256, 0, SCHED_ANY, 0, 0);
+		for (unsigned int i = 0; i < n; i++)
+			sim_add(&m, i, 256, 0, SCHED_ANY, 50, 10 * SIM_MS);
+		sim_run(&m, SIM_S);
+		for (unsigned int i = 0; i < n; i++)
+			task[i].worst = 0;
+		sim_run(&m, 6 * SIM_S);
+		for (unsigned int i = 0; i < n; i++)
+			assert_true(task[i].worst <= (n - 1) * 50 + SCHED_TURN_US);
+	}
+}
+
+/* One that sleeps just to wake up, when its turn is about to end or at any moment, has its share by it and no more. */
+static void waking_up_earns_nothing(void **ctx)
+{
+	static const uint64_t period[] = { 1, 5, 63, 64, 65, 250, 1000, 4000, 8000 };
+
+	(void)ctx;
+	for (unsigned int n = 1; n <= 16; n *= 4) {
+		for (uint64_t burst = 1; burst <= 8192; burst = burst * 2 + 1) {
+			for (unsigned int i = 0; i < 2 * ARRAY_SIZE(period); i++) {
+				uint64_t share = SIM_S / (n + 1);
+
+				sleeper_beside(n, burst, period[i / 2], i % 2 ? burst + i : 0);
+				sim_run(&m, SIM_S);
+				if (task[n].t.ran > share + max_u64(share / 50, SCHED_SLICE_US))
+					fail_msg("%u hogs, burst %llu, sleep %llu: %llu us", n, (unsigned long long)burst,
+						 (unsigned long long)period[i / 2], (unsigned long long)task[n].t.ran);
+			}
+		}
+	}
+}
+
+/* Nor do many of them take from one that does not. */
+static void wakers_starve_nobody(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int n = 4; n <= 64; n *= 4) {
+		for (uint64_t burst = 4; burst <= 4096; burst *= 8) {
+			uint64_t share = SIM_S / (n + 1);
+
+			sim_init(&m, 1, task, n + 1);
+			for (unsigned int i = 0; i < n; i++) {
+				sim_add(&m, i, 256, 0, SCHED_ANY, burst, 10);
+				task[i].seed = burst & 8 ? i + 1 : 0;
+				task[i].burst_most = burst;
+			}
+			sim_add(&m, n, 256, 0, SCHED_ANY, 0, 0);
+			sim_run(&m, SIM_S);
+			if (task[n].t.ran + max_u64(share / 50, SCHED_SLICE_US / 2) < share)
+				fail_msg("%u wakers, burst %llu: %llu us of %llu", n, (unsigned long long)burst,
+					 (unsigned long long)task[n].t.ran, (unsigned long long)share);
+		}
 	}
 }
 
@@ -591,6 +705,10 @@ int main(void)
 		cmocka_unit_test(shares_from_seeds),
 		cmocka_unit_test(nobody_starves),
 		cmocka_unit_test(timer_beside_hogs),
+		cmocka_unit_test(sleepers_beside_hogs),
+		cmocka_unit_test(sleepers_beside_sleepers),
+		cmocka_unit_test(waking_up_earns_nothing),
+		cmocka_unit_test(wakers_starve_nobody),
 		cmocka_unit_test(idle_cpus_take_wakers),
 		cmocka_unit_test(caps_hold),
 		cmocka_unit_test(caps_hold_for_sleepers),

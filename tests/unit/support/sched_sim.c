@@ -51,6 +51,13 @@ void sim_remove(struct sim *m, unsigned int i)
 			m->cpu[c].kicked = true;
 }
 
+/* Below most, by the task's own seed. */
+static uint64_t any(struct sim_task *t, uint64_t most)
+{
+	t->seed = t->seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (t->seed >> 33) % most;
+}
+
 /* The task on this CPU has run up to now. */
 static void end_turn(struct sim *m, unsigned int cpu)
 {
@@ -76,8 +83,13 @@ static void end_turn(struct sim *m, unsigned int cpu)
 		sched_put(&m->s, cpu, m->now, SCHED_GO_ON, SCHED_NEVER);
 		return;
 	}
+	if (t->seed) {
+		t->burst = 1 + any(t, t->burst_most);
+		t->due = m->now + 1 + any(t, t->period);
+	} else {
+		t->due = (m->now - t->phase) / t->period * t->period + t->period + t->phase;
+	}
 	t->left = t->burst;
-	t->due = (m->now - t->phase) / t->period * t->period + t->period + t->phase;
 	t->fresh = true;
 	sched_put(&m->s, cpu, m->now, SCHED_SLEEP, t->outside ? SCHED_NEVER : t->due);
 }

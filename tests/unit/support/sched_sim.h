@@ -16,6 +16,7 @@ struct sim_task {
 	/* The load: 0, 0 never sleeps; else after burst ticks of work it sleeps until the next multiple of period. */
 	uint64_t burst, period, phase;
 	uint64_t left;                /* of the burst at hand */
+	uint64_t seed, burst_most;    /* not 0: each burst is any up to burst_most, each sleep any up to period */
 	uint64_t spins;               /* not 0: yields each time it has run for so long */
 	uint64_t due;                 /* when it woke up, or will */
 	bool fresh;                   /* has not run since */
