@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that means harm to those beside it. how= chooses: triple (a triple fault), spin (interrupts off), dead (HLT with
- * interrupts off: its end), exits (leaves the guest as often as it can), ipi, nmi, timer (interrupts itself without end), uart (writes to
- * both serial ports without end), write (to all memory, MSRs and ports: the last ones reset it), debug (a #DB whose delivery hits
- * its own breakpoint); sleep does none: it halts, and nothing wakes it. It waits for a typed character first, unless go=now. Whoever started it looks at the others.
+ * A guest that means harm to those beside it. how= chooses: triple (a triple fault), spin (interrupts off), dead (HLT
+ * with interrupts off: its end), exits (leaves the guest as often as it can), ipi, nmi, timer (interrupts itself
+ * without end), uart (writes to both serial ports without end), write (to all memory, MSRs and ports: the last ones
+ * reset it), debug (a #DB whose delivery hits its own breakpoint); sleep does none: it halts, and nothing wakes it. It
+ * waits for a typed character first, unless go=now. Whoever started it looks at the others.
  */
 #include "lib/guest.h"
 

@@ -614,6 +614,42 @@ static void alone_and_away(void **ctx)
 	sched_put(&m.s, 0, 110, SCHED_GONE, SCHED_NEVER);
 }
 
+/* Who has used up its cap waits for its next period, on whatever CPU, and though somebody wakes it there. */
+static void capped_and_moved(void **ctx)
+{
+	struct sched_kicks k = { 0 };
+	struct sched_turn turn;
+
+	(void)ctx;
+	for (unsigned int woken = 0; woken < 2; woken++) {
+		sched_init(&m.s, m.queue, 2, 1000);
+		sched_task_init(&task[0].t, SCHED_WEIGHT, 10, SCHED_ANY);
+		sched_add(&m.s, &task[0].t, 0, &k);
+		assert_ptr_equal(sched_pick(&m.s, 0, 0, &k).task, &task[0].t);
+		sched_put(&m.s, 0, 2000, SCHED_GO_ON, SCHED_NEVER);
+		assert_null(sched_pick(&m.s, 0, 2000, &k).task);
+		sched_away(&m.s, 0, 2100, &k);
+		assert_int_equal(task[0].t.cpu, 1);
+		if (woken)
+			sched_wake(&m.s, &task[0].t, 3000, &k);
+		turn = sched_pick(&m.s, 1, 3000, &k);
+		assert_null(turn.task);
+		assert_int_equal(turn.until, 20000);
+		assert_null(sched_pick(&m.s, 1, 19999, &k).task);
+		turn = sched_pick(&m.s, 1, 20000, &k);
+		assert_ptr_equal(turn.task, &task[0].t);
+		assert_int_equal(turn.until, 22000);
+		/* Back where it was, the next period counts as ever. */
+		sched_back(&m.s, 0);
+		sched_put(&m.s, 1, 22000, SCHED_GO_ON, SCHED_NEVER);
+		sched_away(&m.s, 1, 22100, &k);
+		assert_null(sched_pick(&m.s, 0, 39999, &k).task);
+		assert_ptr_equal(sched_pick(&m.s, 0, 40000, &k).task, &task[0].t);
+		sched_put(&m.s, 0, 40100, SCHED_GONE, SCHED_NEVER);
+		assert_int_equal(m.s.tasks, 0);
+	}
+}
+
 static void loads_from_seeds(void **ctx)
 {
 	(void)ctx;
@@ -718,6 +754,7 @@ int main(void)
 		cmocka_unit_test(far_deadlines),
 		cmocka_unit_test(who_is_away_holds_nobody_up),
 		cmocka_unit_test(alone_and_away),
+		cmocka_unit_test(capped_and_moved),
 		cmocka_unit_test(loads_from_seeds),
 	};
 
