@@ -62,10 +62,43 @@ static enum mux_terminal terminal_next(enum mux_terminal t, uint8_t c)
 	}
 }
 
+static void track_byte(struct mux *m, uint8_t c)
+{
+	enum mux_terminal was = m->terminal;
+
+	m->terminal = terminal_next(was, c);
+	if (was == MUX_ESC && m->terminal == MUX_CSI)
+		m->plain = true;
+	else if (was == MUX_CSI && c == 'm')
+		m->styled = !m->plain;
+	else if (was == MUX_CSI && c != '0')
+		m->plain = false;
+}
+
+/* Part of a character that is no control. C1 controls are U+0080 to U+009F, and a terminal of 8 bits takes them bare. */
+static bool in_character(struct mux *m, uint8_t c)
+{
+	if (m->more && (c & 0xc0) == 0x80) {
+		m->more--;
+		return m->lead != 0xc2 || c > 0x9f;
+	}
+	m->lead = c;
+	m->more = c < 0xc2 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+	return false;
+}
+
 static void track(struct mux *m, const uint8_t *bytes, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		m->terminal = terminal_next(m->terminal, bytes[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (in_character(m, bytes[i]))
+			continue;
+		if (bytes[i] >= 0x80 && bytes[i] <= 0x9f) {
+			m->terminal = MUX_ESC;
+			track_byte(m, bytes[i] - 0x40);
+		} else {
+			track_byte(m, bytes[i]);
+		}
+	}
 	if (n)
 		m->midline = bytes[n - 1] != '\n';
 }
@@ -88,8 +121,10 @@ static void break_line(struct mux *m)
 		if (m->place[m->owner])
 			m->place[m->owner]->broken = true;
 	}
+	if (m->styled)
+		put(m, "\x1b[m", 3);
 	m->terminal = MUX_TEXT;
-	m->midline = false;
+	m->midline = m->styled = false;
 }
 
 static void release_held(struct mux *m)

@@ -51,6 +51,8 @@ struct mux {
 	bool midline;                 /* what is on the console does not end in a newline */
 	bool escape;                  /* the escape character was typed */
 	enum mux_terminal terminal;   /* what the operator's terminal is in the midst of, by the guest's doing */
+	uint8_t lead, more;           /* the first byte of a UTF-8 character under way, and how many are to come */
+	bool plain, styled;           /* the CSI under way has no parameter but 0; an SGR was one that had */
 	uint64_t held_since;
 	size_t held_len;
 	char held[MUX_HELD];

@@ -534,6 +534,43 @@ static void sequences_are_ended(void **state)
 	seen("vouch: x\r\n");
 }
 
+/* The C1 controls, in UTF-8 and bare; and bytes of that value within characters, which are none. */
+static void c1_controls_are_ended(void **state)
+{
+	static const struct { const char *text, *end; } cut[] = {
+		{ "\x9d" "0;t", "\x1b\\" }, { "\xc2\x9d" "0;t", "\x1b\\" }, { "\xc2\x90q", "\x1b\\" }, { "\xc2\x9b" "1;", "\x18" },
+		{ "\xe2\x9d\x9d", "" }, { "\xf0\x9f\x9d\x9b", "" }, { "\xc3\x9d", "" }, { "\xc2\x9d" "0\xc2\x9ct", "" },
+		{ "\x9b" "1~t", "" },
+	};
+	char want[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cut); i++) {
+		writes(0, cut[i].text);
+		later(MUX_HOLD_MS);
+		logs("x");
+		snprintf(want, sizeof(want), "%s%s\r\nvouch: x\r\n", cut[i].text, cut[i].end);
+		seen(want);
+	}
+}
+
+/* Vouch's lines are neither concealed nor black on black. */
+static void styles_end_before_lines(void **state)
+{
+	(void)state;
+	writes(0, "\x1b[8m\n");
+	logs("x");
+	seen("\x1b[8m\n\x1b[mvouch: x\r\n");
+	writes(0, "\x1b[0;30;40mt");
+	later(MUX_HOLD_MS);
+	logs("x");
+	seen("\x1b[0;30;40mt\r\n\x1b[mvouch: x\r\n");
+	writes(0, "\x1b[8m\x1b[0m\x1b[1K\x1b[00m\x1b[8m\x1b[m\n");
+	t.used = 0;
+	logs("x");
+	seen("vouch: x\r\n");
+}
+
 /* ------------------------------------------------------------------ consoles=prefix */
 
 static void prefix_lines(void **state)
@@ -643,6 +680,8 @@ int main(void)
 		cmocka_unit_test_setup(monitor_hears_of_a_broken_line, setup),
 		cmocka_unit_test_setup(output_is_no_command, setup),
 		cmocka_unit_test_setup(sequences_are_ended, setup),
+		cmocka_unit_test_setup(c1_controls_are_ended, setup),
+		cmocka_unit_test_setup(styles_end_before_lines, setup),
 		cmocka_unit_test_setup(prefix_lines, setup_prefix),
 		cmocka_unit_test_setup(prefix_prompt, setup_prefix),
 		cmocka_unit_test_setup(prefix_ends, setup_prefix),
