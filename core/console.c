@@ -33,9 +33,11 @@ void console_init(struct console *c, const struct options *o)
 		c->console_ports &= ~OPT_SCREEN;
 	else if (!(o->console & OPT_SCREEN))
 		screen_print(&c->screen, dark, sizeof(dark) - 1);
-	/* With every port it was told to use missing, Vouch would be mute: COM1 is as good as any. */
-	if (!(c->console_ports | c->log_ports))
+	/* With every port it was told to use missing, Vouch would be mute: COM1 is as good as any, and then no control port. */
+	if (!(c->console_ports | c->log_ports)) {
 		c->console_ports = OPT_COM1;
+		c->control_ports &= ~OPT_COM1;
+	}
 }
 
 static void ports_write(uint32_t ports, const uint8_t *bytes, size_t n)

@@ -49,6 +49,7 @@ static void answer(struct control *c)
 	const char *command;
 
 	c->line[c->len] = '\0';
+	c->quit = false;
 	command = c->bad ? NULL : read_id(c->line, &id);
 	c->out.id = command ? id : 0;
 	if (c->bad)

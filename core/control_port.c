@@ -13,15 +13,16 @@ void control_port_init(struct control_port *c, unsigned int port, uint8_t *kept)
 	c->out = (struct ring){ .bytes = kept, .size = CONTROL_KEPT };
 }
 
-/* Sends at most n bytes that wait; returns how many. */
-static size_t send(struct control_port *c, size_t n)
+/* Sends up to a FIFO's worth of what waits; false if the port did not take it in time. */
+static bool send(struct control_port *c)
 {
 	const uint8_t *bytes;
-	size_t part = min_u64(ring_span(&c->out, c->sent, &bytes), n);
+	size_t part = min_u64(ring_span(&c->out, c->sent, &bytes), SERIAL_FIFO);
 
-	serial_write(c->port, bytes, part);
+	if (!serial_write(c->port, bytes, part))
+		return false;
 	c->sent += part;
-	return part;
+	return true;
 }
 
 bool control_port_poll(struct control_port *c)
@@ -29,7 +30,7 @@ bool control_port_poll(struct control_port *c)
 	int byte;
 
 	while (control_port_busy(c) && serial_ready(c->port))
-		send(c, SERIAL_FIFO);
+		send(c);
 	while (c->rx_head - c->rx_tail < CONTROL_RX && (byte = serial_read(c->port)) >= 0)
 		c->rx[c->rx_head++ % CONTROL_RX] = (uint8_t)byte;
 	return c->rx_head != c->rx_tail;
@@ -37,26 +38,33 @@ bool control_port_poll(struct control_port *c)
 
 void control_port_drain(struct control_port *c)
 {
-	while (control_port_busy(c))
-		send(c, SERIAL_FIFO);
+	while (control_port_busy(c) && send(c))
+		;
 	serial_drain(c->port);
 }
 
 int control_port_read(struct control_port *c)
 {
-	return c->rx_head == c->rx_tail ? -1 : c->rx[c->rx_tail++ % CONTROL_RX];
+	if (c->rx_head == c->rx_tail)
+		return -1;
+	if (c->deaf) {
+		/* The answer that was cut ends here, without its last line. */
+		c->deaf = false;
+		control_port_write(c, "\r\n", 2);
+	}
+	return c->rx[c->rx_tail++ % CONTROL_RX];
 }
 
 void control_port_write(struct control_port *c, const char *text, size_t n)
 {
-	while (n) {
+	while (n && !c->deaf) {
 		size_t room = CONTROL_KEPT - (size_t)(c->out.head - c->sent), part = n < room ? n : room;
 
 		ring_put(&c->out, (const uint8_t *)text, part);
 		text += part;
 		n -= part;
-		/* No room: the answer waits for the port, a bounded time for each FIFO's worth. */
+		/* No room: the answer waits for the port, a bounded time. */
 		if (n)
-			send(c, SERIAL_FIFO);
+			c->deaf = !send(c);
 	}
 }

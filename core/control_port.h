@@ -17,6 +17,7 @@ struct control_port {
 	uint8_t rx[CONTROL_RX];
 	struct ring out;
 	uint64_t sent;                /* position in out */
+	bool deaf;                    /* nobody reads: the rest of the answer is dropped, not waited for */
 };
 
 /* kept[CONTROL_KEPT] is the caller's, to stay. The port is set up. */
@@ -27,11 +28,12 @@ bool control_port_poll(struct control_port *c);
 /* Whether something waits to be sent. */
 static inline bool control_port_busy(const struct control_port *c) { return c->sent != c->out.head; }
 
-/* Sends all that waits, each FIFO's worth within a bounded time. */
+/* Sends all that waits, until a FIFO's worth of it is not taken within a bounded time. */
 void control_port_drain(struct control_port *c);
 
-/* The next byte, or -1. */
+/* The next byte, or -1. Nothing waits to be sent. */
 int control_port_read(struct control_port *c);
+/* What is not taken in time is dropped, and all that is written until the next byte is read; then a line of its own begins. */
 void control_port_write(struct control_port *c, const char *text, size_t n);
 
 #endif

@@ -81,7 +81,7 @@ static void open_control(struct host *h, struct operator *o)
 		return;
 	kept = block_get(&h->pages, CONTROL_KEPT);
 	if (!h->console.control_ports || !kept) {
-		log_warn("no control port: %s", kept ? "nothing answers at the one that control= names" : "not enough memory");
+		log_warn("no control port: %s", kept ? "the one that control= names is missing, or the only console" : "not enough memory");
 		block_put(&h->pages, kept, CONTROL_KEPT);
 		return;
 	}

@@ -12,8 +12,11 @@
 
 /* 115200 8N1, FIFOs on, receive interrupt on if rx. False if nothing answers there. */
 bool serial_init(unsigned int port, bool rx);
-/* Waits for room a bounded time for each byte, then drops it: a port without a peer cannot stop Vouch. */
-void serial_write(unsigned int port, const uint8_t *bytes, size_t n);
+/*
+ * Waits for room a bounded time for each FIFO's worth; false: there came none, and what was left was dropped. A port without a
+ * peer cannot stop Vouch.
+ */
+bool serial_write(unsigned int port, const uint8_t *bytes, size_t n);
 /* Whether SERIAL_FIFO bytes can be written without waiting. Ports that are not there are always ready. */
 #define SERIAL_FIFO 16u
 bool serial_ready(unsigned int port);

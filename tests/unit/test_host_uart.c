@@ -109,11 +109,11 @@ static void a_stuck_port_cannot_stop_vouch(void **ctx)
 {
 	(void)ctx;
 	com1.stuck = true;
-	serial_write(0, (const uint8_t *)"lost", 4);
+	assert_false(serial_write(0, (const uint8_t *)"lost", 4));
 	assert_int_equal(com1.used, 0);
 	assert_in_range(com1.looks, 1000, 100000);
 	com1.stuck = false;
-	serial_write(0, (const uint8_t *)"back", 4);
+	assert_true(serial_write(0, (const uint8_t *)"back", 4));
 	assert_string_equal(com1.out, "back");
 }
 

@@ -21,7 +21,8 @@
 static struct host host;
 
 static struct {
-	bool absent, rx;
+	bool absent, rx, stuck;
+	unsigned int waits;           /* writes while it is stuck */
 	size_t room;                  /* bytes it takes until it is busy */
 	char out[2 * CONTROL_KEPT];
 	size_t used;
@@ -43,13 +44,18 @@ bool serial_init(unsigned int n, bool rx)
 	return !port[n].absent;
 }
 
-void serial_write(unsigned int n, const uint8_t *bytes, size_t len)
+bool serial_write(unsigned int n, const uint8_t *bytes, size_t len)
 {
+	if (port[n].stuck) {
+		port[n].waits++;
+		return false;
+	}
 	assert_true(len < sizeof(port[n].out) - port[n].used);
 	port[n].room -= len < port[n].room ? len : port[n].room;
 	memcpy(port[n].out + port[n].used, bytes, len);
 	port[n].used += len;
 	port[n].out[port[n].used] = '\0';
+	return true;
 }
 
 bool serial_ready(unsigned int n)
@@ -196,6 +202,19 @@ static void no_port_leaves_com1(void **ctx)
 	run(say_all);
 	assert_int_equal(port[1].used, 0);
 	assert_non_null(strstr(port[0].out, "vouch: guest web entered\r\n"));
+}
+
+/* What guests write must never be read as an answer, nor a request be typed for a guest. */
+static void the_only_port_is_no_control_port(void **ctx)
+{
+	(void)ctx;
+	o.console = OPT_COM2;
+	o.control = OPT_COM1;
+	port[1].absent = true;
+	run(say_all);
+	assert_non_null(strstr(port[0].out, "vouch: guest web entered\r\n"));
+	assert_int_equal(host.console.console_ports, OPT_COM1);
+	assert_int_equal(host.console.control_ports, 0);
 }
 
 static void absent_log_port_falls_back(void **ctx)
@@ -563,6 +582,42 @@ static void with_control(void *arg)
 	assert_int_equal(port[1].drained, 1);
 }
 
+/* A program that does not read is waited for once, loses the rest of its answer, and begins anew with its next request. */
+static void deaf_program(void *arg)
+{
+	static char big[CONTROL_KEPT + 1];
+
+	(void)arg;
+	control_port_init(&control, 1, control_kept);
+	console_control(&host.console, &control);
+	port[1].stuck = true;
+	memset(big, 'b', sizeof(big));
+	for (int i = 0; i < 10; i++)
+		console_control_write(&host.console, big, sizeof(big));
+	assert_int_equal(port[1].waits, 1);
+	console_drain(&host.console);
+	assert_int_equal(port[1].waits, 2);
+	port[1].in = "2 list\n";
+	console_poll(&host.console);
+	assert_int_equal(console_control_read(&host.console), -1);
+	port[1].stuck = false;
+	port[1].room = 1000000;
+	console_poll(&host.console);
+	assert_int_equal(port[1].used, CONTROL_KEPT);
+	port[1].used = 0;
+	assert_int_equal(console_control_read(&host.console), '2');
+	console_control_write(&host.console, "{}\r\n", 4);
+	console_poll(&host.console);
+	assert_string_equal(port[1].out, "\r\n{}\r\n");
+}
+
+static void control_port_is_not_waited_for(void **ctx)
+{
+	(void)ctx;
+	o.control = OPT_COM2;
+	run(deaf_program);
+}
+
 static void control_port_is_a_programs(void **ctx)
 {
 	(void)ctx;
@@ -644,6 +699,7 @@ int main(void)
 		cmocka_unit_test_setup(both_ports_are_console, fresh),
 		cmocka_unit_test_setup(no_port_leaves_com1, fresh),
 		cmocka_unit_test_setup(absent_log_port_falls_back, fresh),
+		cmocka_unit_test_setup(the_only_port_is_no_control_port, fresh),
 		cmocka_unit_test_setup(only_ports_in_use_are_drained, fresh),
 		cmocka_unit_test_setup(input_is_kept_in_order, fresh),
 		cmocka_unit_test_setup(counters_may_wrap, fresh),
@@ -660,6 +716,7 @@ int main(void)
 		cmocka_unit_test_setup(a_shared_screen_shows_log_lines_whole, fresh),
 		cmocka_unit_test_setup(control_port_is_a_programs, fresh),
 		cmocka_unit_test_setup(control_port_is_bounded, fresh),
+		cmocka_unit_test_setup(control_port_is_not_waited_for, fresh),
 		cmocka_unit_test_setup(lines_are_kept_and_turned_away, fresh),
 	};
 

@@ -295,6 +295,12 @@ static void hello(void **state)
 		"{\"v\":1,\"id\":999999999,\"done\":true}\r\n");
 	answers("\n\r\n  \n", "");
 	answers("2 quit\n", "{\"v\":1,\"id\":2,\"done\":true}\r\n");
+	assert_true(t.control.quit);
+	answers("2 hello\n", "{\"v\":1,\"id\":2,\"vouch\":{\"protocol\":1}}\r\n{\"v\":1,\"id\":2,\"done\":true}\r\n");
+	assert_false(t.control.quit);
+	answers("2 quit\n", "{\"v\":1,\"id\":2,\"done\":true}\r\n");
+	answers("no request\n", "{\"v\":1,\"id\":0,\"error\":\"a request is: ID COMMAND [GUEST]\"}\r\n");
+	assert_false(t.control.quit);
 	answers("3 nonesuch\n", "{\"v\":1,\"id\":3,\"error\":\"no such command; help lists them\"}\r\n");
 	answers("4 \n", "{\"v\":1,\"id\":0,\"error\":\"a request is: ID COMMAND [GUEST]\"}\r\n");
 }

@@ -126,11 +126,12 @@ bool serial_init(unsigned int port, bool rx)
 }
 
 /* Byte by byte and without a lock of its own: the console's is there for that. */
-void serial_write(unsigned int port, const uint8_t *bytes, size_t n)
+bool serial_write(unsigned int port, const uint8_t *bytes, size_t n)
 {
 	(void)port;
 	while (n-- && out_used < sizeof(out))
 		out[out_used++] = (char)*bytes++;
+	return true;
 }
 
 void serial_drain(unsigned int port)

@@ -70,7 +70,7 @@ static bool uart_wait(uint16_t base, uint8_t bit)
 	return false;
 }
 
-void serial_write(unsigned int port, const uint8_t *bytes, size_t n)
+bool serial_write(unsigned int port, const uint8_t *bytes, size_t n)
 {
 	uint16_t base = uart_base(port);
 	size_t i;
@@ -79,12 +79,13 @@ void serial_write(unsigned int port, const uint8_t *bytes, size_t n)
 		size_t chunk = n < SERIAL_FIFO ? n : SERIAL_FIFO;
 
 		if (!uart_wait(base, LSR_THRE))
-			return;
+			return false;
 		for (i = 0; i < chunk; i++)
 			port_out8((uint16_t)(base + UART_DATA), bytes[i]);
 		bytes += chunk;
 		n -= chunk;
 	}
+	return true;
 }
 
 bool serial_ready(unsigned int port)
