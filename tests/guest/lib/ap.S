@@ -3,7 +3,7 @@
  * Where a test's other CPUs begin: in real mode, on the page at 8000h, to which the test has copied ap_code. They go on in its
  * ap_main(), each on the stack that ap_stack had when it came there; tests with one CPU have neither.
  */
-#include "selectors.h"
+#include "long_mode.h"
 
 	.weak ap_main, ap_stack
 
@@ -38,23 +38,8 @@ ap_code:
 ap_found:
 	.fill 8, 4, 0
 	.code32
-2:	movl $SEL_DATA, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	movl %eax, %fs
-	movl %eax, %gs
-	movl $0x20, %eax                        /* PAE */
-	movl %eax, %cr4
-	movl $page_pml4, %eax
-	movl %eax, %cr3
-	movl $0xc0000080, %ecx
-	rdmsr
-	orl $0x100, %eax                        /* EFER.LME */
-	wrmsr
-	movl $0x80010031, %eax                  /* PG WP NE ET PE */
-	movl %eax, %cr0
-	ljmpl $SEL_CODE64, $ap_long
+2:	load_data_segments
+	enter_long_mode ap_long
 ap_code_end:
 
 	.code64

@@ -3,7 +3,7 @@
  * The 32-bit entry of a test kernel: moves the payload to its link address if a loader put it elsewhere, maps the
  * first 4 GiB one to one, enters long mode and calls guest_start(). Then the interrupt stubs and guarded calls.
  */
-#include "selectors.h"
+#include "long_mode.h"
 
 #define LINK_ADDRESS 0x1000000
 
@@ -41,12 +41,7 @@ entry32:
 	movl %ebp, boot_load_address
 
 	lgdt gdt_pointer32
-	movl $SEL_DATA, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	movl %eax, %fs
-	movl %eax, %gs
+	load_data_segments
 
 	/* Identity map of 4 GiB in 2 MiB pages; the upper levels allow user access, the leaves decide. */
 	movl $(page_pdpt + 7), page_pml4
@@ -65,21 +60,9 @@ entry32:
 	addl $8, %edi
 	loop 4b
 
-	movl %cr4, %eax
-	orl $0x20, %eax                         /* PAE */
-	movl %eax, %cr4
-	movl $page_pml4, %eax
-	movl %eax, %cr3
-	movl $0xc0000080, %ecx
-	rdmsr
-	orl $0x100, %eax                        /* EFER.LME */
-	wrmsr
-	movl %cr0, %eax
-	orl $0x80010021, %eax                   /* PG WP NE PE */
-	movl %eax, %cr0
-	ljmp $SEL_CODE64, $5f
+	enter_long_mode entry64
 	.code64
-5:
+entry64:
 	movl $stack_top, %esp
 	xorl %ebp, %ebp
 	call guest_start
