@@ -13,37 +13,12 @@
 
 #include "arch/x86/dev/machine.h"
 #include "arch/x86/svm/svm.h"
+#include "tests/unit/support/irq.h"
 
 static struct vm vm;
 static struct vcpu v;
 static struct vcpu_hw hw;
 static struct vmcb vmcb;
-static int irq;                         /* what the interrupt controller offers, or -1 */
-static int irq_behind;                  /* what it offers then */
-static unsigned int acks;
-
-bool machine_irq_pending(struct vcpu *cpu)
-{
-	(void)cpu;
-	return irq >= 0;
-}
-
-int machine_irq_ack(struct vcpu *cpu)
-{
-	int got = irq;
-
-	(void)cpu;
-	acks++;
-	irq = irq_behind;
-	irq_behind = -1;
-	return got;
-}
-
-void vm_stop(struct vm *m, enum stop_kind kind, const char *fmt, ...)
-{
-	(void)fmt;
-	m->stop.kind = kind;
-}
 
 static void fresh(void)
 {
@@ -57,8 +32,7 @@ static void fresh(void)
 	vmcb.rflags = RFLAGS_IF | RFLAGS_FIXED;
 	vmcb.cr0 = CR0_PE;
 	vmcb.intercept_exceptions = SVM_EXCEPTIONS;
-	irq = irq_behind = -1;
-	acks = 0;
+	irq_reset();
 }
 
 static uint64_t event(unsigned int type, uint8_t vector)
@@ -78,11 +52,11 @@ static void injects_when_the_guest_can_take_it(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
 	assert_false(window_open());
-	assert_int_equal(acks, 1);
+	assert_int_equal(irq.acks, 1);
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, 0);
 }
@@ -91,21 +65,21 @@ static void opens_a_window_when_it_cannot(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	vmcb.rflags = RFLAGS_FIXED;
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, 0);
 	assert_true(window_open());
-	assert_int_equal(acks, 0);
+	assert_int_equal(irq.acks, 0);
 	vmcb.rflags |= RFLAGS_IF;
 	vmcb.int_state = SVM_INTSTATE_SHADOW;
 	svm_event_prepare(&v);
-	assert_true(window_open() && acks == 0);
+	assert_true(window_open() && irq.acks == 0);
 	vmcb.int_state = 0;
 	svm_event_prepare(&v);
 	assert_false(window_open());
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
-	irq = -1;
+	irq.next = -1;
 	svm_event_prepare(&v);
 	assert_false(window_open());
 }
@@ -115,8 +89,8 @@ static void a_second_interrupt_gets_its_window(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
-	irq_behind = 0x20;
+	irq.next = 0x41;
+	irq.behind = 0x20;
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
 	assert_true(window_open());
@@ -129,13 +103,13 @@ static void a_queued_exception_goes_first(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	v.fault = (struct x86_fault){ .vector = EXC_GP, .has_error = true, .error = 0x1234 };
 	svm_event_fault(&v);
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_EXC, EXC_GP) | SVM_EVENT_HAS_ERROR | 0x1234ull << 32);
 	assert_true(window_open());
-	assert_int_equal(acks, 0);
+	assert_int_equal(irq.acks, 0);
 }
 
 static void a_page_fault_sets_cr2(void **ctx)
@@ -430,11 +404,11 @@ static void no_interrupt_goes_in_while_stepping(void **ctx)
 	(void)ctx;
 	fresh();
 	until_iret();
-	irq = 0x41;
+	irq.next = 0x41;
 	svm_event_prepare(&v);
 	assert_true(hw.stepping);
 	assert_int_equal(vmcb.event_inj, 0);
-	assert_int_equal(acks, 0);
+	assert_int_equal(irq.acks, 0);
 	assert_false(window_open());
 	vmcb.rip = 0x2000;
 	exits(SVM_EXIT_EXC_DB);
@@ -508,7 +482,7 @@ static void no_interrupt_comes_between_sti_and_hlt(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	vmcb.rip = 0x1000;
 	vmcb.efer = EFER_SCE;
 	vmcb.int_state = SVM_INTSTATE_SHADOW;
@@ -524,7 +498,7 @@ static void no_interrupt_comes_between_sti_and_hlt(void **ctx)
 	assert_false(vmcb.rflags & RFLAGS_TF);
 	assert_int_equal(vmcb.efer, EFER_SCE);
 	svm_event_prepare(&v);
-	assert_true(hw.stepping && acks == 0);
+	assert_true(hw.stepping && irq.acks == 0);
 	/* HLT exits; stepping over it ends the shadow. */
 	vmcb.int_state = 0;
 	exits(SVM_EXIT_HLT);
@@ -532,7 +506,7 @@ static void no_interrupt_comes_between_sti_and_hlt(void **ctx)
 	assert_no_step();
 	svm_event_prepare(&v);
 	assert_int_equal(vmcb.event_inj, event(SVM_EVENT_INTR, 0x41));
-	assert_int_equal(acks, 1);
+	assert_int_equal(irq.acks, 1);
 }
 
 /* Also where nothing waited when it was entered, and the exit brings the interrupt. */
@@ -550,9 +524,9 @@ static void a_shadow_outlives_exits_from_outside(void **ctx)
 		assert_false(hw.stepping || window_open());
 		vmcb.int_state = 0;
 		exits(codes[i]);
-		irq = 0x41;
+		irq.next = 0x41;
 		svm_event_prepare(&v);
-		assert_true(hw.stepping && acks == 0);
+		assert_true(hw.stepping && irq.acks == 0);
 		/* The instruction is done: no more shadow, no step. */
 		vmcb.int_state = 0;
 		vmcb.rip++;
@@ -568,14 +542,14 @@ static void other_shadows_are_not_stepped_over(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	vmcb.rflags = RFLAGS_FIXED;
 	vmcb.int_state = SVM_INTSTATE_SHADOW;
 	exits(SVM_EXIT_INTR);
 	svm_event_prepare(&v);
 	assert_true(!hw.stepping && window_open());
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	vmcb.int_state = SVM_INTSTATE_SHADOW;
 	exits(SVM_EXIT_PAUSE);
 	svm_event_prepare(&v);
@@ -587,7 +561,7 @@ static void other_shadows_are_not_stepped_over(void **ctx)
 	exits(SVM_EXIT_PUSHF);
 	svm_event_no_step(&v);
 	svm_event_prepare(&v);
-	assert_true(!hw.stepping && window_open() && acks == 0);
+	assert_true(!hw.stepping && window_open() && irq.acks == 0);
 	assert_int_equal(vmcb.int_state, SVM_INTSTATE_SHADOW);
 }
 
@@ -650,7 +624,7 @@ static void halt_ends_for_what_can_be_delivered(void **ctx)
 	(void)ctx;
 	fresh();
 	assert_false(svm_event_wakes(&v));
-	irq = 0x50;
+	irq.next = 0x50;
 	assert_true(svm_event_wakes(&v));
 	vmcb.rflags = RFLAGS_FIXED;
 	assert_false(svm_event_wakes(&v));

@@ -36,8 +36,6 @@ static struct {
 	uint8_t insn_len;
 } seen;
 
-bool machine_irq_pending(struct vcpu *x) { (void)x; return false; }
-int machine_irq_ack(struct vcpu *x) { (void)x; return -1; }
 void vcpu_spins(struct vcpu *x) { (void)x; seen.spins++; }
 void svm_host_window(void) { seen.windows++; }
 enum exit_action exit_cpuid(struct vcpu *x) { (void)x; seen.cpuid++; return EXIT_NEXT; }
@@ -87,12 +85,6 @@ void svm_env_load(const struct vcpu *x, struct x86_env *e)
 	(void)x;
 	memset(e, 0, sizeof(*e));
 	e->rip = vmcb.rip;
-}
-
-void vm_stop(struct vm *m, enum stop_kind kind, const char *fmt, ...)
-{
-	(void)fmt;
-	m->stop.kind = kind;
 }
 
 static void fresh(bool nrip, bool decode)

@@ -14,6 +14,7 @@
 #include "arch/x86/exit/policy.h"
 #include "arch/x86/vmx/vmx.h"
 #include "tests/unit/support/cpu_area.h"
+#include "tests/unit/support/irq.h"
 #include "tests/unit/support/vmcs.h"
 
 #define DR6_BS 0x4000u
@@ -22,49 +23,6 @@
 static struct vm vm;
 static struct vcpu v;
 static struct vcpu_hw hw;
-static int irq;                         /* what the interrupt controller offers, or -1 */
-static int irq_behind;                  /* what it offers then */
-static int pic;                         /* what the PIC alone offers */
-static unsigned int acks;
-
-bool machine_irq_pending(struct vcpu *cpu)
-{
-	(void)cpu;
-	return irq >= 0;
-}
-
-int machine_irq_ack(struct vcpu *cpu)
-{
-	int got = irq;
-
-	(void)cpu;
-	acks++;
-	irq = irq_behind;
-	irq_behind = -1;
-	return got;
-}
-
-bool machine_extint_pending(struct vcpu *cpu)
-{
-	(void)cpu;
-	return pic >= 0;
-}
-
-int machine_extint_ack(struct vcpu *cpu)
-{
-	int got = pic;
-
-	(void)cpu;
-	acks++;
-	pic = -1;
-	return got;
-}
-
-void vm_stop(struct vm *m, enum stop_kind kind, const char *fmt, ...)
-{
-	(void)fmt;
-	m->stop.kind = kind;
-}
 
 uint64_t policy_cr4(void)
 {
@@ -82,8 +40,7 @@ static void fresh(void)
 	hw.ctl.cpu = (uint32_t)fake_vmcs_get(VMCS_CPU_CTRL);
 	hw.ctl.entry = (uint32_t)fake_vmcs_get(VMCS_ENTRY_CTRL);
 	hw.dr6 = 0xffff0ff0;
-	irq = irq_behind = pic = -1;
-	acks = 0;
+	irq_reset();
 }
 
 static uint32_t event(unsigned int type, uint8_t vector)
@@ -134,10 +91,10 @@ static void injects_when_the_guest_can_take_it(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	assert_int_equal(enter(), event(INTR_EXT, 0x41));
 	assert_int_equal(windows(), 0);
-	assert_int_equal(acks, 1);
+	assert_int_equal(irq.acks, 1);
 	assert_int_equal(enter(), 0);
 }
 
@@ -147,17 +104,17 @@ static void opens_a_window_when_it_cannot(void **ctx)
 
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	set_flags(0);
 	assert_int_equal(enter(), 0);
 	assert_int_equal(windows(), CPU_INTR_WINDOW);
-	assert_int_equal(acks, 0);
+	assert_int_equal(irq.acks, 0);
 	set_flags(RFLAGS_IF);
 	for (size_t i = 0; i < ARRAY_SIZE(shadows); i++) {
 		block(shadows[i]);
 		assert_int_equal(enter(), 0);
 		assert_int_equal(windows(), CPU_INTR_WINDOW);
-		assert_int_equal(acks, 0);
+		assert_int_equal(irq.acks, 0);
 		assert_int_equal(blocking(), shadows[i]);
 	}
 	block(BLOCK_NMI);                       /* that of NMIs does not matter */
@@ -171,8 +128,8 @@ static void a_second_interrupt_gets_its_window(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
-	irq_behind = 0x20;
+	irq.next = 0x41;
+	irq.behind = 0x20;
 	assert_int_equal(enter(), event(INTR_EXT, 0x41));
 	assert_int_equal(windows(), CPU_INTR_WINDOW);
 	assert_int_equal(enter(), event(INTR_EXT, 0x20));
@@ -185,10 +142,10 @@ static void only_a_pics_is_injected_where_the_cpu_delivers(void **ctx)
 	(void)ctx;
 	fresh();
 	hw.ctl.cpu2 = CPU2_VIRT_INTR;
-	irq = 0x41;
+	irq.next = 0x41;
 	assert_int_equal(enter(), 0);
 	assert_int_equal(windows(), 0);
-	assert_int_equal(acks, 0);
+	assert_int_equal(irq.acks, 0);
 	set_flags(0);
 	assert_int_equal(enter(), 0);
 	assert_int_equal(windows(), 0);
@@ -196,17 +153,17 @@ static void only_a_pics_is_injected_where_the_cpu_delivers(void **ctx)
 	set_flags(RFLAGS_IF);
 	assert_true(vmx_event_wakes(&v));       /* a HLT ends for it all the same */
 	set_flags(0);
-	pic = 0x20;
+	irq.pic = 0x20;
 	assert_int_equal(enter(), 0);
 	assert_int_equal(windows(), CPU_INTR_WINDOW);
 	set_flags(RFLAGS_IF);
 	assert_int_equal(enter(), event(INTR_EXT, 0x20));
 	assert_int_equal(windows(), 0);
-	assert_int_equal(acks, 1);
+	assert_int_equal(irq.acks, 1);
 	/* What was cut short is in service already, whoever began to deliver it. */
 	cut_short(event(INTR_EXT, 0x41), 0);
 	assert_int_equal(enter(), event(INTR_EXT, 0x41));
-	assert_int_equal(acks, 1);
+	assert_int_equal(irq.acks, 1);
 }
 
 static void a_window_closes_when_nothing_waits(void **ctx)
@@ -215,10 +172,10 @@ static void a_window_closes_when_nothing_waits(void **ctx)
 
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	set_flags(0);
 	enter();
-	irq = -1;
+	irq.next = -1;
 	enter();
 	assert_int_equal(windows(), 0);
 	writes = fake_vmcs.writes;
@@ -230,13 +187,13 @@ static void a_queued_exception_goes_first(void **ctx)
 {
 	(void)ctx;
 	fresh();
-	irq = 0x41;
+	irq.next = 0x41;
 	v.fault = (struct x86_fault){ .vector = EXC_GP, .has_error = true, .error = 0x1234 };
 	vmx_event_fault(&v);
 	assert_int_equal(enter(), event(INTR_HW_EXC, EXC_GP) | INTR_HAS_ERROR);
 	assert_int_equal(fake_vmcs_get(VMCS_ENTRY_ERROR_CODE), 0x1234);
 	assert_int_equal(windows(), CPU_INTR_WINDOW);
-	assert_int_equal(acks, 0);
+	assert_int_equal(irq.acks, 0);
 }
 
 static void a_page_fault_sets_cr2(void **ctx)
@@ -424,7 +381,7 @@ static void an_nmi_goes_before_an_interrupt(void **ctx)
 	(void)ctx;
 	fresh();
 	v.nmi_pending = true;
-	irq = 0x41;
+	irq.next = 0x41;
 	assert_int_equal(enter(), event(INTR_NMI, EXC_NMI));
 	assert_int_equal(windows(), CPU_INTR_WINDOW);
 	block(BLOCK_NMI);
@@ -436,12 +393,12 @@ static void what_waits_behind_an_exception_gets_its_window(void **ctx)
 	(void)ctx;
 	fresh();
 	v.nmi_pending = true;
-	irq = 0x41;
+	irq.next = 0x41;
 	v.fault = (struct x86_fault){ .vector = EXC_UD };
 	vmx_event_fault(&v);
 	assert_int_equal(enter(), event(INTR_HW_EXC, EXC_UD));
 	assert_int_equal(windows(), CPU_NMI_WINDOW | CPU_INTR_WINDOW);
-	assert_true(v.nmi_pending && acks == 0);
+	assert_true(v.nmi_pending && irq.acks == 0);
 }
 
 static void an_iret_undone_blocks_again(void **ctx)
@@ -458,7 +415,7 @@ static void halt_ends_for_what_can_be_delivered(void **ctx)
 	(void)ctx;
 	fresh();
 	assert_false(vmx_event_wakes(&v));
-	irq = 0x50;
+	irq.next = 0x50;
 	assert_true(vmx_event_wakes(&v));
 	set_flags(0);
 	assert_false(vmx_event_wakes(&v));

@@ -24,36 +24,6 @@ static struct vcpu v;
 static struct vcpu_hw hw;
 static uint8_t ram[0x4000];
 
-bool machine_irq_pending(struct vcpu *cpu)
-{
-	(void)cpu;
-	return false;
-}
-
-int machine_irq_ack(struct vcpu *cpu)
-{
-	(void)cpu;
-	return -1;
-}
-
-bool machine_extint_pending(struct vcpu *cpu)
-{
-	(void)cpu;
-	return false;
-}
-
-int machine_extint_ack(struct vcpu *cpu)
-{
-	(void)cpu;
-	return -1;
-}
-
-void vm_stop(struct vm *m, enum stop_kind kind, const char *fmt, ...)
-{
-	(void)fmt;
-	m->stop.kind = kind;
-}
-
 uint64_t policy_cr4(void)
 {
 	return CR4_PAE | CR4_PSE | CR4_PGE | CR4_MCE | CR4_SMEP;

@@ -59,40 +59,6 @@ static struct vcpu v;
 static struct vcpu_hw hw;
 static uint8_t ram[0x4000], before[0x4000];
 
-bool machine_irq_pending(struct vcpu *cpu)
-{
-	(void)cpu;
-	return false;
-}
-
-int machine_irq_ack(struct vcpu *cpu)
-{
-	(void)cpu;
-	return -1;
-}
-
-bool machine_extint_pending(struct vcpu *cpu)
-{
-	(void)cpu;
-	return false;
-}
-
-int machine_extint_ack(struct vcpu *cpu)
-{
-	(void)cpu;
-	return -1;
-}
-
-void vm_stop(struct vm *m, enum stop_kind kind, const char *fmt, ...)
-{
-	va_list ap;
-
-	m->stop.kind = kind;
-	va_start(ap, fmt);
-	vsnprintf(m->stop.text, sizeof(m->stop.text), fmt, ap);
-	va_end(ap);
-}
-
 uint64_t policy_cr4(void)
 {
 	return CR4_PAE | CR4_PSE | CR4_PGE | CR4_MCE;

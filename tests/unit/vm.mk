@@ -16,7 +16,8 @@ unit-policy-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c
 	tests/unit/support/seam.c tests/unit/support/xcr0.c
 
 unit += svm_event
-unit-svm_event-srcs := arch/x86/svm/event.c arch/x86/svm/vmcb.c arch/x86/exit/fault.c
+unit-svm_event-srcs := arch/x86/svm/event.c arch/x86/svm/vmcb.c arch/x86/exit/fault.c \
+	$(addprefix tests/unit/support/,irq.c log.c vm.c)
 
 unit += svm_check
 unit-svm_check-srcs := arch/x86/svm/check.c arch/x86/exit/refusal.c tests/unit/support/log.c
@@ -30,7 +31,7 @@ unit-svm_clean-srcs := arch/x86/svm/clean.c arch/x86/svm/features.c tests/unit/s
 
 unit += svm_exit
 unit-svm_exit-srcs := $(addprefix arch/x86/svm/,event.c exit.c names.c) arch/x86/exit/fault.c \
-	tests/unit/support/cpu_area.c tests/unit/support/panic.c
+	$(addprefix tests/unit/support/,cpu_area.c irq.c log.c panic.c vm.c)
 
 unit += guest_time
 unit-guest_time-srcs := arch/x86/exit/cpuid.c arch/x86/exit/msr.c arch/x86/exit/cr.c arch/x86/exit/kvmclock.c \

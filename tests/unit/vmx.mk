@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 unit-vmx-srcs := $(addprefix arch/x86/vmx/,event.c state.c) arch/x86/exit/fault.c \
-	$(addprefix tests/unit/support/,cpu_area.c flatmem.c log.c vmcs.c)
+	$(addprefix tests/unit/support/,cpu_area.c flatmem.c irq.c log.c vm.c vmcs.c)
 
 unit += vmx_event vmx_state
 unit-vmx_event-srcs := $(unit-vmx-srcs) tests/unit/support/panic.c
