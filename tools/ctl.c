@@ -28,7 +28,7 @@ static const char help[] =
 	"Give a running Vouch a command of its monitor, over the socket of its control port.\n"
 	"'vouch ctl --socket=PATH help' lists the commands; GUEST is a guest's number or its name.\n\n"
 	"  -s, --socket=PATH      the UNIX socket of the second serial port, such as 'vouch run --control' makes\n"
-	"  -t, --timeout=SECONDS  wait so long for each answer (default 10)\n"
+	"  -t, --timeout=SECONDS  wait so long for each line of an answer (default 10)\n"
 	"  -j, --json             print the answer as it comes: a JSON object a line\n"
 	"  -h, --help             show this and exit\n"
 	"  -V, --version          show the version of vouch and exit\n";
@@ -95,14 +95,15 @@ static int no_answer(const struct ctl *c, const char *why)
 	return CLI_ENV;
 }
 
-/* The port's other end may be slow, and nobody's at all. */
+/* The port's other end may be slow, and nobody's at all; one that never falls silent does not get more time either. */
 static int wait_for(const struct ctl *c, short events)
 {
 	struct pollfd p = { .fd = c->fd, .events = events };
-	int n;
+	int n, ms;
 
 	do {
-		n = poll(&p, 1, left_ms(c));
+		ms = left_ms(c);
+		n = ms > 0 ? poll(&p, 1, ms) : 0;
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return no_answer(c, strerror(errno));
@@ -145,7 +146,6 @@ static int fill(struct ctl *c)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? CLI_GOOD : no_answer(c, strerror(errno));
 	c->used += (size_t)n;
-	set_limit(c);
 	return CLI_GOOD;
 }
 
@@ -250,6 +250,8 @@ static int ask(struct ctl *c, uint32_t id, const char *command, bool quiet)
 		if (status != CLI_GOOD)
 			break;
 		o = parse(line, id);
+		if (o)
+			set_limit(c);
 		status = o ? take(c, line, o, quiet) : CLI_GO_ON;
 		json_decref(o);
 		free(line);

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 from support import ENV, GOOD, REFUSED, USAGE, VOUCH, ToolTest
@@ -14,12 +15,13 @@ from support import ENV, GOOD, REFUSED, USAGE, VOUCH, ToolTest
 class Port(threading.Thread):
     """One end of the serial line: answers(command) gives the rows, or an error's text, or raw bytes."""
 
-    def __init__(self, path, answers, first=b"", version=1, piece=7):
+    def __init__(self, path, answers, first=b"", version=1, piece=7, pause=0):
         super().__init__(daemon=True)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen(1)
         self.answers, self.first, self.version, self.piece = answers, first, version, piece
+        self.pause = pause
         self.heard = []
         self.start()
 
@@ -42,19 +44,24 @@ class Port(threading.Thread):
         with self.listener:
             conn, _ = self.listener.accept()
         with conn:
-            conn.sendall(self.first)
-            for text in conn.makefile("r", encoding="ascii"):
-                if not text.strip():
-                    continue
-                self.heard.append(text.strip().partition(" ")[2])
-                data = self.reply(text.strip())
-                for i in range(0, len(data), self.piece):
-                    try:
-                        conn.sendall(data[i:i + self.piece])
-                    except OSError:
-                        return
-                if data == b"":
-                    return
+            try:
+                self.talk(conn)
+            except OSError:
+                pass
+
+    def talk(self, conn):
+        conn.sendall(self.first)
+        for text in conn.makefile("r", encoding="ascii"):
+            if not text.strip():
+                continue
+            self.heard.append(text.strip().partition(" ")[2])
+            data = self.reply(text.strip())
+            for i in range(0, len(data), self.piece):
+                conn.sendall(data[i:i + self.piece])
+                if self.pause:
+                    time.sleep(self.pause)
+            if data == b"":
+                return
 
 
 GUESTS = [("guest", {"number": 0, "name": "web", "state": "running", "memory_kib": 131072}),
@@ -116,6 +123,46 @@ class Ctl(ToolTest):
         self.port(lambda command: b"garbage\n")
         done = self.expect(self.ctl("-t", "1", "list"), ENV, "no answer: time is up")
         self.assertEqual(done.stdout, "")
+
+    def test_noise_gives_no_more_time(self):
+        for noise in (b"garbage\n", b"{\"v\":1,\"id\":1,\"done\":true}\n", b"no end "):
+            with self.subTest(noise=noise):
+                self.endless(noise)
+
+    def endless(self, noise):
+        """Whoever answers never falls silent, but says nothing to us."""
+        path = self.path("endless")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen(1)
+
+        def babble():
+            conn, _ = listener.accept()
+            conn.settimeout(20)
+            end = time.monotonic() + 20
+            try:
+                while time.monotonic() < end:
+                    conn.sendall(noise)
+                    time.sleep(0.02)
+            except OSError:
+                pass
+            conn.close()
+
+        thread = threading.Thread(target=babble, daemon=True)
+        thread.start()
+        begin = time.monotonic()
+        self.expect(self.vouch("ctl", "-s", path, "-t", "1", "list"), ENV, "no answer: time is up")
+        self.assertLess(time.monotonic() - begin, 15)
+        thread.join(30)
+        listener.close()
+        os.unlink(path)
+
+    def test_slow_lines(self):
+        """Each line of the answer has its own time."""
+        begin = time.monotonic()
+        self.port(lambda command: GUESTS * 3, piece=40, pause=0.15)
+        self.assertEqual(self.expect(self.ctl("-t", "2", "list"), GOOD).stdout.count("\n"), 7)
+        self.assertGreater(time.monotonic() - begin, 2)
 
     def test_closed(self):
         self.port(lambda command: b"")
