@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HOST_MIB    512               /* for firmware, GRUB and Vouch, beside guests and images */
@@ -132,10 +133,31 @@ static int decide_memory(struct run *r)
 
 /* ------------------------------------------------------------------ QEMU */
 
+/* A word as a shell takes it. */
+static void show_word(const char *word)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%";
+
+	if (*word && !word[strspn(word, plain)]) {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*word);
+	}
+	putchar('\'');
+}
+
 static void show(char *const argv[])
 {
-	for (; *argv; argv++)
-		printf("%s%s", *argv, argv[1] ? " " : "\n");
+	for (; *argv; argv++) {
+		show_word(*argv);
+		putchar(argv[1] ? ' ' : '\n');
+	}
 }
 
 static int start_qemu(const struct run *r, const char *iso)
@@ -310,6 +332,23 @@ static int take_control(struct run *r, const char *path)
 	return cli_usage("run");
 }
 
+/* QEMU takes away what has the name before it makes the socket, whatever it is; only an old socket is worth nothing. */
+static int check_control(const char *path)
+{
+	struct stat st;
+
+	if (!path || (lstat(path, &st) != 0 && errno == ENOENT))
+		return CLI_GOOD;
+	if (lstat(path, &st) != 0) {
+		cli_error("%s: cannot make the control port there: %s", path, strerror(errno));
+		return CLI_ENV;
+	}
+	if (S_ISSOCK(st.st_mode))
+		return CLI_GOOD;
+	cli_error("%s: exists and is no socket; QEMU would delete it: name another one with --control", path);
+	return CLI_USAGE;
+}
+
 static int take_option(int option, struct run *r)
 {
 	switch (option) {
@@ -375,6 +414,8 @@ int command_run(int argc, char **argv)
 	status = policy_judge(r.iso.policy);
 	if (status == CLI_GOOD && r.bochs)
 		status = check_bochs(&r);
+	if (status == CLI_GOOD)
+		status = check_control(r.control);
 	if (status == CLI_GOOD)
 		status = decide_memory(&r);
 	if (status == CLI_GOOD && r.bochs)

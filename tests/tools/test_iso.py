@@ -4,6 +4,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -169,6 +170,16 @@ class Run(IsoTest):
         for option, value in (("-accel", "kvm"), ("-cpu", "host"), ("-smp", "4"), ("-m", "3000M")):
             self.assertEqual(argv[argv.index(option) + 1], value)
 
+    def test_dry_run_is_for_a_shell(self):
+        for name in ("a b'$x;\"q\"\\ctl", "a*b", "~c", "#", "plain-./_@%+=:9"):
+            line = self.expect(self.vouch("run", "--dry-run", "--cpu", name, "-C", name, self.linux), GOOD).stdout
+            done = self.run_tool("sh", "-c", "HOME=/nonesuch; printf '%s\n' " + line)
+            words = done.stdout.split("\n")
+            self.assertEqual(words[words.index("-cpu") + 1], name)
+            self.assertEqual(words[-2], "unix:%s,server=on,wait=off" % name)
+            self.assertEqual("'" in line, not name.startswith("plain"), line)
+        self.assertIn(" -cpu '' ", self.expect(self.vouch("run", "-d", "--cpu", "", self.linux), GOOD).stdout)
+
     def test_memory_counts_all_guests(self):
         argv = self.dry(self.linux, self.linux, self.linux)
         self.assertEqual(argv[argv.index("-m") + 1], "%dM" % (512 + 3 * (64 + 1)))
@@ -217,6 +228,19 @@ class FakeQemu(IsoTest):
         self.assertIn(b"'end=halt' 'control=com2'", read(self.path("seen")))
         self.expect(self.vouch("run", "-H", self.elf, "-C", "a,b", self.linux), USAGE, "without commas")
         self.expect(self.vouch("run", "-e", "bochs", "-H", self.elf, "-C", "a", self.linux), USAGE, "for QEMU")
+
+    def test_control_deletes_nothing_but_sockets(self):
+        precious = self.put("precious", "data")
+        os.symlink(precious, self.path("link"))
+        os.mkdir(self.path("folder"))
+        for name in ("precious", "link", "folder"):
+            self.expect(self.vouch("run", "-H", self.elf, "-C", name, self.linux, env=self.start("rm -rf %s\n" % name)),
+                        USAGE, name + ": exists and is no socket", "--control")
+        self.assertEqual(read(precious), b"data")
+        self.expect(self.vouch("run", "-d", "-C", "precious/below", self.linux), ENV, "precious/below: cannot make")
+        with socket.socket(socket.AF_UNIX) as old:
+            old.bind(self.path("old"))
+        self.expect(self.vouch("run", "-H", self.elf, "-C", "old", self.linux, env=self.start("exit 0\n")), GOOD)
 
     def test_not_even_kill_leaves_anything(self):
         env = self.start('ls "%s" >"%s"; kill -9 $PPID; exec sleep 60\n' % (self.tmp, self.path("seen")))
