@@ -7,7 +7,8 @@
 static const char help[] =
 	"Usage: vouch build [OPTION]... CONFIG.xml\n"
 	"Write a guest image from a configuration and the files it names.\n"
-	"File names in CONFIG.xml are relative to the working directory.\n\n"
+	"File names in CONFIG.xml are relative to the working directory. Whether Vouch can give what it asks for,\n"
+	"'vouch inspect' tells.\n\n"
 	"  -o, --output=OUT       the image; default: CONFIG with its suffix replaced by .img\n"
 	"  -v, --image-version=N  version of the format: 2 (default; SHA-256, can be signed), 1 (checksums) or 0\n"
 	"                         (neither)\n"

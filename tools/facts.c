@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Gathers what `vouch inspect` shows: the container's verdict, each file's SHA-256, the plan, the kernel's header. */
+/* The container's verdict, each file's SHA-256 where it is asked for, the plan, the kernel's header. */
 #include "facts.h"
 
 #include "common/cli.h"
@@ -71,7 +71,8 @@ static int judge_configuration(struct facts *f)
 	return status;
 }
 
-int facts_gather(struct facts *f, const char *path)
+/* The container, and with digests what is shown of its files; then the configuration. */
+static int judge(struct facts *f, const char *path, bool digests)
 {
 	int status;
 
@@ -79,17 +80,32 @@ int facts_gather(struct facts *f, const char *path)
 	f->path = path;
 	f->o = opened_open(path);
 	status = f->o ? opened_judge(f->o) : CLI_ENV;
-	if (status == CLI_GOOD)
+	if (status == CLI_GOOD && digests)
 		status = read_lists(f);
 	f->container_good = status == CLI_GOOD;
 	if (status != CLI_GOOD)
 		return status;
-	if (hash_files(f) != CLI_GOOD)
+	if (digests && hash_files(f) != CLI_GOOD)
 		return CLI_ENV;
 	status = judge_configuration(f);
 	if (status != CLI_ENV && file_unchanged(&f->o->file) != CLI_GOOD)
 		return CLI_ENV;
 	return status;
+}
+
+int facts_gather(struct facts *f, const char *path)
+{
+	return judge(f, path, true);
+}
+
+int facts_judge(struct facts *f, const char *path)
+{
+	return judge(f, path, false);
+}
+
+const char *facts_reason(const struct facts *f)
+{
+	return f->container_good ? f->config_err.text : f->o->err.text;
 }
 
 void facts_release(struct facts *f)

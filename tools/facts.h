@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All that `vouch inspect` knows of an image: gathered here, printed by inspect_text.c and inspect_json.c. */
+/*
+ * All that `vouch inspect` knows of an image: gathered here, printed by inspect_text.c and inspect_json.c; and Vouch's whole
+ * verdict on it as such, for every command that is to start it.
+ */
 #ifndef VOUCH_TOOLS_FACTS_H
 #define VOUCH_TOOLS_FACTS_H
 
@@ -26,6 +29,10 @@ struct facts {
 
 /* CLI_GOOD, CLI_REFUSED (container or configuration; nothing printed but the loader's notes) or CLI_ENV (printed). */
 int facts_gather(struct facts *f, const char *path);
+/* The same, but for the digests and lists of the files: for who only asks whether Vouch would start the image. */
+int facts_judge(struct facts *f, const char *path);
+/* After CLI_REFUSED by either of the two: why. */
+const char *facts_reason(const struct facts *f);
 void facts_release(struct facts *f);
 
 /* The name of a code as in image_err.h, "IMG_ERR_...". */

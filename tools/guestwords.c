@@ -5,7 +5,7 @@
 #include <vouch/options.h>
 
 #include "common/cli.h"
-#include "mkiso.h"
+#include "entry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static bool check_words(const char *words)
 	char *string;
 	bool good;
 
-	if (mkiso_check_cmdline(words) != CLI_GOOD)
+	if (entry_check_words(words) != CLI_GOOD)
 		return false;
 	string = cli_asprintf(PREFIX "%s", words);
 	module_parse(&m, string);

@@ -3,16 +3,18 @@
 #include "commands.h"
 
 #include "common/cli.h"
-#include "common/opened.h"
+#include "entry.h"
+#include "facts.h"
 #include "mkiso.h"
-#include "policy.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char help[] =
 	"Usage: vouch iso [OPTION]... -o OUT.iso IMG...\n"
-	"Make an ISO on which GRUB (BIOS and UEFI) loads Vouch and the images.\n\n"
+	"Make an ISO on which GRUB (BIOS and UEFI) loads Vouch and the images. An image that Vouch will refuse is\n"
+	"warned about; what would refuse the whole boot is an error.\n\n"
 	"  -o, --output=OUT.iso   the ISO (required)\n"
 	"  -c, --cmdline=STR      options of Vouch, separated by blanks\n"
 	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
@@ -32,23 +34,32 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-/* CLI_ENV if one cannot be read. */
-static int warn_about_bad(char **images)
+/* CLI_ENV if it cannot be read. */
+static int warn_if_bad(const struct entry *e, const char *image)
 {
-	for (; *images; images++) {
-		struct opened *o = opened_open(*images);
-		int status = o ? opened_judge(o) : CLI_ENV;
+	struct facts *f = cli_alloc(sizeof(*f));
+	int status = facts_judge(f, image);
 
-		if (status == CLI_REFUSED)
-			cli_warn("%s: Vouch will refuse this image: %s", *images, o->err.text);
-		else if (status == CLI_GOOD && o->img.version == 0)
-			cli_warn("%s: holds no hashes (v0): Vouch refuses it unless --cmdline has integrity=none",
-				 *images);
-		opened_close(o);
-		if (status == CLI_ENV)
-			return status;
-	}
-	return CLI_GOOD;
+	if (status == CLI_REFUSED)
+		cli_warn("%s: Vouch will refuse this image: %s", image, facts_reason(f));
+	else if (status == CLI_GOOD)
+		entry_warn_level(e, image, &f->o->img);
+	facts_release(f);
+	free(f);
+	return status == CLI_ENV ? CLI_ENV : CLI_GOOD;
+}
+
+/* What would refuse the whole boot is an error. */
+static int judge(const struct mkiso *m, size_t images)
+{
+	struct entry *e = cli_alloc(sizeof(*e));
+	int status = entry_judge(e, "iso", m->cmdline, m->policy, images);
+
+	for (size_t i = 0; i < images && status == CLI_GOOD; i++)
+		status = warn_if_bad(e, m->images[i]);
+	entry_release(e);
+	free(e);
+	return status;
 }
 
 static int take_option(int option, struct mkiso *m)
@@ -59,7 +70,7 @@ static int take_option(int option, struct mkiso *m)
 		return CLI_GO_ON;
 	case 'c':
 		m->cmdline = optarg;
-		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("iso");
+		return entry_check_words(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("iso");
 	case 'p':
 		m->policy = optarg;
 		return CLI_GO_ON;
@@ -90,9 +101,6 @@ int command_iso(int argc, char **argv)
 	status = guestwords_check(&m.words, (size_t)(argc - optind), "iso");
 	if (status != CLI_GO_ON)
 		return status;
-	/* It would refuse the whole boot. */
-	status = policy_judge(m.policy);
-	if (status == CLI_GOOD)
-		status = warn_about_bad(m.images);
+	status = judge(&m, (size_t)(argc - optind));
 	return status == CLI_GOOD ? mkiso_run(&m) : status;
 }

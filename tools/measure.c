@@ -11,10 +11,6 @@
 #include "common/sha256.h"
 #include "facts.h"
 #include "key.h"
-#include "mkiso.h"
-#include "policy.h"
-
-#include <vouch/boot_info.h>
 
 #include <errno.h>
 #include <getopt.h>
@@ -126,7 +122,7 @@ static int judge_guest(struct prediction *p, size_t i, const struct facts *f)
 	int status;
 
 	if (!f->container_good || !f->config_good) {
-		cli_error("%s: refused: %s", g->path, f->container_good ? f->config_err.text : f->o->err.text);
+		cli_error("%s: refused: %s", g->path, facts_reason(f));
 		return CLI_REFUSED;
 	}
 	g->plan = f->plan;
@@ -137,9 +133,9 @@ static int judge_guest(struct prediction *p, size_t i, const struct facts *f)
 	if (!choose_name(p, i) || (p->builtin.key_count && !decide(&p->builtin, f, g)))
 		return CLI_REFUSED;
 	/* Without a module the built-in keys' policy is the only one. */
-	if (p->builtin.key_count && !p->policy_path)
+	if (p->builtin.key_count && !p->entry.policy_path)
 		return CLI_GOOD;
-	return decide(&p->policy, f, g) ? CLI_GOOD : CLI_REFUSED;
+	return decide(&p->entry.policy, f, g) ? CLI_GOOD : CLI_REFUSED;
 }
 
 static int gather_guest(struct prediction *p, size_t i)
@@ -217,11 +213,11 @@ static int predict(struct prediction *p)
 	int ret;
 
 	p->event = cli_alloc((MEASURE_CONFIG_EVENTS + MEASURE_GUEST_EVENTS * p->guest_count) * sizeof(*p->event));
-	ret = measure_cmdline(&m, p->cmdline);
+	ret = measure_cmdline(&m, p->entry.cmdline);
 	if (!ret)
 		ret = measure_keys(&m, p->builtin.key_count ? &p->builtin : NULL);
 	if (!ret)
-		ret = measure_policy(&m, p->policy_path ? p->policy_digest : NULL);
+		ret = measure_policy(&m, p->entry.policy_path ? p->entry.policy_digest : NULL);
 	for (size_t i = 0; i < p->guest_count && !ret; i++)
 		ret = measure_guest(&m, p->guest[i].name, &p->guest[i].id, &p->guest[i].plan);
 	if (!ret)
@@ -233,51 +229,6 @@ static int predict(struct prediction *p)
 }
 
 /* ------------------------------------------------------------------ the boot */
-
-/* GRUB joins words by one blank and puts a backslash before quotes and backslashes. */
-static int set_cmdline(struct prediction *p, const char *words)
-{
-	struct bytes b = { 0 };
-
-	for (const char *c = words; *c; c++) {
-		bool blank = *c == ' ';
-
-		if (blank && (b.len == 0 || c[1] == ' ' || c[1] == '\0'))
-			continue;
-		if (*c == '\\' || *c == '\'' || *c == '"')
-			bytes_add(&b, "\\", 1);
-		bytes_add(&b, c, 1);
-	}
-	bytes_add(&b, "", 1);
-	p->cmdline = b.data;
-	if (b.len <= BOOT_CMDLINE_MAX + 1)
-		return CLI_GOOD;
-	cli_error("the command line has %zu bytes; Vouch takes %d", b.len - 1, BOOT_CMDLINE_MAX);
-	return cli_usage("measure");
-}
-
-static int set_policy(struct prediction *p, const char *path)
-{
-	struct options o;
-	int status;
-
-	options_parse(&o, p->cmdline);
-	for (uint32_t i = 0; i < o.unknown_count && i < ARRAY_SIZE(o.unknown); i++)
-		cli_warn("unknown option or bad value: %s", o.unknown[i]);
-	if (o.integrity_bad) {
-		cli_error("refused: option integrity=%s: its values are " INTEGRITY_LEVELS, o.bad_level);
-		return CLI_REFUSED;
-	}
-	p->policy_path = path;
-	if (!path) {
-		policy_none(&p->policy, o.integrity);
-		return CLI_GOOD;
-	}
-	status = policy_load(path, &p->policy, p->policy_digest);
-	if (status == CLI_GOOD)
-		policy_raise(&p->policy, o.integrity);
-	return status;
-}
 
 /* As tools/trust.sh writes it into Vouch. */
 static int set_builtin(struct prediction *p, const struct request *r)
@@ -323,9 +274,7 @@ static int run(struct prediction *p, const struct request *r, char **paths)
 	int status = check_output(r, paths, p->guest_count);
 
 	if (status == CLI_GOOD)
-		status = set_cmdline(p, r->cmdline);
-	if (status == CLI_GOOD)
-		status = set_policy(p, r->policy);
+		status = entry_judge(&p->entry, "measure", r->cmdline, r->policy, p->guest_count);
 	if (status == CLI_GOOD)
 		status = set_builtin(p, r);
 	set_banks(p, r->banks);
@@ -359,7 +308,7 @@ static int measure(const struct request *r, char **paths, size_t count)
 		free(p->event[i].text);
 	free(p->event);
 	free(p->guest);
-	free(p->cmdline);
+	entry_release(&p->entry);
 	bytes_free(&p->log);
 	free(p);
 	return status;
@@ -405,7 +354,7 @@ static int take_option(int option, struct request *r)
 		return CLI_GO_ON;
 	case 'c':
 		r->cmdline = optarg;
-		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("measure");
+		return entry_check_words(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("measure");
 	case 't':
 		return take_trust(optarg, r);
 	case 'b':
@@ -432,8 +381,6 @@ int command_measure(int argc, char **argv)
 		return status;
 	if (argc == optind)
 		cli_error("no image given");
-	else if (argc - optind > BOOT_MODULES_MAX)
-		cli_error("%d images; Vouch takes %d", argc - optind, BOOT_MODULES_MAX);
 	else
 		return measure(&r, argv + optind, (size_t)(argc - optind));
 	return cli_usage("measure");

@@ -4,6 +4,7 @@
 #define VOUCH_TOOLS_MEASURE_H
 
 #include "common/bytes.h"
+#include "entry.h"
 
 #include <vouch/eventlog.h>
 #include <vouch/measure.h>
@@ -25,11 +26,8 @@ struct measure_event {
 };
 
 struct prediction {
-	const char *policy_path;      /* NULL: none */
-	uint8_t policy_digest[SHA256_LEN];
-	struct policy policy;
+	struct entry entry;           /* command line and policy */
 	struct policy builtin;        /* keys that Vouch was built with; none: key_count is 0 */
-	char *cmdline;                /* as the loader will give it to Vouch */
 	size_t guest_count, event_count;
 	struct measure_guest_facts *guest;
 	struct measure_event *event;

@@ -120,8 +120,8 @@ void measure_print_json(const struct prediction *p)
 	struct json j = { 0 };
 
 	json_open(&j, NULL, '{');
-	json_string(&j, "cmdline", p->cmdline);
-	json_string(&j, "policy", p->policy_path ? hex(p->policy_digest).text : NULL);
+	json_string(&j, "cmdline", p->entry.cmdline);
+	json_string(&j, "policy", p->entry.policy_path ? hex(p->entry.policy_digest).text : NULL);
 	json_open(&j, "guests", '[');
 	for (size_t i = 0; i < p->guest_count; i++)
 		put_guest(&j, &p->guest[i]);

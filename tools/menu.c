@@ -4,10 +4,10 @@
 
 #include "commands.h"
 #include "common/cli.h"
-#include "common/opened.h"
+#include "entry.h"
+#include "facts.h"
 #include "grubtext.h"
 #include "mkiso.h"
-#include "policy.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,7 +17,7 @@
 
 static const char help[] =
 	"Usage: vouch menu [OPTION]... IMG...\n"
-	"Print an entry for GRUB's menu that starts Vouch and the images, or install it.\n\n"
+	"Print an entry for GRUB's menu that starts Vouch and the images, or install it; not of what Vouch would refuse.\n\n"
 	"  -i, --install          copy Vouch and the images to /boot/vouch, write /etc/grub.d/42_vouch and make\n"
 	"                         GRUB's menu anew\n"
 	"  -r, --root=DIR         root of the system or file system meant; default: /\n"
@@ -151,30 +151,34 @@ static int print(const struct menu *m)
 
 /* ------------------------------------------------------------------ the images */
 
-static int judge(const struct menu *m, const char *path, struct stat *st)
+static int judge(const struct entry *e, const char *path, struct stat *st)
 {
-	struct opened *o = opened_open(path);
-	int status = o ? opened_judge(o) : CLI_ENV;
+	struct facts *f = cli_alloc(sizeof(*f));
+	int status = facts_judge(f, path);
 
 	if (status == CLI_REFUSED)
-		cli_error("%s: refused: %s", path, o->err.text);
-	else if (status == CLI_GOOD && o->img.version == 0 && !strstr(m->cmdline, "integrity=none"))
-		cli_warn("%s: holds no hashes (v0): Vouch refuses it unless --cmdline has integrity=none", path);
-	if (status == CLI_GOOD)
-		*st = o->file.stat;
-	opened_close(o);
+		cli_error("%s: refused: %s", path, facts_reason(f));
+	if (status == CLI_GOOD) {
+		entry_warn_level(e, path, &f->o->img);
+		*st = f->o->file.stat;
+	}
+	facts_release(f);
+	free(f);
 	return status;
 }
 
-static int judge_policy(const char *path, struct stat *st)
+/* Command line, policy and number of modules. st: what the policy, if there is one, looked like. */
+static int judge_entry(struct entry *e, const struct menu *m, struct stat *st)
 {
 	struct file f;
-	int status = file_open(&f, path);
+	int status = m->policy ? file_open(&f, m->policy) : CLI_GOOD;
 
 	if (status != CLI_GOOD)
 		return status;
+	status = entry_judge(e, "menu", m->cmdline, m->policy, m->count);
+	if (!m->policy)
+		return status;
 	*st = f.stat;
-	status = policy_judge(path);
 	if (status == CLI_GOOD)
 		status = file_unchanged(&f);
 	file_close(&f);
@@ -185,18 +189,21 @@ static int judge_policy(const char *path, struct stat *st)
 static int print_or_install(const struct menu *m)
 {
 	struct stat *judged = cli_alloc((m->count + 1) * sizeof(*judged));
+	struct entry *e = cli_alloc(sizeof(*e));
 	struct file hypervisor;
 	int status = file_open(&hypervisor, m->hypervisor);
 
 	if (status == CLI_GOOD)
 		file_close(&hypervisor);
+	if (status == CLI_GOOD)
+		status = judge_entry(e, m, &judged[m->count]);
 	for (size_t i = 0; i < m->count && status == CLI_GOOD; i++)
-		status = judge(m, m->images[i], &judged[i]);
-	if (status == CLI_GOOD && m->policy)
-		status = judge_policy(m->policy, &judged[m->count]);
+		status = judge(e, m->images[i], &judged[i]);
 	if (status == CLI_GOOD)
 		status = m->install ? menu_install(m, judged) : print(m);
 	free(judged);
+	entry_release(e);
+	free(e);
 	return status;
 }
 
@@ -222,7 +229,7 @@ static int take_option(int option, struct menu *m)
 		return CLI_GO_ON;
 	case 'c':
 		m->cmdline = optarg;
-		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("menu");
+		return entry_check_words(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("menu");
 	case 't':
 		m->title = optarg;
 		return take_title(optarg);

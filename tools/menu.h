@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 struct menu {
-	const char *title, *cmdline;  /* grubtext_fits(), mkiso_check_cmdline() */
+	const char *title, *cmdline;  /* grubtext_fits(), entry_check_words() */
 	const char *hypervisor;
 	const char *root;             /* NULL: none given */
 	const char *policy;           /* compiled launch policy; NULL: none */

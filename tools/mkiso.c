@@ -25,17 +25,6 @@
 #define GRUB_BIOS "/usr/lib/grub/i386-pc"
 #define GRUB_UEFI "/usr/lib/grub/x86_64-efi"
 
-int mkiso_check_cmdline(const char *text)
-{
-	for (const char *c = text; *c; c++) {
-		if (*c < 0x20 || *c > 0x7e) {
-			cli_error("the command line may only hold printable ASCII characters");
-			return CLI_USAGE;
-		}
-	}
-	return CLI_GOOD;
-}
-
 /* ------------------------------------------------------------------ the hypervisor */
 
 static char *own_dir(void)

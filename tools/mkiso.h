@@ -16,9 +16,6 @@ struct mkiso {
 	char **images;                /* NULL-terminated; file names */
 };
 
-/* CLI_USAGE with a message if text cannot stand in a GRUB configuration. */
-int mkiso_check_cmdline(const char *text);
-
 /* The path of vouch.elf beside this program or in its share directory, to be freed; NULL after a message. */
 char *mkiso_find_hypervisor(void);
 

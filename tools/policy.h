@@ -10,9 +10,6 @@
 /* Reads and judges a compiled policy. digest: the SHA-256 of the file, which is what gets measured; may be NULL. */
 int policy_load(const char *path, struct policy *p, uint8_t digest[SHA256_LEN]);
 
-/* The same, of the policy a boot is to have; nothing is kept of it. path may be NULL: none. */
-int policy_judge(const char *path);
-
 /* The policy that a source says, its keys read from their files: dtc compiles it. */
 int policy_source_read(const char *path, struct policy *p);
 

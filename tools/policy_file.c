@@ -25,19 +25,6 @@ int policy_load(const char *path, struct policy *p, uint8_t digest[SHA256_LEN])
 	return status;
 }
 
-int policy_judge(const char *path)
-{
-	struct policy *p;
-	int status;
-
-	if (!path)
-		return CLI_GOOD;
-	p = cli_alloc(sizeof(*p));
-	status = policy_load(path, p, NULL);
-	free(p);
-	return status;
-}
-
 /* ------------------------------------------------------------------ writing */
 
 /* The calls of the library return 0 or less: the first that is less counts. */

@@ -8,11 +8,11 @@
 #include "bochs.h"
 #include "common/cleanup.h"
 #include "common/cli.h"
-#include "common/opened.h"
 #include "common/spawn.h"
 #include "console.h"
+#include "entry.h"
+#include "facts.h"
 #include "mkiso.h"
-#include "policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,32 +102,35 @@ static bool kvm_usable(void)
 }
 
 /* Adds what one image needs of the machine; refuses one that Vouch would refuse. */
-static int add_need(const char *path, uint64_t *mib)
+static int add_need(const struct entry *e, const char *path, uint64_t *mib)
 {
-	struct opened *o = opened_open(path);
-	struct vm_plan *plan = cli_alloc(sizeof(*plan));
-	int status = o ? opened_judge(o) : CLI_ENV;
+	struct facts *f = cli_alloc(sizeof(*f));
+	int status = facts_judge(f, path);
 
-	if (status == CLI_GOOD && manifest_plan(&o->img, &o->arena, plan, &o->err))
-		status = CLI_REFUSED;
 	if (status == CLI_REFUSED)
-		cli_error("%s: refused: %s", path, o->err.text);
-	if (status == CLI_GOOD)
-		*mib += plan->memory_mib + (o->source.size >> 20) + 1;
-	free(plan);
-	opened_close(o);
+		cli_error("%s: refused: %s", path, facts_reason(f));
+	if (status == CLI_GOOD) {
+		entry_warn_level(e, path, &f->o->img);
+		*mib += f->plan.memory_mib + (f->o->source.size >> 20) + 1;
+	}
+	facts_release(f);
+	free(f);
 	return status;
 }
 
-static int decide_memory(struct run *r)
+/* What Vouch would refuse, the boot as a whole or an image, is not started; the rest says how much memory is needed. */
+static int judge_boot(struct run *r, size_t images)
 {
+	struct entry *e = cli_alloc(sizeof(*e));
+	int status = entry_judge(e, "run", r->iso.cmdline, r->iso.policy, images);
 	uint64_t need = HOST_MIB;
-	int status = CLI_GOOD;
 
-	for (char **image = r->iso.images; *image && status == CLI_GOOD; image++)
-		status = add_need(*image, &need);
+	for (size_t i = 0; i < images && status == CLI_GOOD; i++)
+		status = add_need(e, r->iso.images[i], &need);
 	if (status == CLI_GOOD && r->memory_mib == 0)
 		r->memory_mib = need;
+	entry_release(e);
+	free(e);
 	return status;
 }
 
@@ -363,7 +366,7 @@ static int take_option(int option, struct run *r)
 		return take_number(optarg, "memory size", MAX_MIB, &r->memory_mib);
 	case 'c':
 		r->iso.cmdline = optarg;
-		return mkiso_check_cmdline(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("run");
+		return entry_check_words(optarg) == CLI_GOOD ? CLI_GO_ON : cli_usage("run");
 	case 'a':
 		return take_accel(optarg, &r->accel);
 	case 'C':
@@ -411,13 +414,11 @@ int command_run(int argc, char **argv)
 		return status;
 	if (r.control)
 		r.iso.cmdline = cmdline = cli_asprintf("%s control=com2", r.iso.cmdline);
-	status = policy_judge(r.iso.policy);
-	if (status == CLI_GOOD && r.bochs)
-		status = check_bochs(&r);
+	status = r.bochs ? check_bochs(&r) : CLI_GOOD;
 	if (status == CLI_GOOD)
 		status = check_control(r.control);
 	if (status == CLI_GOOD)
-		status = decide_memory(&r);
+		status = judge_boot(&r, (size_t)(argc - optind));
 	if (status == CLI_GOOD && r.bochs)
 		status = check_bochs_memory(&r);
 	if (status == CLI_GOOD && r.dry)

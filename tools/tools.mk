@@ -6,7 +6,7 @@ tools-loader := $(addprefix loader/,bzimage.c chunk.c config.c config_devices.c 
 	image2.c judge.c manifest.c plan.c sha256_ni.c signature.c verify.c xml.c xml_arena.c xml_tree.c)
 tools-pack := $(addprefix tools/,pack.c pack_command.c utf16.c write2.c xmlentity.c xmlwrite.c)
 
-tool-vouch-srcs := $(addprefix tools/,main.c bochs.c build.c console.c convert.c ctl.c ctl_print.c extract.c facts.c \
+tool-vouch-srcs := $(addprefix tools/,main.c bochs.c build.c console.c convert.c ctl.c ctl_print.c entry.c extract.c facts.c \
 	grubtext.c guestwords.c inspect.c inspect_json.c inspect_text.c iso.c json.c key.c keygen.c menu.c menu_install.c \
 	mkiso.c run.c sign.c verify.c)
 tool-vouch-srcs += $(tools-pack) $(tools-common) $(tools-loader)

@@ -58,6 +58,22 @@ def kernel(size=8192, protocol=0x20f, init_size=1 << 20):
     return bytes(k)
 
 
+def linux(more=b"", version=1, configuration="<memory>64</memory><cores count=\"1\"/><boot kernel=\"k\"/>"):
+    """A container that Vouch would start: the least kernel, and a file with these bytes; or one of this configuration."""
+    return image([("k", kernel()), ("more", more)], version, '<vm class="PC">' + configuration + "%s</vm>")
+
+
+def refused():
+    """(container, text): good ones whose guests Vouch refuses, and a part of the reason."""
+    small = [("k", kernel()[:700])]
+    needs = '<vm class="PC"><memory>%d</memory><cores count="1"/><boot kernel="k"/>%%s</vm>'
+    return ((linux(configuration='<memory>64</memory><cores count="1"/><bioses><bios/></bioses>'
+                                 '<devices><device class="NE2K" id="n"/></devices>'), "bioses: use <boot"),
+            (linux(configuration='<memory>64</memory><cores count="1"/>'), "boot"),
+            (image(small, root=needs % 64), "kernel"), (image(small, 0, root=needs % 64), "kernel"),
+            (image([("k", kernel(init_size=1 << 30))], root=needs % 64), "MiB"))
+
+
 LINUX_XML = ('<vm class="PC" name="demo"><memory>64</memory><cores count="1"/><files><file id="k" filename="k"/>'
              '<file id="i" filename="i"/></files><boot kernel="k" initrd="i" cmdline="console=ttyS0"/></vm>')
 

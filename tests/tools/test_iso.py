@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, image, read
+from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, linux, read, refused
 
 HAVE_GRUB = (shutil.which("grub-mkrescue") and shutil.which("xorriso") and
              shutil.which("mformat") and os.path.exists("/usr/lib/grub/i386-pc/boot.img") and
@@ -20,7 +20,7 @@ class IsoTest(ToolTest):
     def setUp(self):
         super().setUp()
         self.elf = self.put("some.elf", b"not really a hypervisor")
-        self.good = self.put("good.img", image([("a", b"x" * 5000)]))
+        self.good = self.put("good.img", linux(b"x" * 5000))
         self.tmp = self.path("tmp")
         os.mkdir(self.tmp)
 
@@ -50,7 +50,7 @@ class Iso(IsoTest):
         return read(out)
 
     def test_content(self):
-        odd = self.put("an odd=na\\me,'\".img", image([("b", b"y")]))
+        odd = self.put("an odd=na\\me,'\".img", linux(b"y"))
         os.symlink(odd, self.path("link.img"))
         self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "--cmdline", "console=com1  it's=$x \"q\" \\",
                                "-g", "1:weight=9 order=1", "good.img", "link.img", odd, env=self.env()), GOOD)
@@ -97,10 +97,18 @@ class Iso(IsoTest):
 
     def test_bad_images_are_warned_about(self):
         bad = os.path.join(VECTORS, "invalid", "hash.img")
-        v0 = os.path.join(VECTORS, "golden", "one-v0.img")
+        v0 = self.put("v0.img", linux(version=0))
         self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, bad, v0), GOOD, "hash.img: Vouch will refuse",
-                    "one-v0.img: holds no hashes", "integrity=none")
+                    "v0.img: holds no hashes", "integrity=none")
         self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest0.img"), read(bad))
+        done = self.vouch("iso", "-o", "x.iso", "-H", self.elf, "-c", "integrity=none", v0, "good.img")
+        self.assertEqual(self.expect(done, GOOD).stderr, "")
+        for i, (data, text) in enumerate(refused()):
+            name = "refused%d.img" % i
+            self.put(name, data)
+            self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, name), GOOD,
+                        "%s: Vouch will refuse this image: " % name, text)
+            self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest0.img"), data)
 
     def test_failures(self):
         self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "gone.img"), ENV, "gone.img: cannot open")
@@ -199,6 +207,14 @@ class Run(IsoTest):
         self.expect(self.vouch("run", "-d", os.path.join(VECTORS, "golden", "one-v1.img")), REFUSED,
                     "one-v1.img: refused")
         self.expect(self.vouch("run", "-d", "gone.img"), ENV, "gone.img: cannot open")
+        for i, (data, text) in enumerate(refused()):
+            name = "refused%d.img" % i
+            self.put(name, data)
+            self.assertEqual(self.expect(self.vouch("run", "-d", self.linux, name), REFUSED, name + ": refused: ", text).stdout,
+                             "")
+        v0 = self.put("v0.img", linux(version=0))
+        self.expect(self.vouch("run", "-d", v0), GOOD, "v0.img: holds no hashes", "integrity=none")
+        self.assertEqual(self.expect(self.vouch("run", "-d", "-c", "integrity=none", v0), GOOD).stderr, "")
 
 
 @unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso, mtools and GRUB for BIOS and UEFI")

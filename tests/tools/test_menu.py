@@ -8,7 +8,7 @@ import stat
 import subprocess
 import unittest
 
-from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, image, read
+from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, linux, read, refused
 
 BUSYBOX = shutil.which("busybox")
 LIBRARY = "/usr/share/grub/grub-mkconfig_lib"
@@ -26,7 +26,7 @@ class MenuTest(ToolTest):
     def setUp(self):
         super().setUp()
         self.elf = self.put("some.elf", b"not really a hypervisor")
-        self.good = self.put("good.img", image([("a", b"x" * 5000)]))
+        self.good = self.put("good.img", linux(b"x" * 5000))
         self.root = self.path("root")
         os.mkdir(self.root)
         # Whoever is called by mistake says so instead of writing a menu.
@@ -140,7 +140,7 @@ menuentry 'Vouch' --class vouch {
         self.expect(self.run_tool(alone, "menu", "good.img"), ENV, "no vouch.elf in", "--hypervisor")
 
     def test_no_hashes(self):
-        v0 = self.put("v0.img", image([("a", b"x")], version=0))
+        v0 = self.put("v0.img", linux(version=0))
         self.expect(self.menu(v0), GOOD, "v0.img: holds no hashes", "integrity=none")
         self.assertEqual(self.expect(self.menu(v0, "-c", "integrity=none"), GOOD).stderr, "")
 
@@ -174,7 +174,7 @@ class Install(MenuTest):
         return self.run_tool("sh", script or self.at("etc/grub.d/42_vouch"), env=dict(clean, **env))
 
     def test_twice(self):
-        odd = self.put("an $odd's\\ \"one\".img", image([("b", b"y")]))
+        odd = self.put("an $odd's\\ \"one\".img", linux(b"y"))
         argv = ("-t", "It's $Vouch", "-c", "console=com1 it's=$x", "good.img", odd, "good.img")
         self.assertIn("menu is not updated", self.install(*argv).stdout)
         first = self.tree()
@@ -260,6 +260,12 @@ menuentry 'It'\\''s $Vouch' --class vouch --id vouch {
         bad = os.path.join(VECTORS, "invalid", "hash.img")
         self.install("good.img", bad, status=REFUSED, texts=["hash.img: refused: "])
         self.assertEqual(os.listdir(self.root), [])
+        for i, (data, text) in enumerate(refused()):
+            name = "refused%d.img" % i
+            self.put(name, data)
+            self.assertEqual(self.expect(self.menu("good.img", name), REFUSED, name + ": refused: ", text).stdout, "")
+            self.install("good.img", name, status=REFUSED, texts=[name + ": refused: ", text])
+        self.assertEqual(os.listdir(self.root), [])
         self.install("good.img")
         before = self.tree()
         self.install(self.put("new.img", read(self.good)), bad, status=REFUSED)
@@ -267,7 +273,7 @@ menuentry 'It'\\''s $Vouch' --class vouch --id vouch {
 
     def test_names(self):
         os.mkdir(self.path("other"))
-        self.put("other/good.img", image([("other", b"z")]))
+        self.put("other/good.img", linux(b"z"))
         self.put("vouch.elf", read(self.good))
         self.put("a\x1bb.img", read(self.good))
         for argv, text in ((["good.img", "other/good.img"], "same name"), (["vouch.elf"], "under this name"),
