@@ -125,6 +125,9 @@ static int keep_whole(struct launch *l, struct image_error *err)
 	uint64_t begin = host_tsc(), copied;
 	struct sha256 sha;
 
+	_Static_assert(IMAGE_MAX_WHOLE <= (uint64_t)PAGE_SIZE << (PAGE_ORDERS - 1), "a block may be so large");
+	if (image_check_whole(&l->image, &l->src, err))
+		return -1;
 	l->whole = block_get(&l->host->pages, l->src.size);
 	if (!l->whole)
 		return refuse_text(err, IMG_ERR_HOST_MEMORY, "to take the digest of an image below version 2");

@@ -189,6 +189,15 @@ int image_read_head(struct image *img, const struct image_source *src, char *xml
 	return image1_read(img, src, xml_buf, err);
 }
 
+int image_check_whole(const struct image *img, const struct image_source *src, struct image_error *err)
+{
+	memset(err, 0, sizeof(*err));
+	if (img->version >= 2 || src->size <= IMAGE_MAX_WHOLE)
+		return 0;
+	return image_fail(err, IMG_ERR_WHOLE, IMAGE_MAX_WHOLE, "it has %" PRIu64 " bytes; 'vouch convert' makes it version 2",
+			  src->size);
+}
+
 static int check_zero(const struct image_source *src, uint64_t from, uint64_t to, enum image_err code,
 		      struct image_error *err)
 {

@@ -67,6 +67,8 @@ static int judge_configuration(struct facts *f)
 	if (!f->has_plan)
 		return CLI_REFUSED;
 	status = f->plan.has_boot ? judge_kernel(f) : CLI_GOOD;
+	if (status == CLI_GOOD && image_check_whole(&f->o->img, &f->o->source, &f->config_err))
+		status = CLI_REFUSED;
 	f->config_good = status == CLI_GOOD;
 	return status;
 }

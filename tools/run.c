@@ -37,7 +37,7 @@ static const char help[] =
 	"  -e, --emulator=NAME    qemu (default) or bochs, which has Intel's VT-x but is slow\n"
 	"  -u, --cpu=MODEL        CPU model of the emulator; default in Bochs: " BOCHS_MODEL "\n"
 	"  -n, --cpus=N           physical CPUs of the machine (default 1)\n"
-	"  -m, --memory=MiB       memory of the machine; default: what the guests and images need, and 512\n"
+	"  -m, --memory=MiB       memory of the machine; default: what guests, images and copies need, and 512\n"
 	"  -c, --cmdline=STR      options of Vouch; default: end=poweroff\n"
 	"  -C, --control=PATH     make a socket for 'vouch ctl' there (QEMU only); adds control=com2 to Vouch's options\n"
 	"  -p, --policy=FILE      the compiled launch policy of the boot; default: none\n"
@@ -101,6 +101,16 @@ static bool kvm_usable(void)
 	return nested_svm();
 }
 
+/* Of an image below version 2 Vouch takes a copy in one block, whose size is a power of two. */
+static uint64_t bytes_of(const struct image *img, uint64_t size)
+{
+	uint64_t block = 1;
+
+	while (img->version < 2 && block < size)
+		block <<= 1;
+	return size + (img->version < 2 ? block : 0);
+}
+
 /* Adds what one image needs of the machine; refuses one that Vouch would refuse. */
 static int add_need(const struct entry *e, const char *path, uint64_t *mib)
 {
@@ -111,7 +121,7 @@ static int add_need(const struct entry *e, const char *path, uint64_t *mib)
 		cli_error("%s: refused: %s", path, facts_reason(f));
 	if (status == CLI_GOOD) {
 		entry_warn_level(e, path, &f->o->img);
-		*mib += f->plan.memory_mib + (f->o->source.size >> 20) + 1;
+		*mib += f->plan.memory_mib + (bytes_of(&f->o->img, f->o->source.size) >> 20) + 1;
 	}
 	facts_release(f);
 	free(f);

@@ -19,6 +19,7 @@
 #define IMAGE_MAX_FILES   256
 #define IMAGE_MAX_ID      255
 #define IMAGE_MAX_XML     (1u << 20) /* Vouch's own bound; Palacios has none */
+#define IMAGE_MAX_WHOLE   (1ul << 30) /* bytes of an image of version 0 or 1: its digest needs a copy in one piece */
 
 /* Version 2. */
 #define IMAGE2_FIXED_LEN      64         /* cookie, version, u64 seal_offset, xml_len, num_files, security, zeros */

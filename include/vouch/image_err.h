@@ -29,6 +29,7 @@
 	X(IMG_ERR_TRAILING, "a byte after the last file is not zero") \
 	X(IMG_ERR_HASH, "file does not match its hash") \
 	X(IMG_ERR_UNHASHED, "the image holds no hashes (v0)") \
+	X(IMG_ERR_WHOLE, "image of version 0 or 1 larger than 1 GiB") \
 	/* The container, version 2. */ \
 	X(IMG_ERR_RESERVED, "a reserved byte is not zero") \
 	X(IMG_ERR_FILE_PLACE, "file data is not where it belongs") \

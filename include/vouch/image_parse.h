@@ -80,6 +80,9 @@ __must_check int image_read_head(struct image *img, const struct image_source *s
 __must_check int image_read_any(struct image *img, const struct image_source *src, char *xml_buf,
 				struct image_error *err);
 
+/* Refuses an image below version 2 that Vouch has no copy's room for, be the machine as large as it may. 0 or -1 with *err. */
+__must_check int image_check_whole(const struct image *img, const struct image_source *src, struct image_error *err);
+
 /* Every byte of [data_start, data_end) that no file covers must be zero; reads each once through a small buffer. */
 __must_check int image_check_gaps(const struct image *img, const struct image_source *src, struct image_error *err);
 

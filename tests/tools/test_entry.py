@@ -100,6 +100,33 @@ class Entry(ToolTest):
             else:
                 self.expect(done, GOOD, "v2.img: is not signed: Vouch refuses it, signed is demanded")
 
+    def sparse(self, name, size):
+        """A good image of version 1 of this many bytes, nearly all of them zeros behind its files."""
+        self.put(name, linux())
+        os.truncate(self.path(name), size)
+        return name
+
+    def test_image_too_large_for_a_copy(self):
+        """Its digest is that of the whole, so Vouch takes a copy in one block: 1 GiB at most, whatever the machine has."""
+        for command, done in self.each(self.sparse("large.img", (1 << 30) + 1)):
+            if command[0] == "iso":
+                self.expect(done, GOOD, "Vouch will refuse this image: ", "larger than 1 GiB")
+            else:
+                self.expect(done, REFUSED, "large.img: refused: offset 0x40000000: image of version 0 or 1 larger than 1 GiB",
+                            "'vouch convert' makes it version 2")
+        self.expect(self.vouch("inspect", "large.img"), REFUSED, "larger than 1 GiB")
+        self.expect(self.vouch("verify", "large.img"), GOOD)
+        self.expect(self.vouch("convert", "-o", "v2.img", "large.img"), GOOD)
+        self.expect(self.vouch("menu", "-H", self.elf, "v2.img"), GOOD)
+
+    def test_memory_for_the_copy(self):
+        for size, copy in ((3 << 20, 4), (4 << 20, 4), ((4 << 20) + 1, 8), (1 << 30, 1024)):
+            self.sparse("copied.img", size)
+            line = self.expect(self.vouch("run", "-d", "copied.img"), GOOD).stdout
+            self.assertIn(" -m %dM " % (512 + 64 + (size >> 20) + copy + 1), line)
+        self.expect(self.vouch("convert", "-o", "v2.img", "copied.img"), GOOD)
+        self.assertIn(" -m 577M ", self.expect(self.vouch("run", "-d", "v2.img"), GOOD).stdout)
+
     def make_xml(self):
         self.make_linux_image()
         return self.path("linux.xml")

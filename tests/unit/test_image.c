@@ -327,6 +327,24 @@ static void unhashed(void **state)
 }
 
 /* Files of no length lie nowhere: at the end, at each other's place, in the middle of another. */
+/* Larger than any copy that Vouch can take of it: of the old versions alone, and to the byte. */
+static void too_large_whole(void **state)
+{
+	struct image_source src = { .size = IMAGE_MAX_WHOLE };
+
+	(void)state;
+	assert_int_equal(test_image_judge(&t), IMG_OK);
+	for (uint32_t version = 0; version <= 2; version++) {
+		test_img.version = version;
+		src.size = IMAGE_MAX_WHOLE;
+		assert_int_equal(image_check_whole(&test_img, &src, &test_err), 0);
+		src.size++;
+		assert_int_equal(image_check_whole(&test_img, &src, &test_err), version < 2 ? -1 : 0);
+		assert_int_equal(test_err.code, version < 2 ? IMG_ERR_WHOLE : IMG_OK);
+		assert_int_equal(test_err.offset, version < 2 ? IMAGE_MAX_WHOLE : 0);
+	}
+}
+
 static void empty_files(void **state)
 {
 	(void)state;
@@ -391,7 +409,7 @@ int main(void)
 		T(cookie), T(version), T(version_2_unread), T(xml_len), T(xml_too_long), T(xml_nul),
 		T(xml_end), T(pad_xml), T(file_count), T(table_len), T(pad_table), T(header_index),
 		T(file_in_head), T(file_span), T(file_overlap), T(gap), T(trailing), T(hash), T(hash_of_part),
-		T(unhashed), T(empty_files), T(most_files), T(progress_ends),
+		T(unhashed), T(too_large_whole), T(empty_files), T(most_files), T(progress_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

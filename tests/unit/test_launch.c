@@ -591,6 +591,41 @@ static void a_bad_file_gives_back(void **state)
 	take_down();
 }
 
+/* What is larger than any copy that can be taken is refused for that, and not for memory that more would not help. */
+static void too_large_for_a_copy(void **state)
+{
+	struct launch *l;
+
+	(void)state;
+	for (unsigned int version = 1; version <= 2; version++) {
+		for (uint64_t over = 0; over <= 1; over++) {
+			struct launch_cost cost;
+			struct vcpu_start start;
+
+			set_up(version, INITRD);
+			memset(&names, 0, sizeof(names));
+			memcpy(module, a.image.bytes, a.image.size);
+			/* Only its head is there to be read. */
+			host.boot.module[0].len = IMAGE_MAX_WHOLE + over;
+			log_clear();
+			l = launch_read(&host, 0, &names);
+			assert_non_null(l);
+			assert_true(launch_refused(l));
+			assert_null(launch_finish(l, &start, &cost));
+			if (version == 1)
+				assert_non_null(strstr(log_text(), over ?
+					"offset 0x40000000: image of version 0 or 1 larger than 1 GiB: it has 1073741825 "
+					"bytes; 'vouch convert' makes it version 2" :
+					"not enough host memory: to take the digest"));
+			else
+				assert_null(strstr(log_text(), "larger than 1 GiB"));
+			host.boot.module[0].len = a.image.size;
+			assert_int_equal(hostram_missing(&host.pages), missing);
+			take_down();
+		}
+	}
+}
+
 static bool refused_for(const char *reason)
 {
 	const struct made *who = launch();
@@ -650,7 +685,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_read_twice),
 		cmocka_unit_test(version_rises),
 		cmocka_unit_test(refused_restart_takes_nothing), cmocka_unit_test(steps),
-		cmocka_unit_test(a_bad_file_gives_back),
+		cmocka_unit_test(a_bad_file_gives_back), cmocka_unit_test(too_large_for_a_copy),
 		cmocka_unit_test(every_byte_flipped), cmocka_unit_test(refusals),
 	};
 
