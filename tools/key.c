@@ -78,12 +78,24 @@ static int parse_public(mbedtls_pk_context *pk, const struct bytes *b, size_t pe
 	return mbedtls_pk_parse_public_key(pk, p, strstr(b->data, "-----BEGIN") ? pem_len : pem_len - 1);
 }
 
+static int refuse_kind(const char *path)
+{
+	cli_error("%s: not an ECDSA key on P-256; make one with 'vouch keygen' or 'openssl ecparam -name prime256v1 -genkey'",
+		  path);
+	return CLI_REFUSED;
+}
+
 static int check_kind(const char *path, const mbedtls_pk_context *pk)
 {
 	if (mbedtls_pk_can_do(pk, MBEDTLS_PK_ECDSA) && mbedtls_pk_ec(*pk)->grp.id == MBEDTLS_ECP_DP_SECP256R1)
 		return CLI_GOOD;
-	cli_error("%s: not a P-256 key; make one with 'vouch keygen' or 'openssl ecparam -name prime256v1 -genkey'", path);
-	return CLI_REFUSED;
+	return refuse_kind(path);
+}
+
+/* A key it is, but of a kind that the library does not know either. */
+static bool unknown_kind(int ret)
+{
+	return ret == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || ret == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE;
 }
 
 static void take_point(const mbedtls_pk_context *pk, struct public_key *key)
@@ -101,21 +113,35 @@ static void take_point(const mbedtls_pk_context *pk, struct public_key *key)
 	public_key_id(key->point, key->id);
 }
 
+/* public, private: why the file is no such key; CLI_GOOD if it is a private one. */
+static int refuse_public(const char *path, int public, int private)
+{
+	if (!private)
+		return CLI_GOOD;
+	if (unknown_kind(public) || unknown_kind(private))
+		return refuse_kind(path);
+	if (public == MBEDTLS_ERR_ECP_FEATURE_UNAVAILABLE)
+		cli_error("%s: its point is compressed; 'openssl ec -pubin -in %s -conv_form uncompressed -pubout -out FILE' writes "
+			  "it so that Vouch reads it", path, path);
+	else
+		cli_error("%s: holds no public key that Vouch reads: ECDSA on P-256, PEM or DER; 'openssl pkey -in KEY.pem -pubout' "
+			  "writes one", path);
+	return CLI_REFUSED;
+}
+
 int key_load_public(const char *path, struct public_key *key)
 {
 	mbedtls_pk_context pk;
 	struct bytes b = { 0 };
 	size_t pem_len;
-	int status = read_file(path, &b, &pem_len);
+	int status = read_file(path, &b, &pem_len), ret;
 
 	mbedtls_pk_init(&pk);
-	if (status == CLI_GOOD && parse_public(&pk, &b, pem_len)) {
+	ret = status == CLI_GOOD ? parse_public(&pk, &b, pem_len) : 0;
+	if (ret) {
 		mbedtls_pk_free(&pk);
 		mbedtls_pk_init(&pk);
-		if (parse_private(&pk, &b, pem_len)) {
-			cli_error("%s: holds no public key (PEM or DER); 'openssl pkey -in KEY.pem -pubout' writes one", path);
-			status = CLI_REFUSED;
-		}
+		status = refuse_public(path, ret, parse_private(&pk, &b, pem_len));
 	}
 	if (status == CLI_GOOD)
 		status = check_kind(path, &pk);
@@ -151,10 +177,12 @@ void key_free(struct key *k)
 
 static int refuse_private(const char *path, int ret)
 {
+	if (unknown_kind(ret))
+		return refuse_kind(path);
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
 		cli_error("%s: the key is encrypted; 'openssl pkey -in %s -out FILE' takes the passphrase away", path, path);
 	else
-		cli_error("%s: holds no private key (PEM or DER)", path);
+		cli_error("%s: holds no private key that Vouch reads: ECDSA on P-256, PEM or DER", path);
 	return CLI_REFUSED;
 }
 

@@ -309,11 +309,40 @@ class Keys(V2):
         openssl("ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", "p384.pem")
         openssl("genrsa", "-out", "rsa.pem", "1024")
         openssl("pkey", "-in", "sec1.pem", "-aes256", "-passout", "pass:x", "-out", "locked.pem")
-        for key, text in (("p384.pem", "not a P-256 key"), ("rsa.pem", "not a P-256 key"),
+        for key, text in (("p384.pem", "not an ECDSA key on P-256"), ("rsa.pem", "not an ECDSA key on P-256"),
                           ("pub.pem", "no private key"), ("locked.pem", "encrypted")):
             self.expect(self.vouch("sign", "-k", key, "img"), REFUSED, text)
         for key in ("p384.pem", "rsa.pem", "locked.pem", "img"):
             self.expect(self.verify("img", "-k", key), REFUSED, key)
+
+    @unittest.skipUnless(shutil.which("openssl"), "needs openssl")
+    def test_reasons_not_to_read_a_key(self):
+        def openssl(*argv):
+            subprocess.run(["openssl", *argv], cwd=self.dir, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.put_image("img", [("a", b"abc")])
+        openssl("genpkey", "-algorithm", "ed25519", "-out", "ed.pem")
+        openssl("pkey", "-in", "ed.pem", "-pubout", "-out", "ed.pub")
+        openssl("pkey", "-in", "ed.pem", "-outform", "DER", "-out", "ed.der")
+        openssl("genpkey", "-algorithm", "x25519", "-out", "x.pem")
+        openssl("ecparam", "-name", "prime192v2", "-genkey", "-noout", "-out", "odd.pem")
+        for key in ("ed.pem", "x.pem", "odd.pem"):
+            for command in ("sign", "verify"):
+                self.expect(self.vouch(command, "--key", key, "img"), REFUSED, key + ": not an ECDSA key on P-256", "keygen")
+        self.expect(self.vouch("verify", "--key", "ed.pub", "img"), REFUSED, "ed.pub: not an ECDSA key on P-256")
+        for command, half in (("sign", "private"), ("verify", "public")):
+            for key in ("ed.der", "img"):
+                self.expect(self.vouch(command, "--key", key, "img"), REFUSED,
+                            "%s: holds no %s key that Vouch reads: ECDSA on P-256, PEM or DER" % (key, half))
+        # What the message proposes does it.
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "sec1.pem")
+        openssl("ec", "-in", "sec1.pem", "-pubout", "-conv_form", "compressed", "-out", "short.pub")
+        openssl("ec", "-in", "sec1.pem", "-pubout", "-conv_form", "compressed", "-outform", "DER", "-out", "short.der")
+        for key in ("short.pub", "short.der"):
+            done = self.expect(self.vouch("verify", "--key", key, "img"), REFUSED, key + ": its point is compressed")
+            command = done.stderr.split("'")[1]
+            self.assertIn(" -conv_form uncompressed ", command)
+            openssl(*command.replace("FILE", "long.pub").split()[1:])
+            self.expect(self.vouch("verify", "--key", "long.pub", "img"), REFUSED, "img: refused: ")
 
     @unittest.skipUnless(shutil.which("openssl"), "needs openssl")
     def test_the_document_s_openssl_commands(self):
