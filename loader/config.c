@@ -120,6 +120,8 @@ static int read_memory(struct config *c, const struct xml_node *root)
 		return xml_fail(c->err, IMG_ERR_CFG_MEMORY_MISSING, &root->place, "add <memory>MiB</memory>");
 	if (!memory)
 		return 0;
+	if (xml_sibling(memory, "memory"))
+		return xml_fail(c->err, IMG_ERR_CFG_SECTION_TWICE, &xml_sibling(memory, "memory")->place, "memory");
 	if (xml_param(memory, "alignment", &v, c->err))
 		return -1;
 	if (v.text)

@@ -143,6 +143,10 @@ static void memory(void **state)
 	logged("info: configuration of guest g, line 2: memory alignment ignored");
 	taken(HEAD "<memory>64<alignment>4MB</alignment></memory>" CORES FILES BOOT "</vm>");
 	assert_int_equal(test_plan.memory_mib, 64);
+	refused(VM("<memory/>"), IMG_ERR_CFG_SECTION_TWICE, "memory");
+	refused(VM("<memory> </memory>"), IMG_ERR_CFG_SECTION_TWICE, "memory");
+	refused(VM("<Memory alignment='4MB'/>"), IMG_ERR_CFG_SECTION_TWICE, "memory");
+	refused(HEAD "<memory/>" MEMORY CORES FILES BOOT "</vm>", IMG_ERR_CFG_SECTION_TWICE, "line 2 column");
 	taken("<vm class='PC' memory='32'>" CORES FILES BOOT "</vm>");
 	assert_int_equal(test_plan.memory_mib, 32);
 }
