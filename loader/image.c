@@ -180,15 +180,6 @@ int image1_read(struct image *img, const struct image_source *src, char *xml_buf
 	return check_overlap(img, err);
 }
 
-int image_read_head(struct image *img, const struct image_source *src, char *xml_buf, struct image_error *err)
-{
-	if (image_read_version(img, src, err))
-		return -1;
-	if (img->version > 1)
-		return image_fail(err, IMG_ERR_VERSION, 5, "version %" PRIu32 ", known are 0 and 1", img->version);
-	return image1_read(img, src, xml_buf, err);
-}
-
 int image_check_whole(const struct image *img, const struct image_source *src, struct image_error *err)
 {
 	memset(err, 0, sizeof(*err));

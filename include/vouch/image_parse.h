@@ -66,16 +66,9 @@ struct image {
 };
 
 /*
- * Versions 0 and 1 only; another is IMG_ERR_VERSION. Reads and bounds everything but the files' data. xml_buf must hold
- * IMAGE_MAX_XML + 1 bytes. Reads each byte of header, XML and table once; checks spans, overlap, order; does not look
- * into the XML. 0 or -1 with *err.
- */
-__must_check int image_read_head(struct image *img, const struct image_source *src, char *xml_buf,
-				 struct image_error *err);
-
-/*
- * The same for every version. Of version 2 it also reads the seal, whose manifest digest must be that of the bytes
- * read. Chunk digests are not read yet: image_read_list().
+ * Reads and bounds everything but the files' data. xml_buf must hold IMAGE_MAX_XML + 1 bytes. Reads each byte of header,
+ * XML and table once; checks spans, overlap, order; does not look into the XML. Of version 2 it also reads the seal, whose
+ * manifest digest must be that of the bytes read. Chunk digests are not read yet: image_read_list(). 0 or -1 with *err.
  */
 __must_check int image_read_any(struct image *img, const struct image_source *src, char *xml_buf,
 				struct image_error *err);

@@ -138,22 +138,6 @@ static int copy_plain(void *ctx, uint64_t off, void *dst, size_t len)
 	return 0;
 }
 
-/* Who reads versions 0 and 1 only must refuse version 2 by its number, whatever else there is to say of it. */
-static void version_2_unread(void **state)
-{
-	struct image_source src = { copy_plain, &t, t.size };
-	char *xml = malloc(IMAGE_MAX_XML + 1);
-
-	(void)state;
-	assert_non_null(xml);
-	assert_int_equal(image_read_head(&test_img, &src, xml, &test_err), 0);
-	t.bytes[7] = 2;
-	assert_int_equal(image_read_head(&test_img, &src, xml, &test_err), -1);
-	assert_int_equal(test_err.code, IMG_ERR_VERSION);
-	assert_string_equal(test_err.text, "offset 0x5: unknown image version: version 2, known are 0 and 1");
-	free(xml);
-}
-
 static void xml_len(void **state)
 {
 	(void)state;
@@ -406,7 +390,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, make_two, drop)
 	const struct CMUnitTest tests[] = {
 		T(good), T(every_length), T(every_bit), T(read_fails), T(gap_read_fails), T(truncated),
-		T(cookie), T(version), T(version_2_unread), T(xml_len), T(xml_too_long), T(xml_nul),
+		T(cookie), T(version), T(xml_len), T(xml_too_long), T(xml_nul),
 		T(xml_end), T(pad_xml), T(file_count), T(table_len), T(pad_table), T(header_index),
 		T(file_in_head), T(file_span), T(file_overlap), T(gap), T(trailing), T(hash), T(hash_of_part),
 		T(unhashed), T(too_large_whole), T(empty_files), T(most_files), T(progress_ends),

@@ -113,9 +113,6 @@ void isr_entry(struct cpu_regs *r);
 /* Ends in panic(), with the registers of the fault instead of panic's own. */
 __noreturn void panic_regs(const struct cpu_regs *r);
 
-/* NMIs this CPU has taken. */
-uint64_t cpu_nmi_count(void);
-
 /* isr.S: sleeps until a host event was taken; IF is 0 before, 1 after. An event that came first is not slept on. */
 void cpu_idle(void);
 extern const char cpu_idle_hlt[];   /* its HLT: isr_entry() steps over it */

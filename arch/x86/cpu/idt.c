@@ -44,11 +44,6 @@ void cpu_ist_arm(bool on)
 	__asm__ volatile("" : : : "memory");
 }
 
-uint64_t cpu_nmi_count(void)
-{
-	return this_cpu()->arch->nmi_count;
-}
-
 /* An NMI can land inside any of our code: no lock, no FPU, no FS; it says so and goes back. */
 static void nmi_entry(const struct cpu_regs *r)
 {

@@ -45,13 +45,6 @@ enum exit_action emulate_string_io(struct vcpu *v, struct x86_env *e, uint16_t p
  */
 __must_check int insn_length_at(struct vcpu *v, const struct x86_env *e, struct insn *out, struct x86_fault *f);
 
-/*
- * The modrm operand of in, as insn_length_at() gave it, read as size bytes (1, 2, 4, 8) from a register or memory.
- * EXIT_NEXT with *val, or what to do instead. e->rip is still that of the instruction.
- */
-enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size,
-				      uint64_t *val);
-
 /* Steps RIP over len bytes, as wide as the code segment has it, and ends RF's effect: e->stepped. */
 void env_advance(struct x86_env *e, unsigned int len);
 

@@ -275,22 +275,6 @@ void place_write(struct emu *m, const struct place *p, uint64_t val)
 		part_write(m, p->at[1], p->len[1], val >> (8 * p->len[0]));
 }
 
-enum exit_action emulate_read_operand(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int size,
-				      uint64_t *val)
-{
-	struct emu m = { .v = v, .e = e, .mode = x86_env_mode(e), .in = *in };
-	struct place p;
-
-	if (!in->mem) {
-		*val = emu_reg_read(&m, in->rm, size);
-		return EXIT_NEXT;
-	}
-	if (!emu_map_operand(&m, size, 0, GVA_READ, &p))
-		return m.action;
-	*val = place_read(&m, &p);
-	return EXIT_NEXT;
-}
-
 bool place_update(struct emu *m, const struct place *p, bool locked, uint64_t old, uint64_t val)
 {
 	unsigned int size = p->len[0];
