@@ -74,6 +74,21 @@ fuzz :=
 guest :=
 include $(wildcard arch/x86/*/*.mk core/*.mk core/dev/*.mk loader/*.mk tools/*.mk tests/*/*.mk)
 
+# What runs seldom is built small: what verifies, starts, ends and reports guests, serves the operator, looks for the machine's parts,
+# or stands for a device that is slow anyway. Not what hashes.
+hv-cold := $(filter-out loader/chunk.c loader/sha256_ni.c,$(filter loader/%.c,$(hv-srcs))) \
+	$(addprefix core/,console.c control.c control_port.c file_copy.c file_share.c gpa_build.c guest.c identity.c launch.c \
+		line_edit.c log.c main.c measured.c memory.c module.c monitor.c mux.c operator.c page.c record.c rollback.c screen.c \
+		steer.c stopped.c trust.c vcpu_init.c vm.c) \
+	$(addprefix arch/x86/cpu/,acpi.c acpi_host.c cpu.c cpu_facts.c display.c entropy.c framebuffer.c gdt.c idt.c mce.c \
+		panic.c pci.c power.c rtc.c smp.c spec.c stop.c tpm.c tpm_crb.c tpm_regs.c tpm_tis.c tsc.c tsc_sync.c usb.c vga.c) \
+	$(addprefix arch/x86/dev/,acpi.c i8042.c pciconfig.c reset.c rtc.c) \
+	$(addprefix arch/x86/exit/,insn_text.c refusal.c report.c) \
+	$(addprefix arch/x86/mm/,hostmap.c mtrr.c mtrr_copy.c paging.c) $(addprefix arch/x86/svm/,features.c names.c setup.c) \
+	$(addprefix arch/x86/vmx/,caps.c check_report.c names.c setup.c task.c) arch/x86/boot/start.c arch/x86/guest/linux.c
+hv-missing := $(filter-out $(hv-srcs),$(hv-cold))
+$(if $(hv-missing),$(error hv-cold names what is not built: $(hv-missing)))
+
 # ------------------------------------------------------------------------------------------------- what to build
 hv-objs := $(patsubst %,$(B)/hv/%.o,$(basename $(hv-srcs))) $(B)/hv/trust.o
 offsets := $(patsubst %.c,$(B)/gen/%.h,$(wildcard arch/x86/*/offsets.c core/offsets.c))
@@ -117,7 +132,7 @@ build/libfdt/libfdt.h: | have-build
 # A change of flags rebuilds: the file changes only when the flags do.
 $(B)/hv/flags $(B)/tool/flags $(B)/unit/flags $(B)/fuzz/flags $(B)/afl/flags: $(B)/%/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $($*-flags)' | cmp -s - $@ || echo '$(CC) $($*-flags)' >$@
+	@echo '$(CC) $($*-flags) $($*-cold)' | cmp -s - $@ || echo '$(CC) $($*-flags) $($*-cold)' >$@
 .PHONY: FORCE
 FORCE:
 
@@ -125,7 +140,7 @@ hv-ready := $(B)/hv/flags | have-build $(newlib)/stamp $(mbedtls)/stamp build/ex
 
 $(B)/hv/%.o: %.c $(hv-ready) $(asl)
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(hv-flags) $(cflags-$<) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(hv-flags) $(if $(filter $<,$(hv-cold)),-Os) $(cflags-$<) -c -o $@ $<
 
 $(B)/hv/%.o: %.S $(hv-ready) $(gen)
 	@mkdir -p $(@D)
