@@ -308,8 +308,6 @@ static uint64_t place_next(const struct mux *m, unsigned int place, uint64_t now
 	const struct mux_place *p = m->place[place];
 	uint64_t next = UINT64_MAX;
 
-	if (!p)
-		return next;
 	if (p->shown != p->out.head && m->mode == MUX_PREFIX)
 		next = p->wrote + IDLE_MS * m->ms;
 	else if (p->shown != p->out.head && m->focus == place)
@@ -324,9 +322,11 @@ uint64_t mux_next(const struct mux *m, uint64_t now)
 	uint64_t next = m->held_len ? m->held_since + MUX_HOLD_MS * m->ms : UINT64_MAX;
 
 	if (m->mode == MUX_FOCUS)
-		return min_u64(next, place_next(m, m->focus, now));
+		return m->place[m->focus] ? min_u64(next, place_next(m, m->focus, now)) : next;
+	/* Once a turn of each guest, and most places are empty. */
 	for (unsigned int i = 0; i <= MUX_MONITOR; i++)
-		next = min_u64(next, place_next(m, i, now));
+		if (m->place[i])
+			next = min_u64(next, place_next(m, i, now));
 	return next;
 }
 
