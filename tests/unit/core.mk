@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 unit += page
-unit-page-srcs := core/page.c core/memory.c tests/unit/support/lock.c tests/unit/support/panic_catch.c
+unit-page-srcs := core/page.c core/memory.c $(addprefix tests/unit/support/,hostram.c lock.c panic_catch.c)
 unit-page-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
 
 unit += lock
@@ -46,12 +46,12 @@ unit-measured-libs := -lmbedcrypto
 unit-measured-cflags := -D_GNU_SOURCE -DDIRECT_MAP_BASE=0x200000000000ull
 
 unit += page_cpus races
-unit-page_cpus-srcs := core/page.c core/lock.c tests/unit/support/cpu_threads.c tests/unit/support/panic.c
+unit-page_cpus-srcs := core/page.c core/lock.c $(addprefix tests/unit/support/,cpu_area.c cpu_threads.c hostram.c panic.c)
 unit-page_cpus-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
 unit-page_cpus-libs := -lpthread
 # ThreadSanitizer leaves the lowest 512 GiB to the program.
 unit-races-srcs := $(addprefix core/,console.c control_port.c cpu_call.c hold.c lock.c log.c mux.c page.c screen.c stopped.c) \
-	$(addprefix tests/unit/support/,cpu_threads.c host_tsc.c panic.c)
+	$(addprefix tests/unit/support/,cpu_threads.c host_tsc.c hostram.c panic.c)
 unit-races-cflags := -DDIRECT_MAP_BASE=0x1000000000ull -DCPU_AREA_SIZE=0x400000ul -DEMERGENCY_SPINS=0xffffffffu
 unit-races-san := $(if $(COVERAGE),,-fsanitize=thread)
 unit-races-libs := -lpthread

@@ -17,6 +17,7 @@
 #include "support/clock.h"
 #include "support/dev_rig.h"
 #include "support/log.h"
+#include "support/pc_rig.h"
 
 #define S     1000000000ull
 #define EPOCH 1700000000ull
@@ -35,22 +36,14 @@ static void prepare(uint32_t devices)
 	memset(&r, 0, sizeof(r));
 	log_clear();
 	strcpy(r.vm.name, "g");
-	r.vm.plan.devices = devices;
-	r.vm.ram_bytes = 256ull << 20;
+	pc_rig(&r.vm, devices, 256ull << 20);
 	r.vm.log_budget = 10;
 	r.vm.console = rig_chars_to(&r.console);
-	bus_init(&r.vm.pio, "port", 0x10000);
-	bus_init(&r.vm.mmio, "mmio", 1ull << 52);
-	vclock_init(&r.vm.clock, 1000000);
-	vtimers_init(&r.vm.timers, &r.vm.clock);
 	r.cpu.vm = &r.vm;
 	r.cpu.lapic = &r.lapic;
 	r.cpu.timers = &r.vm.timers;
 	r.vcpus[0] = &r.cpu;
 	r.vm.vcpu[0] = &r.cpu;
-	r.vm.machine = aligned_alloc(PAGE_SIZE, align_up(machine_size(), PAGE_SIZE));
-	assert_non_null(r.vm.machine);
-	memset(r.vm.machine, 0, machine_size());
 }
 
 static void create(uint32_t devices)

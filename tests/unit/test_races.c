@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <vouch/host.h>
 #include <vouch/log.h>
@@ -25,6 +24,7 @@
 #include "core/stopped.h"
 #include "tests/unit/support/cpu_threads.h"
 #include "tests/unit/support/host_tsc.h"
+#include "tests/unit/support/hostram.h"
 
 #define CPUS  4u
 #define RAM   (32ull << 20)
@@ -41,12 +41,9 @@ void cpu_kick(unsigned int cpu)
 
 static int ram_map(void **ctx)
 {
-	void *want = (void *)(uintptr_t)DIRECT_MAP_BASE;
-	void *at = mmap(want, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-			-1, 0);
-
 	(void)ctx;
-	return at == want ? 0 : -1;
+	hostram_map(RAM);
+	return 0;
 }
 
 /* -------------------------------------------------------------------------------------------------- pages */

@@ -15,6 +15,7 @@
 #include "arch/x86/dev/machine.h"
 #include "arch/x86/dev/post.h"
 #include "support/clock.h"
+#include "support/pc_rig.h"
 #include "support/poke.h"
 
 #define CPUS 4u
@@ -39,14 +40,9 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&r, 0, sizeof(r));
-	r.vm.plan.devices = PLAN_STANDARD;
-	r.vm.ram_bytes = 64ull << 20;
+	pc_rig(&r.vm, PLAN_STANDARD, 64ull << 20);
 	r.vm.vcpus = CPUS;
 	lock_init(&r.vm.lock, LOCK_VM, "test");
-	bus_init(&r.vm.pio, "port", 0x10000);
-	bus_init(&r.vm.mmio, "mmio", 1ull << 52);
-	vclock_init(&r.vm.clock, 1000000);
-	vtimers_init(&r.vm.timers, &r.vm.clock);
 	for (unsigned int i = 0; i < CPUS; i++) {
 		struct vcpu *v = r.vm.vcpu[i] = r.cpus[i] = &r.cpu[i];
 
@@ -56,9 +52,6 @@ static int setup(void **state)
 		vtimers_init(&v->own_timers, &r.vm.clock);
 		v->timers = &v->own_timers;
 	}
-	r.vm.machine = aligned_alloc(PAGE_SIZE, align_up(machine_size(), PAGE_SIZE));
-	assert_non_null(r.vm.machine);
-	memset(r.vm.machine, 0, machine_size());
 	assert_int_equal(machine_create(&r.vm, r.cpus, CPUS, 0), 0);
 	for (unsigned int i = 0; i < CPUS; i++)
 		lapic_mmio_write(&r.lapic[i], 0xf0, 4, 0x1ff);

@@ -7,13 +7,18 @@
 
 static uint8_t *state;
 
-void hostram_init(struct page_alloc *p, uint64_t bytes)
+void hostram_map(uint64_t bytes)
 {
 	void *at = mmap((void *)(uintptr_t)DIRECT_MAP_BASE, bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 
 	if (at == MAP_FAILED)
 		abort();
+}
+
+void hostram_init(struct page_alloc *p, uint64_t bytes)
+{
+	hostram_map(bytes);
 	free(state);
 	state = calloc(bytes >> PAGE_SHIFT, 1);
 	if (!state)

@@ -5,6 +5,8 @@
 
 #include <vouch/page.h>
 
+/* Zeroed memory of so many bytes at DIRECT_MAP_BASE, whatever was there. */
+void hostram_map(uint64_t bytes);
 /* Maps bytes of it (a multiple of 2 MiB) and gives [2 MiB, bytes) to p. Called again: a fresh allocator, zeroed RAM. */
 void hostram_init(struct page_alloc *p, uint64_t bytes);
 /* Frames that p does not have: 0 when everything came back. */
