@@ -327,7 +327,7 @@ static bool push_error(struct task_switch *t, uint32_t error, bool wide)
 	vmx_env_load(t->v, &t->e);
 	mask = t->e.seg[SEG_SS].attr & SEG_ATTR_DB ? UINT32_MAX : UINT16_MAX;
 	rsp = (t->v->gpr[REG_RSP] - size) & mask;
-	if (!put(t, (uint32_t)(t->e.seg[SEG_SS].base + rsp), &error, size))
+	if (gva_write(t->v, &t->e, (uint32_t)(t->e.seg[SEG_SS].base + rsp), &error, size, &t->v->fault))
 		return impossible(t, "stack at", (uint32_t)rsp);
 	t->v->gpr[REG_RSP] = (t->v->gpr[REG_RSP] & ~mask) | rsp;
 	return true;
