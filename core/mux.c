@@ -52,9 +52,9 @@ static enum mux_terminal terminal_next(enum mux_terminal t, uint8_t c)
 			return MUX_CSI;
 		if (c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_')
 			return MUX_STRING;
-		return c >= 0x20 && c <= 0x2f ? MUX_ESC : c < 0x20 ? t : MUX_TEXT;
+		return c >= 0x30 && c <= 0x7e ? MUX_TEXT : t;
 	case MUX_CSI:
-		return c >= 0x40 ? MUX_TEXT : t;
+		return c >= 0x40 && c <= 0x7e ? MUX_TEXT : t;
 	case MUX_STRING:
 		return c == 0x07 ? MUX_TEXT : t;
 	default:
@@ -75,6 +75,18 @@ static void track_byte(struct mux *m, uint8_t c)
 		m->plain = false;
 }
 
+/* ESC and a letter, to terminals that know it. To others it is nothing, so that it ends neither a sequence nor a style. */
+static void track_c1(struct mux *m, uint8_t c)
+{
+	enum mux_terminal was = m->terminal;
+
+	m->terminal = MUX_ESC;
+	track_byte(m, c - 0x40);
+	m->plain = false;
+	if (m->terminal < was)
+		m->terminal = was;
+}
+
 /* Part of a character that is no control. C1 controls are U+0080 to U+009F, and a terminal of 8 bits takes them bare. */
 static bool in_character(struct mux *m, uint8_t c)
 {
@@ -92,12 +104,10 @@ static void track(struct mux *m, const uint8_t *bytes, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (in_character(m, bytes[i]))
 			continue;
-		if (bytes[i] >= 0x80 && bytes[i] <= 0x9f) {
-			m->terminal = MUX_ESC;
-			track_byte(m, bytes[i] - 0x40);
-		} else {
+		if (bytes[i] >= 0x80 && bytes[i] <= 0x9f)
+			track_c1(m, bytes[i]);
+		else
 			track_byte(m, bytes[i]);
-		}
 	}
 	if (n)
 		m->midline = bytes[n - 1] != '\n';
@@ -116,15 +126,16 @@ static void break_line(struct mux *m)
 		put(m, "\x1b\\", 2);
 	else if (m->terminal != MUX_TEXT)
 		put(m, "\x18", 1);
-	if (m->midline || m->terminal != MUX_TEXT) {
+	if (m->styled)
+		put(m, "\x1b[m", 3);
+	if (m->midline || m->styled || m->terminal != MUX_TEXT) {
 		put(m, "\r\n", 2);
 		if (m->place[m->owner])
 			m->place[m->owner]->broken = true;
 	}
-	if (m->styled)
-		put(m, "\x1b[m", 3);
 	m->terminal = MUX_TEXT;
 	m->midline = m->styled = false;
+	m->more = 0;
 }
 
 static void release_held(struct mux *m)

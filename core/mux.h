@@ -35,6 +35,7 @@ struct mux_place {
 	uint8_t in[MUX_INPUT];
 };
 
+/* In the order of what it takes to end it. */
 enum mux_terminal { MUX_TEXT, MUX_ESC, MUX_CSI, MUX_STRING };
 
 struct mux {

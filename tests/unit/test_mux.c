@@ -539,8 +539,9 @@ static void c1_controls_are_ended(void **state)
 {
 	static const struct { const char *text, *end; } cut[] = {
 		{ "\x9d" "0;t", "\x1b\\" }, { "\xc2\x9d" "0;t", "\x1b\\" }, { "\xc2\x90q", "\x1b\\" }, { "\xc2\x9b" "1;", "\x18" },
-		{ "\xe2\x9d\x9d", "" }, { "\xf0\x9f\x9d\x9b", "" }, { "\xc3\x9d", "" }, { "\xc2\x9d" "0\xc2\x9ct", "" },
-		{ "\x9b" "1~t", "" },
+		{ "\xe2\x9d\x9d", "" }, { "\xf0\x9f\x9d\x9b", "" }, { "\xc3\x9d", "" }, { "\xc2\x9d" "0\xc2\x9ct", "\x1b\\" },
+		{ "\x9b" "1~t", "" }, { "\x1b]0;a\x84", "\x1b\\" }, { "\x1b]0;a\x9c", "\x1b\\" }, { "\x1b[1\x84", "\x18" },
+		{ "\x1b[1\x7f", "\x18" }, { "\x1b\x7f", "\x18" }, { "\x1b[1\xc3\xa9", "\x18" },
 	};
 	char want[64];
 
@@ -560,11 +561,17 @@ static void styles_end_before_lines(void **state)
 	(void)state;
 	writes(0, "\x1b[8m\n");
 	logs("x");
-	seen("\x1b[8m\n\x1b[mvouch: x\r\n");
+	seen("\x1b[8m\n\x1b[m\r\nvouch: x\r\n");
 	writes(0, "\x1b[0;30;40mt");
 	later(MUX_HOLD_MS);
 	logs("x");
-	seen("\x1b[0;30;40mt\r\n\x1b[mvouch: x\r\n");
+	seen("\x1b[0;30;40mt\x1b[m\r\nvouch: x\r\n");
+	writes(0, "\x1b[8\x7fm\n");
+	logs("x");
+	seen("\x1b[8\x7fm\n\x1b[m\r\nvouch: x\r\n");
+	writes(0, "\x1b[8m\x9bm\n");
+	logs("x");
+	seen("\x1b[8m\x9bm\n\x1b[m\r\nvouch: x\r\n");
 	writes(0, "\x1b[8m\x1b[0m\x1b[1K\x1b[00m\x1b[8m\x1b[m\n");
 	t.used = 0;
 	logs("x");
