@@ -249,7 +249,7 @@ static void restart_if_stopped(void)
 	if (rig.vm.stop.kind == STOP_NONE)
 		return;
 	rig_restart_if_stopped();
-	seam.reg[HVM_TSC_OFFSET] = rig.vm.clock.tsc_offset;
+	rig.vcpu.tsc_offset = seam.reg[HVM_TSC_OFFSET] = rig.vm.clock.tsc_offset;
 	rig.vcpu.xcr0 = 1;
 }
 
@@ -257,7 +257,7 @@ static void play(void)
 {
 	set_mode((unsigned int)rig_take(1) % 5);
 	msr_reset(&rig.vcpu);
-	seam.reg[HVM_TSC_OFFSET] = rig.vm.clock.tsc_offset;
+	rig.vcpu.tsc_offset = seam.reg[HVM_TSC_OFFSET] = rig.vm.clock.tsc_offset;
 	for (unsigned int i = 0; rig.in_left && i < STEPS_MAX; i++) {
 		step();
 		rig_check();

@@ -68,7 +68,7 @@ static void reset_vmcb(void)
 	vmcb.ss = vmcb.ds = vmcb.es = vmcb.fs = vmcb.gs = (struct vmcb_seg){ .attr = 0xc93, .limit = 0xffffffff };
 	vmcb.intercept_exceptions = SVM_EXCEPTIONS;
 	vmcb.rip = GPA_CODE;
-	vmcb.tsc_offset = rig.vm.clock.tsc_offset;
+	rig.vcpu.tsc_offset = vmcb.tsc_offset = rig.vm.clock.tsc_offset;
 	vmcb.intercept2 = SVM_INT2_VMRUN;
 	vmcb.asid = 1;
 	vmcb.np_enable = SVM_NP_ENABLE;

@@ -174,7 +174,8 @@ static void reset_vmcs(void)
 	put(0x4000 + 8 * 8, GPA_CODE | PTE_P | PTE_RW | PTE_US, 8);
 	set_room();
 	set(VMCS_CR4_MASK, ~(shown_cr4 & ~CR4_MCE));
-	set(VMCS_TSC_OFFSET, rig.vm.clock.tsc_offset);
+	rig.vcpu.tsc_offset = rig.vm.clock.tsc_offset;
+	set(VMCS_TSC_OFFSET, rig.vcpu.tsc_offset);
 	if (legacy)
 		leave_long_mode();
 }
