@@ -97,9 +97,10 @@ class Image:
             return va - DIRECT_MAP
         raise gdb.GdbError("0x%x lies neither in the image nor in the direct map" % va)
 
-    def read(self, va, type_name):
-        """The object at one of Vouch's virtual addresses, as a copy."""
-        kind = gdb.lookup_type(type_name)
+    def read(self, va, type_name, used_by=None):
+        """The object at one of Vouch's virtual addresses, as a copy. Both vendors have types of one name: used_by is a function."""
+        kind = gdb.lookup_type(type_name, gdb.lookup_global_symbol(used_by).symtab.static_block()) if used_by else \
+            gdb.lookup_type(type_name)
         data = read_physical(self.hpa(va), kind.sizeof)
         if data is None:
             raise gdb.GdbError("cannot read %s at 0x%x" % (type_name, va))
@@ -212,7 +213,7 @@ class Vcpu(gdb.Command):
         s = State()
         v = s.vcpu()
         vm = s.vm(v)
-        hw = s.image.read(number(v["hw"]), "struct vcpu_hw")
+        hw = s.image.read(number(v["hw"]), "struct vcpu_hw", "svm_vcpu_run")
         c = s.image.read(number(hw["vmcb"]), "struct vmcb")
         print("guest %s, vCPU %d: %d exits, %s" % (text(vm["name"]), number(v["id"]), number(v["exits"]),
               "halted" if v["halted"] else "running"))
