@@ -368,6 +368,8 @@ void lapic_reset_registers(struct lapic *l)
 void lapic_enter_mode(struct lapic *l, uint64_t new_mode)
 {
 	l->base = APIC_DEFAULT_BASE | (l->bsp ? APIC_BASE_BSP : 0) | new_mode;
+	/* One that is off hears the PIC, too: as in write_lvt(). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	l->changed = true;
 	if (!(new_mode & APIC_BASE_ENABLE)) {
 		lapic_reset_registers(l);
