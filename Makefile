@@ -76,7 +76,7 @@ include $(wildcard arch/x86/*/*.mk core/*.mk core/dev/*.mk loader/*.mk tools/*.m
 
 # What runs seldom is built small: what verifies, starts, ends and reports guests, serves the operator, looks for the machine's parts,
 # or stands for a device that is slow anyway. Not what hashes.
-hv-cold := $(filter-out loader/chunk.c loader/sha256_ni.c,$(filter loader/%.c,$(hv-srcs))) \
+hv-cold := $(filter-out loader/chunk.c loader/sha256_ni.c loader/verify.c,$(filter loader/%.c,$(hv-srcs))) \
 	$(addprefix core/,console.c control.c control_port.c file_copy.c file_share.c gpa_build.c guest.c identity.c launch.c \
 		line_edit.c log.c main.c measured.c memory.c module.c monitor.c mux.c operator.c page.c record.c rollback.c screen.c \
 		steer.c stopped.c trust.c vcpu_init.c vm.c) \

@@ -514,7 +514,10 @@ static bool help(struct batch *b)
 	return false;
 }
 
-/* One CPU's part of the work. Who finds nobody left to build helps the others with their files. */
+/*
+ * One CPU's part of the work. Who finds nobody left to build helps the others with their files. It waits for them within a call,
+ * and cpu_serve() takes what was called before this call's end in the order it came: launch_build() calls nobody.
+ */
 static void build_some(void *arg)
 {
 	struct batch *b = arg;

@@ -310,7 +310,6 @@ static void unhashed(void **state)
 	assert_int_equal(test_err.code, IMG_ERR_UNHASHED);
 }
 
-/* Files of no length lie nowhere: at the end, at each other's place, in the middle of another. */
 /* Larger than any copy that Vouch can take of it: of the old versions alone, and to the byte. */
 static void too_large_whole(void **state)
 {
@@ -329,6 +328,7 @@ static void too_large_whole(void **state)
 	}
 }
 
+/* Files of no length lie nowhere: at the end, at each other's place, in the middle of another. */
 static void empty_files(void **state)
 {
 	(void)state;

@@ -164,7 +164,7 @@ static uint64_t allowed(const uint32_t *weight, unsigned int n, unsigned int i, 
 	return most > time * 9 / 10 ? max_u64(slack, time / 40 + SCHED_SLICE_US) : slack;
 }
 
-/* How many are off by more. */
+/* How many are off by more; nobody by a tenth of what it is owed less than that, or an eighth of a CPU more. */
 static unsigned int count_unfair(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time)
 {
 	static uint64_t want[TASKS];
@@ -176,8 +176,10 @@ static unsigned int count_unfair(unsigned int cpus, const uint32_t *weight, unsi
 		most = max_u64(most, want[i]);
 	for (unsigned int i = 0; i < n; i++) {
 		uint64_t got = task[i].t.ran, off = got > want[i] ? got - want[i] : want[i] - got;
+		uint64_t slack = allowed(weight, n, i, want[i], most, time);
 
-		unfair += off > allowed(weight, n, i, want[i], most, time);
+		unfair += off > slack;
+		assert_true(off <= slack + (got > want[i] ? time / 8 : want[i] / 10));
 	}
 	assert_near(total(n), (n < cpus ? n : cpus) * time, cpus, "work done");
 	return unfair;
