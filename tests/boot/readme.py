@@ -45,7 +45,8 @@ def session(folder, test, first, behind, without):
     end = text.find(behind, begin) if behind else len(text)
     if begin < 0 or end < 0:
         raise ReadmeError("%s: the session's first line, or what comes behind it, is missing" % log)
-    lines = [line.rstrip() for line in text[begin:end].splitlines()]
+    # What is left of an escape sequence that Vouch's line has cut short, by CAN, is not to be seen.
+    lines = [re.sub(r"\x1b[\[0-9;]*\x18", "", line).rstrip() for line in text[begin:end].split("\n")]
     return "\n".join(line for line in lines if not re.fullmatch(without, line)) + "\n"
 
 
