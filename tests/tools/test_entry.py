@@ -71,14 +71,12 @@ class Entry(ToolTest):
             for command, done in self.each(*names):
                 self.expect(done, status, *(["65 images; Vouch takes 64 modules"] if status else []))
 
-    @unittest.skipUnless(shutil.which("dtc"), "needs dtc")
     def test_policy_is_a_module(self):
         policy = self.make_policy()
         names = ["good.img"] * MODULES
         for _, done in self.each("-p", policy, *names):
             self.expect(done, USAGE, "64 images and a policy; Vouch takes 64 modules")
 
-    @unittest.skipUnless(shutil.which("dtc"), "needs dtc")
     def test_level(self):
         policy = self.make_policy()
         for argv, text in ((["good.img", "-p", policy], "good.img: holds checksums only (v1): Vouch refuses it, sha256"),

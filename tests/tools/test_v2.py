@@ -289,7 +289,6 @@ class Keys(V2):
         self.assertNotIn("--force", done.stderr)
         self.no_leftovers("k.pem")
 
-    @unittest.skipUnless(shutil.which("openssl"), "needs openssl")
     def test_keys_of_openssl(self):
         def openssl(*argv):
             subprocess.run(["openssl", *argv], cwd=self.dir, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -315,7 +314,6 @@ class Keys(V2):
         for key in ("p384.pem", "rsa.pem", "locked.pem", "img"):
             self.expect(self.verify("img", "-k", key), REFUSED, key)
 
-    @unittest.skipUnless(shutil.which("openssl"), "needs openssl")
     def test_reasons_not_to_read_a_key(self):
         def openssl(*argv):
             subprocess.run(["openssl", *argv], cwd=self.dir, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -344,7 +342,6 @@ class Keys(V2):
             openssl(*command.replace("FILE", "long.pub").split()[1:])
             self.expect(self.vouch("verify", "--key", "long.pub", "img"), REFUSED, "img: refused: ")
 
-    @unittest.skipUnless(shutil.which("openssl"), "needs openssl")
     def test_the_document_s_openssl_commands(self):
         identity = self.keygen()
         os.rename(self.path("k.pub.pem"), self.path("pub.pem"))
