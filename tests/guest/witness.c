@@ -25,7 +25,7 @@ const char test_name[] = "witness";
 
 static u64 mark, khz, words;
 static u64 due, latest, latest_first;        /* a deadline; the worst delay of one, and of the first ones, in TSC ticks */
-static volatile bool woken;
+static volatile bool asleep, woken;
 static u64 woken_at;
 static u32 early, bad_words, bad_registers, bad_general, backwards;
 static struct mark mine;
@@ -49,7 +49,8 @@ static void tick(struct frame *f)
 	if (!woken)
 		woken_at = now;
 	woken = true;
-	wrmsr(MSR_TSC_DEADLINE, now + AGAIN_US * khz / 1000);
+	if (asleep)
+		wrmsr(MSR_TSC_DEADLINE, now + AGAIN_US * khz / 1000);
 	lapic_eoi();
 }
 
@@ -74,15 +75,20 @@ static void check_memory(u64 from, u64 to)
 		bad_words += p[i] != pattern(i);
 }
 
-/* The registers hold the mark meanwhile; the general ones cannot. */
+/*
+ * The registers hold the mark meanwhile; the general ones cannot. A deadline that tick() wrote may pass before it is taken
+ * back: that interrupt waits for the next round's STI and must arm no other, which the next sleep would take for its own.
+ */
 static void sleep(u64 *worst)
 {
 	woken = false;
+	asleep = true;
 	due = rdtsc() + SLEEP_US * khz / 1000;
 	wrmsr(MSR_TSC_DEADLINE, due);
 	while (!woken)
 		sti_hlt_cli();
 	wrmsr(MSR_TSC_DEADLINE, 0);
+	asleep = false;
 	if (woken_at < due)
 		early++;
 	else if (woken_at - due > *worst)
