@@ -79,7 +79,7 @@ static unsigned int me(void)
 /* Until it has counted as far. */
 static bool wait_until(volatile u32 *what, u32 value)
 {
-	u64 end = rdtsc() + 4 * SECOND * tsc_khz() / 1000;
+	u64 end = rdtsc() + 20 * SECOND * tsc_khz() / 1000;
 
 	while ((int)(*what - value) < 0) {
 		if (rdtsc() >= end)
@@ -608,7 +608,7 @@ static void check_timers(void)
 	note(VEC_FIRST);
 	call_others(arm_timer);
 	for (unsigned int i = 1; i < cpus; i++) {
-		u64 end = rdtsc() + 4 * SECOND * tsc_khz() / 1000;
+		u64 end = rdtsc() + 20 * SECOND * tsc_khz() / 1000;
 
 		while (cpu[i].taken[VEC_FIRST] - count[i] < 3 && rdtsc() < end)
 			relax();
@@ -706,6 +706,7 @@ void test_main(void)
 	if (arg_is("end", "triple"))
 		call_begin(1, triple_fault);
 	else if (arg_is("end", "halt"))
-		call_others(halt);
+		for (unsigned int i = 1; i < cpus; i++)
+			call_begin(i, halt);
 	halt();
 }

@@ -66,6 +66,20 @@ class BootLists(unittest.TestCase):
         self.assertEqual(self.judge("qemu-svm", why="Bochs ended by a panic"), (0, 1, 0, "FAIL"))
         self.assertEqual(self.judge("bochs-vmx", why="time is up before: broken check"), (0, 0, 1, "KNOWN"))
 
+    def test_time(self):
+        """Test kernels count instructions, where nothing else is said; boots don't."""
+        def counted(name, **keys):
+            self.lists.cfg[name].update(keys)
+            return run.Test(self.lists, name, "qemu-svm", self.dir, self.dir).counted()
+
+        self.assertTrue(counted("plain"))
+        self.assertFalse(counted("plain", qemu="-icount shift=0,sleep=off"))
+        self.assertFalse(counted("both", tpm="tis"))
+        self.assertFalse(counted("own-cpu"))
+        self.assertTrue(counted("own-cpu", time="counted"))
+        self.assertFalse(counted("plain", time="real"))
+        self.assertRaises(run.Failure, counted, "plain", time="soon")
+
     def test_choice(self):
         self.assertEqual(run.choose(self.lists, "", ""),
                          [("plain", "qemu-svm"), ("both", "qemu-svm"), ("both", "bochs-vmx"), ("own-cpu", "bochs-vmx")])
