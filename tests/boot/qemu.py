@@ -12,15 +12,15 @@ import time
 from machine import Machine, MachineError
 
 
-# 16 ns an instruction, and no waiting while all CPUs halt.
-COUNTED = "shift=4,sleep=off"
+# Time by instructions, of 16 ns each. While all CPUs halt, the clock jumps to the next timer, or goes as the host's does.
+ICOUNT = {"counted": "shift=4,sleep=off", "paced": "shift=4,sleep=on"}
 
 
 class Qemu(Machine):
     what = "QEMU"
 
     def __init__(self, iso, cpu, cpus, memory, extra, folder, firmware="bios", vga="none", control=False,
-                 threads="single", counted=False):
+                 threads="single", clock="real"):
         super().__init__(folder)
         self.qmp_path = os.path.join(folder, "qmp")
         if os.path.exists(self.qmp_path):
@@ -30,8 +30,8 @@ class Qemu(Machine):
                 "-display", "none", "-no-reboot", "-cdrom", iso,
                 "-serial", "stdio", "-serial", self._com2(control),
                 "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path] + self._firmware(firmware) + extra
-        if counted:                             # time is a count of instructions: the host may be as busy as it likes
-            argv += ["-icount", COUNTED, "-rtc", "clock=vm"]
+        if clock in ICOUNT:
+            argv += ["-icount", ICOUNT[clock], "-rtc", "clock=vm"]
         self.events = []
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                                         bufsize=0)

@@ -467,14 +467,14 @@ class Test:
             extra += self.tpm.arguments()
         return Qemu(path, cpu, cpus, memory, extra, self.folder,
                     self.cfg.get("firmware", "bios"), self.cfg.get("vga", "none"), "control" in self.cfg,
-                    self.cfg.get("threads", "single"), self.counted())
+                    self.cfg.get("threads", "single"), self.clock())
 
-    def counted(self):
-        """Whether QEMU's time is its count of instructions: for test kernels, with which nobody outside keeps time."""
-        time = self.cfg.get("time", "counted" if self.cfg.get("kind") == "guest" and "tpm" not in self.cfg else "real")
-        if time not in ("counted", "real"):
-            raise Failure("time is counted or real, not %s" % time)
-        return time == "counted" and "-icount" not in self.cfg.get("qemu", "")
+    def clock(self):
+        """What QEMU's time is: `counted` for test kernels, with which nobody outside keeps time, else `real` or what is said."""
+        clock = self.cfg.get("time", "counted" if self.cfg.get("kind") == "guest" and "tpm" not in self.cfg else "real")
+        if clock not in ("counted", "paced", "real"):
+            raise Failure("time is counted, paced or real, not %s" % clock)
+        return "real" if "-icount" in self.cfg.get("qemu", "") else clock
 
     def verdict(self, passed, failed, why, seconds):
         """(passed, failed, known bugs, message). A known bug that no longer shows is a failure: the list is wrong."""
