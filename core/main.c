@@ -12,7 +12,9 @@
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/display.h"
+#include "arch/x86/cpu/errata.h"
 #include "arch/x86/cpu/lib_cpu.h"
+#include "arch/x86/cpu/mce.h"
 #include "arch/x86/cpu/pci.h"
 #include "arch/x86/cpu/sha.h"
 #include "arch/x86/cpu/smp.h"
@@ -45,9 +47,13 @@ static void stage_options(struct host *h)
 static void stage_cpu(struct host *h)
 {
 	char name[CPU_NAME_LEN];
+	struct cpu_model model;
 
 	h->platform.phys_bits = cpu_phys_bits();
 	log_stage("CPU: %s, %u physical address bits, SHA-256 %s", cpu_name(name), h->platform.phys_bits, sha_init(h));
+	mce_enable();
+	model = cpu_model_read();
+	errata_mend(&model, true);
 	spec_init(h);                   /* patches text that stage_memory() makes read-only */
 }
 

@@ -10,6 +10,8 @@ struct spec {
 	bool auto_ibrs;               /* EFER.AIBRSE is set on each CPU */
 	bool ibrs;                    /* SPEC_CTRL.IBRS is set on each CPU, for good */
 	bool bhi_dis;                 /* so is SPEC_CTRL.BHI_DIS_S */
+	bool stibp;                   /* SPEC_CTRL.STIBP is set on each CPU, for good */
+	bool bp_reduce;               /* so is BP_CFG.BP_SPEC_REDUCE */
 	bool ibpb;                    /* the branch predictor is emptied when another VM comes to a CPU */
 };
 

@@ -9,3 +9,7 @@ unit-svm_fast-srcs := arch/x86/svm/fast.c arch/x86/svm/names.c
 
 unit += spec
 unit-spec-srcs := arch/x86/cpu/spec.c arch/x86/exit/decode.c tests/unit/support/log.c
+
+unit += errata mce
+unit-errata-srcs := arch/x86/cpu/errata.c tests/unit/support/log.c tests/unit/support/msrs.c
+unit-mce-srcs := arch/x86/cpu/mce.c tests/unit/support/log.c tests/unit/support/msrs.c

@@ -24,6 +24,9 @@ bool policy_by_amd(void) { return true; }
 #define BHI_NO (1ull << 20)
 #define RDCL_NO 1ull
 #define L1D_NO (1ull << 3)
+#define RFDS_NO (1ull << 27)
+#define RFDS_CLEAR (1ull << 28)
+#define STIBP (1u << 27)
 #define L1D_FLUSH (1u << 28)
 #define BHI_CTRL (1u << 4)
 
@@ -36,11 +39,21 @@ static void choices(void **state)
 		{ { .amd = true, .ext_8_ebx = 1u << 12, .ext_21_eax = 1u << 8 | 1u << 5 }, " verw auto-ibrs ibpb" },
 		{ { .amd = true, .ext_21_eax = 1u << 8 | 1u << 5, .ext_21_ecx = 1u << 1 }, " verw auto-ibrs" },
 		{ { .amd = true, .ext_21_eax = 1u << 8 | 1u << 5, .ext_21_ecx = 3u << 1 }, " auto-ibrs" },
-		{ { .amd = true, .seven_edx = L1D_FLUSH | 1u << 10 | 1u << 26, .seven_2_edx = BHI_CTRL, .arch = IBRS_ALL },
+		{ { .amd = true, .ext_8_ebx = 1u << 12 | 1u << 15 }, " rsb retpoline ibpb stibp" },     /* Zen 3 */
+		{ { .amd = true, .ext_8_ebx = 1u << 12 | 1u << 15, .ext_21_eax = 1u << 8 | 1u << 31 },
+		  " auto-ibrs ibpb stibp bp-reduce" },                                          /* Zen 5 */
+		{ { .amd = true, .seven_edx = STIBP | L1D_FLUSH | 1u << 10 | 1u << 26, .seven_2_edx = BHI_CTRL, .arch = IBRS_ALL },
 		  " rsb retpoline" },                                                           /* Intel's bits */
 		{ { .amd = false }, " rsb retpoline" },
 		{ { .seven_edx = 1u << 26 }, " rsb retpoline ibpb" },
 		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10 }, " rsb retpoline verw l1d ibpb" },       /* Skylake */
+		{ { .seven_edx = STIBP | 1u << 26 }, " rsb retpoline ibpb stibp" },
+		{ { .seven_edx = STIBP | 1u << 26, .arch = IBRS_ALL | RDCL_NO | PBRSB_NO | BHI_NO }, " ibrs ibpb" },
+		/* Gracemont, with and without VERW for its registers. */
+		{ { .seven_edx = 1u << 26 | 1u << 10, .arch = IBRS_ALL | BHI_NO | PBRSB_NO | MDS_TAA_MMIO_NO | RFDS_CLEAR },
+		  " verw ibrs ibpb" },
+		{ { .seven_edx = 1u << 26 | 1u << 10,
+		    .arch = IBRS_ALL | BHI_NO | PBRSB_NO | MDS_TAA_MMIO_NO | RFDS_CLEAR | RFDS_NO }, " ibrs ibpb" },
 		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10, .arch = RDCL_NO }, " rsb retpoline verw ibpb" },
 		/* A hypervisor below says that it does the flushing. */
 		{ { .seven_edx = L1D_FLUSH | 1u << 26 | 1u << 10, .arch = L1D_NO }, " rsb retpoline verw ibpb" },
@@ -57,7 +70,8 @@ static void choices(void **state)
 		{ { .seven_edx = 1u << 10, .seven_2_edx = BHI_CTRL, .arch = IBRS_ALL | PBRSB_NO | MDS_TAA_MMIO_NO },
 		  " rsb retpoline" },
 	};
-	const struct spec all = { .code = ~0u, .auto_ibrs = true, .ibrs = true, .bhi_dis = true, .ibpb = true };
+	const struct spec all = { .code = ~0u, .auto_ibrs = true, .ibrs = true, .bhi_dis = true, .ibpb = true,
+				  .stibp = true, .bp_reduce = true };
 	char text[SPEC_TEXT_MAX];
 
 	(void)state;
@@ -71,7 +85,7 @@ static void choices(void **state)
 	spec_text(&(struct spec){ 0 }, text, sizeof(text));
 	assert_string_equal(text, " none");
 	spec_text(&all, text, sizeof(text));
-	assert_string_equal(text, " rsb retpoline history verw l1d auto-ibrs ibrs bhi-dis ibpb");
+	assert_string_equal(text, " rsb retpoline history verw l1d auto-ibrs ibrs bhi-dis ibpb stibp bp-reduce");
 }
 
 static void taken_out(void **state)

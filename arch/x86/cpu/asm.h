@@ -87,6 +87,8 @@ static inline void msr_write(uint32_t msr, uint64_t v)
 
 /* False, and *v untouched, where this CPU (or the emulator it is) has no such MSR: for those no CPUID bit promises. */
 bool msr_read_safe(uint32_t msr, uint64_t *v);
+/* False where this CPU has no such MSR, or takes no such value. */
+bool msr_write_safe(uint32_t msr, uint64_t v);
 
 struct cpuid_regs {
 	uint32_t eax, ebx, ecx, edx;

@@ -12,7 +12,7 @@
 #include "smp.h"
 
 extern const uint8_t isr_stubs[256][16];
-extern const uint8_t msr_read_safe_try[], msr_read_safe_fault[];
+extern const uint8_t msr_read_safe_try[], msr_write_safe_try[], msr_safe_fault[];
 
 static void gate_set(struct idt_gate *g, const void *handler)
 {
@@ -74,12 +74,13 @@ static void unexpected_entry(const struct cpu_regs *r)
 		host_lapic_eoi();
 }
 
-/* True if the fault is one that msr_read_safe() asked for. */
+/* True if the fault is one that msr_read_safe() or msr_write_safe() asked for. */
 static bool fault_expected(struct cpu_regs *r)
 {
-	if (r->vector != EXC_GP || r->rip != (uint64_t)(uintptr_t)msr_read_safe_try)
+	if (r->vector != EXC_GP ||
+	    (r->rip != (uint64_t)(uintptr_t)msr_read_safe_try && r->rip != (uint64_t)(uintptr_t)msr_write_safe_try))
 		return false;
-	r->rip = (uint64_t)(uintptr_t)msr_read_safe_fault;
+	r->rip = (uint64_t)(uintptr_t)msr_safe_fault;
 	return true;
 }
 

@@ -71,8 +71,8 @@ cpu_idle_hlt:
 	.size cpu_idle, . - cpu_idle
 
 /*
- * bool msr_read_safe(uint32_t msr, uint64_t *v), see asm.h. The one instruction whose #GP is an answer: isr_entry()
- * knows its address and goes on at the other label.
+ * bool msr_read_safe(uint32_t msr, uint64_t *v) and bool msr_write_safe(uint32_t msr, uint64_t v), see asm.h. The two
+ * instructions whose #GP is an answer: isr_entry() knows their addresses and goes on at the other label.
  */
 	.globl msr_read_safe
 	.type msr_read_safe, @function
@@ -86,10 +86,24 @@ msr_read_safe_try:
 	movq %rax, (%rsi)
 	movl $1, %eax
 	ret
-	.globl msr_read_safe_fault
-msr_read_safe_fault:
+	.size msr_read_safe, . - msr_read_safe
+
+	.globl msr_write_safe
+	.type msr_write_safe, @function
+msr_write_safe:
+	movl %edi, %ecx
+	movl %esi, %eax
+	movq %rsi, %rdx
+	shrq $32, %rdx
+	.globl msr_write_safe_try
+msr_write_safe_try:
+	wrmsr
+	movl $1, %eax
+	ret
+	.globl msr_safe_fault
+msr_safe_fault:
 	xorl %eax, %eax
 	ret
-	.size msr_read_safe, . - msr_read_safe
+	.size msr_write_safe, . - msr_write_safe
 
 	.section .note.GNU-stack, "", @progbits

@@ -2,7 +2,9 @@
 /*
  * All indirect calls and jumps of C go by way of these (the compiler's option is in the Makefile), by the register that
  * has the target. Where the CPU needs it the branch is a RET behind a CALL of its own, whose prediction no guest can have
- * trained: it runs into the loop. Elsewhere the first jump is a NOP (spec.c).
+ * trained: it runs into the loop. Elsewhere the first jump is a NOP (spec.c), and the indirect one lies in the upper half of
+ * a cache line: in the lower half some CPUs with IBRS_ALL take its target from where a guest has trained it (Intel,
+ * "Indirect Target Selection").
  */
 #include "arch/x86/cpu/spec.inc"
 
@@ -10,7 +12,8 @@
 	.irp	reg, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
 	.globl	__x86_indirect_thunk_\reg
 	.type	__x86_indirect_thunk_\reg, @function
-	.balign	16
+	.balign	64, 0xcc
+	.skip	32, 0xcc
 __x86_indirect_thunk_\reg:
 	spec_begin
 	jmp	773f

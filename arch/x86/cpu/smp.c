@@ -22,8 +22,10 @@
 #include "core/memory.h"
 #include "cpu.h"
 #include "cpu_facts.h"
+#include "errata.h"
 #include "fpu.h"
 #include "lib_cpu.h"
+#include "mce.h"
 #include "tsc.h"
 #include "tsc_sync.h"
 
@@ -156,11 +158,15 @@ static __noreturn void ap_main(void)
 {
 	struct pcpu *p = this_cpu();
 	struct ap *a = p->arch->start;
+	struct cpu_model model;
 	const char *why;
 
 	state_set(a, AP_ARRIVED);
 	cpu_tables_init(p);
 	cpu_features_init();
+	mce_enable();
+	model = cpu_model_read();
+	errata_mend(&model, false);
 	paging_load(a->root);
 	fpu_reset();
 	why = lapic_init_other(p->host);

@@ -16,22 +16,28 @@
 
 #define MSR_SPEC_CTRL 0x48u
 #define SPEC_CTRL_IBRS 1ull
+#define SPEC_CTRL_STIBP (1ull << 1)
 #define SPEC_CTRL_BHI_DIS_S (1ull << 10)
 #define MSR_PRED_CMD  0x49u
 #define PRED_CMD_IBPB 1ull
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define EFER_AIBRSE (1ull << 21)
+#define MSR_BP_CFG    0xc001102eu
+#define BP_SPEC_REDUCE (1ull << 4)
 
 /* CPUID 7, EDX: SDM 2A "CPUID". */
 #define SEVEN_MD_CLEAR  (1u << 10)
 #define SEVEN_IBRS_IBPB (1u << 26)
+#define SEVEN_STIBP     (1u << 27)
 #define SEVEN_L1D_FLUSH (1u << 28)
 #define SEVEN_ARCH_CAP  (1u << 29)
 #define SEVEN_2_BHI_CTRL (1u << 4)
 /* CPUID 80000008, EBX, and 80000021: APM 3 appendix E. */
 #define EXT8_IBPB       (1u << 12)
+#define EXT8_STIBP      (1u << 15)
 #define EXT21A_VERW     (1u << 5)
 #define EXT21A_AUTO_IBRS (1u << 8)
+#define EXT21A_REDUCE   (1u << 31)    /* SRSO_MSR_FIX */
 #define EXT21C_TSA_NO   (1u << 1 | 1u << 2)
 /* IA32_ARCH_CAPABILITIES: SDM 4. */
 #define ARCH_RDCL_NO    (1ull << 0)
@@ -42,6 +48,8 @@
 #define ARCH_MMIO_NO    (7ull << 13)
 #define ARCH_BHI_NO     (1ull << 20)
 #define ARCH_PBRSB_NO   (1ull << 24)
+#define ARCH_RFDS_NO    (1ull << 27)
+#define ARCH_RFDS_CLEAR (1ull << 28)
 
 /* A piece of code, as spec.inc notes it. */
 struct spec_site {
@@ -56,11 +64,16 @@ const uint16_t spec_selector = SEL_DATA;
 /* vouch.lds. */
 extern const struct spec_site spec_sites[], spec_sites_end[];
 
-/* APM 2 "Automatic IBRS": with it an exit empties the return stack. */
+/*
+ * APM 2 "Automatic IBRS": with it an exit empties the return stack, but the thread beside this one trains the predictor
+ * as before.
+ */
 static void choose_amd(struct spec *s, const struct spec_facts *f)
 {
 	s->auto_ibrs = f->ext_21_eax & EXT21A_AUTO_IBRS;
 	s->ibpb = f->ext_8_ebx & EXT8_IBPB;
+	s->stibp = f->ext_8_ebx & EXT8_STIBP;
+	s->bp_reduce = f->ext_21_eax & EXT21A_REDUCE;
 	if (!s->auto_ibrs)
 		s->code |= SPEC_RSB | SPEC_RETPOLINE;
 	if ((f->ext_21_eax & EXT21A_VERW) && (f->ext_21_ecx & EXT21C_TSA_NO) != EXT21C_TSA_NO)
@@ -86,12 +99,15 @@ static void choose_intel(struct spec *s, const struct spec_facts *f)
 
 	s->ibrs = (f->arch & ARCH_IBRS_ALL) && (f->seven_edx & SEVEN_IBRS_IBPB);
 	s->ibpb = f->seven_edx & SEVEN_IBRS_IBPB;
+	s->stibp = !s->ibrs && (f->seven_edx & SEVEN_STIBP);    /* IBRS that stays set does as much */
 	if (!s->ibrs || !(f->arch & ARCH_PBRSB_NO))
 		s->code |= SPEC_RSB;
 	choose_history(s, f);
 	if ((f->seven_edx & SEVEN_L1D_FLUSH) && !(f->arch & (ARCH_RDCL_NO | ARCH_L1D_NO)))
 		s->code |= SPEC_L1D;
 	if ((f->seven_edx & SEVEN_MD_CLEAR) && (f->arch & safe) != safe)
+		s->code |= SPEC_VERW;
+	if ((f->arch & ARCH_RFDS_CLEAR) && !(f->arch & ARCH_RFDS_NO))
 		s->code |= SPEC_VERW;
 }
 
@@ -108,12 +124,13 @@ struct spec spec_choose(const struct spec_facts *f)
 
 void spec_text(const struct spec *s, char *dst, size_t size)
 {
-	bool any = s->code || s->auto_ibrs || s->ibrs || s->ibpb;
+	bool any = s->code || s->auto_ibrs || s->ibrs || s->ibpb || s->stibp || s->bp_reduce;
 
-	snprintf(dst, size, "%s%s%s%s%s%s%s%s%s%s", s->code & SPEC_RSB ? " rsb" : "",
+	snprintf(dst, size, "%s%s%s%s%s%s%s%s%s%s%s%s", s->code & SPEC_RSB ? " rsb" : "",
 		 s->code & SPEC_RETPOLINE ? " retpoline" : "", s->code & SPEC_BHB ? " history" : "",
 		 s->code & SPEC_VERW ? " verw" : "", s->code & SPEC_L1D ? " l1d" : "", s->auto_ibrs ? " auto-ibrs" : "",
-		 s->ibrs ? " ibrs" : "", s->bhi_dis ? " bhi-dis" : "", s->ibpb ? " ibpb" : "", any ? "" : " none");
+		 s->ibrs ? " ibrs" : "", s->bhi_dis ? " bhi-dis" : "", s->ibpb ? " ibpb" : "",
+		 s->stibp ? " stibp" : "", s->bp_reduce ? " bp-reduce" : "", any ? "" : " none");
 }
 
 /* A short piece becomes a NOP of its length (APM 3 "NOP"), a long one a jump behind it and breakpoints. */
@@ -168,8 +185,11 @@ void spec_cpu_enable(const struct host *h)
 {
 	if (h->spec.auto_ibrs)
 		msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_AIBRSE);
-	if (h->spec.ibrs)
-		msr_write(MSR_SPEC_CTRL, SPEC_CTRL_IBRS | (h->spec.bhi_dis ? SPEC_CTRL_BHI_DIS_S : 0));
+	if (h->spec.ibrs || h->spec.stibp)
+		msr_write(MSR_SPEC_CTRL, (h->spec.ibrs ? SPEC_CTRL_IBRS : 0) | (h->spec.stibp ? SPEC_CTRL_STIBP : 0) |
+						 (h->spec.bhi_dis ? SPEC_CTRL_BHI_DIS_S : 0));
+	if (h->spec.bp_reduce)
+		msr_write(MSR_BP_CFG, msr_read(MSR_BP_CFG) | BP_SPEC_REDUCE);
 }
 
 /* What a VM has taught the predictor is not for the next one. */

@@ -28,7 +28,7 @@ struct spec_facts {
 	uint64_t arch;                /* IA32_ARCH_CAPABILITIES, 0 where there is none */
 };
 
-#define SPEC_TEXT_MAX 96
+#define SPEC_TEXT_MAX 112
 
 /* Pure. */
 struct spec spec_choose(const struct spec_facts *f);

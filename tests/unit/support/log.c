@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/log_port.h"
+
 static char text[65536];
 static size_t used;
 
@@ -47,6 +49,17 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_list ap;
 
 	add_words("%s: ", names[level]);
+	va_start(ap, fmt);
+	add(fmt, ap);
+	va_end(ap);
+	add_words("\n");
+}
+
+void log_emergency(const char *fmt, ...)
+{
+	va_list ap;
+
+	add_words("emergency: ");
 	va_start(ap, fmt);
 	add(fmt, ap);
 	va_end(ap);
