@@ -66,9 +66,17 @@ static void let_go(const struct host *h)
 		h->hvm->cpu_let_go();
 }
 
-/* Its launch has ended. vm NULL, false: it was refused. */
-static bool launched(struct guest *g, struct vm *vm)
+_Static_assert(sizeof(((struct guest *)0)->stop) >= sizeof(((struct stop *)0)->text) &&
+	       sizeof(((struct guest *)0)->stop) >= sizeof("refused: ") + sizeof(((struct image_error *)0)->text),
+	       "there is room for each reason");
+
+/* Its launch has ended. vm NULL, false: it was refused, *why says why. */
+static bool launched(struct guest *g, struct vm *vm, const struct image_error *why)
 {
+	if (!vm)
+		snprintf(g->stop, sizeof(g->stop), "refused: %s", why->text);
+	else if (g->refused)
+		g->stop[0] = '\0';
 	g->vm = vm;
 	g->state = vm ? GUEST_READY : GUEST_OFF;
 	g->refused = !vm;
@@ -77,12 +85,13 @@ static bool launched(struct guest *g, struct vm *vm)
 
 static bool launch(struct host *h, struct guest *g)
 {
+	struct image_error why;
 	struct vm *vm;
 
 	cpu_away();
-	vm = launch_vm(h, g->module, &h->guests->names, &g->start, &g->cost);
+	vm = launch_vm(h, g->module, &h->guests->names, &g->start, &g->cost, &why);
 	cpu_back();
-	if (launched(g, vm))
+	if (launched(g, vm, &why))
 		return true;
 	report_pages(h);
 	return false;
@@ -432,16 +441,17 @@ static void read_all(struct batch *b)
 
 	for (unsigned int i = 0; i < all->count; i++) {
 		struct guest *g = &all->guest[i];
+		struct image_error why;
 		struct launch *l;
 
 		if (g->state != GUEST_LISTED)
 			continue;
-		l = launch_read(b->host, g->module, &all->names);
+		l = launch_read(b->host, g->module, &all->names, &why);
 		if (l) {
 			b->guest[b->count] = g;
 			b->launch[b->count++] = l;
 		} else {
-			b->stop = !goes_on(b->host, !launched(g, NULL));
+			b->stop = !goes_on(b->host, !launched(g, NULL, &why));
 		}
 		if (b->stop || (l && !goes_on(b->host, launch_refused(l))))
 			return;
@@ -569,10 +579,15 @@ static void finish_all(struct batch *b)
 
 	for (unsigned int i = 0; i < b->count; i++) {
 		struct guest *g = b->guest[i];
+		struct image_error why;
+		struct vm *vm;
 
-		if (h->guests->closed)
+		if (h->guests->closed) {
 			launch_drop(b->launch[i]);
-		else if (!launched(g, launch_finish(b->launch[i], &g->start, &g->cost)))
+			continue;
+		}
+		vm = launch_finish(b->launch[i], &g->start, &g->cost, &why);
+		if (!launched(g, vm, &why))
 			go_on(h);
 	}
 }

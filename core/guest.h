@@ -4,6 +4,7 @@
 #define CORE_GUEST_H
 
 #include <vouch/hvm.h>
+#include <vouch/image_parse.h>
 #include <vouch/options.h>
 #include <vouch/plan.h>
 #include <vouch/sched.h>
@@ -37,7 +38,7 @@ struct guest {
 	enum guest_state state;
 	char name[PLAN_NAME_MAX + 1]; /* guestN until it was verified for the first time */
 	char proof[80];               /* what its last verdict rests on; empty: there is none */
-	char stop[sizeof(((struct stop *)0)->text)];   /* why it stopped last; empty: it has not */
+	char stop[224];               /* why it stopped last, or "refused: " and why; empty: neither has been */
 	bool refused;                 /* at its last start */
 	bool by_operator;             /* its last start or end was the operator's will, or its first start will be */
 	struct guest_rate *rate;      /* while it runs; NULL: no memory for it */

@@ -39,6 +39,8 @@
 #define KEPT_BYTES      (256ul << 10)
 #define KEPT_CORE_BYTES (32ul << 10)
 
+#define NO_MEMORY_TO_READ "not enough host memory to read the image"
+
 /* An image before one policy. */
 struct trial {
 	const struct policy *policy;
@@ -406,13 +408,14 @@ static void put_whole(struct launch *l)
 	l->whole = NULL;
 }
 
-struct launch *launch_read(struct host *h, unsigned int module, struct launch_names *names)
+struct launch *launch_read(struct host *h, unsigned int module, struct launch_names *names, struct image_error *why)
 {
 	struct launch *l = block_get(&h->pages, sizeof(*l));
 	const struct boot_module *m = &h->boot.module[module];
 
 	if (!l) {
-		log_verdict("guest module %u refused: not enough host memory to read the image", module);
+		*why = (struct image_error){ .code = IMG_ERR_HOST_MEMORY, .text = NO_MEMORY_TO_READ };
+		log_verdict("guest module %u refused: " NO_MEMORY_TO_READ, module);
 		return NULL;
 	}
 	l->host = h;
@@ -425,7 +428,7 @@ struct launch *launch_read(struct host *h, unsigned int module, struct launch_na
 	if (h->builtin && h->builtin != h->policy)
 		l->trial[l->trials++].policy = h->builtin;
 	l->err.code = IMG_ERR_HOST_MEMORY;
-	snprintf(l->err.text, sizeof(l->err.text), "not enough host memory to read the image");
+	snprintf(l->err.text, sizeof(l->err.text), NO_MEMORY_TO_READ);
 	l->xml = block_get(&h->pages, IMAGE_MAX_XML + 1);
 	l->arena = (struct xml_arena){ .base = block_get(&h->pages, XML_ARENA_SIZE), .size = XML_ARENA_SIZE };
 	l->refused = !l->xml || !l->arena.base || read_manifest(l, &l->err);
@@ -530,9 +533,12 @@ static int finish(struct launch *l, struct vcpu_start *start, struct image_error
 	return 0;
 }
 
+/* Where two claim one name, the verdict is of the one that the console calls by its number. */
 static void refuse(const struct launch *l)
 {
-	if (l->name[0])
+	if (l->err.code == IMG_ERR_NAME_TAKEN && l->plan.name[0])
+		log_verdict("guest guest%u (%s) refused: %s", guest_number(l), l->name, l->err.text);
+	else if (l->name[0])
 		log_verdict("guest %s refused: %s", l->name, l->err.text);
 	else
 		log_verdict("guest module %u refused: %s", l->module, l->err.text);
@@ -550,7 +556,7 @@ void launch_drop(struct launch *l)
 	block_put(pages, l, sizeof(*l));
 }
 
-struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost)
+struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost, struct image_error *why)
 {
 	uint64_t taken = page_taken(&l->host->pages);
 	struct vm *vm;
@@ -559,6 +565,7 @@ struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct laun
 		l->refused = finish(l, start, &l->err);
 	if (l->refused) {
 		refuse(l);
+		*why = l->err;
 		launch_drop(l);
 		return NULL;
 	}
@@ -570,13 +577,13 @@ struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct laun
 }
 
 struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *names, struct vcpu_start *start,
-		     struct launch_cost *cost)
+		     struct launch_cost *cost, struct image_error *why)
 {
-	struct launch *l = launch_read(h, module, names);
+	struct launch *l = launch_read(h, module, names, why);
 
 	if (!l)
 		return NULL;
 	if (!l->refused)
 		launch_build(l);
-	return launch_finish(l, start, cost);
+	return launch_finish(l, start, cost, why);
 }

@@ -9,6 +9,7 @@
 #include <vouch/timing.h>
 
 struct host;
+struct image_error;
 struct vm;
 
 /* The names of measured guests; empty: none yet. A module keeps its own over its restarts. */
@@ -42,8 +43,9 @@ struct launch_cost {
  *
  * launch_read() is NULL after a "refused:" line: no memory. launch_finish() and launch_drop(), which says nothing, are
  * the end of a launch; the first is NULL after a "refused:" line, with nothing kept. The VM is the caller's: vm_destroy().
+ * *why is written with each "refused:" line, and only then.
  */
-struct launch *launch_read(struct host *h, unsigned int module, struct launch_names *names);
+struct launch *launch_read(struct host *h, unsigned int module, struct launch_names *names, struct image_error *why);
 bool launch_refused(const struct launch *l);
 void launch_ask(const struct launch *l, struct launch_wants *w);  /* not refused; the name is good while the launch is */
 void launch_no_room(struct launch *l, uint64_t left);             /* refuses it: of the memory, left bytes are for it */
@@ -51,14 +53,14 @@ void launch_build(struct launch *l);                              /* not refused
 bool launch_help(struct launch *l);   /* one chunk of what launch_build() is verifying just now; false: there is none */
 bool launch_built(const struct launch *l);
 bool launch_give_back(struct launch *l);                          /* if it was refused in there: true, memory is free again */
-struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost);
+struct vm *launch_finish(struct launch *l, struct vcpu_start *start, struct launch_cost *cost, struct image_error *why);
 void launch_drop(struct launch *l);
 
 /*
  * All of these at once: verifies module number module in the copy that will run, and builds its VM; *start is where its
- * vCPU begins. NULL after a "refused:" line, with nothing kept.
+ * vCPU begins. NULL after a "refused:" line, with nothing kept but *why.
  */
 struct vm *launch_vm(struct host *h, unsigned int module, struct launch_names *names, struct vcpu_start *start,
-		     struct launch_cost *cost);
+		     struct launch_cost *cost, struct image_error *why);
 
 #endif

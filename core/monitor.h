@@ -17,7 +17,7 @@ struct monitor_guest {
 	const char *name;
 	const char *state;            /* one word: running, halted, paused, stopped, refused... */
 	const char *level;            /* what its verdict rests on */
-	const char *stop;             /* why it stopped last; empty: it has not */
+	const char *stop;             /* why it stopped last, or "refused: " and why; empty: neither has been */
 	unsigned int module;
 	unsigned int vcpus;
 	unsigned int starts;

@@ -72,6 +72,7 @@ static bool before;                   /* a guest of the module was measured */
 static bool is_another;               /* and it is another one now */
 static uint64_t security;             /* of the images of version 2 */
 static struct launch_names names;
+static struct image_error why;          /* the last refusal's */
 
 /* ------------------------------------------------------------------ what launch.c calls that is not under test */
 
@@ -385,7 +386,7 @@ static const struct made *launch(void)
 	memset(&identity.guest, 0, sizeof(identity.guest));
 	log_clear();
 	reads = 0;
-	vm = launch_vm(&host, 0, &names, &start, &cost);
+	vm = launch_vm(&host, 0, &names, &start, &cost, &why);
 	assert_int_equal(vm != NULL, strstr(log_text(), " verified: ") != NULL);
 	if (vm) {
 		who = strcmp(vm->tao.text, a.name) == 0 ? &a : &b;
@@ -508,7 +509,7 @@ static void refused_restart_takes_nothing(void **state)
 		memset(&names, 0, sizeof(names));
 		strcpy(names.name[0], again ? "was" : "");
 		identity.guest[0] = again ? was : (struct tao_guest){ .number = 0 };
-		assert_null(launch_vm(&host, 0, &names, &start, &cost));
+		assert_null(launch_vm(&host, 0, &names, &start, &cost, &why));
 		assert_non_null(strstr(log_text(), "guest web refused: another one"));
 		assert_string_equal(names.name[0], again ? "was" : "");
 		assert_int_equal(identity.guest[0].number, again ? 7 : 0);
@@ -533,7 +534,7 @@ static void steps(void **state)
 	memcpy(module, a.image.bytes, a.image.size);
 	for (unsigned int i = 0; i < 4; i++) {
 		log_clear();
-		l = launch_read(&host, 0, &names);
+		l = launch_read(&host, 0, &names, &why);
 		assert_non_null(l);
 		assert_false(launch_refused(l));
 		launch_ask(l, &wants);
@@ -547,9 +548,12 @@ static void steps(void **state)
 		if (i == 3)             /* another guest was measured under its name meanwhile */
 			strcpy(names.name[5], "web");
 		if (i == 1 || i == 3) {
-			assert_null(launch_finish(l, &start, &cost));
-			assert_non_null(strstr(log_text(), i == 1 ? "the guest asks for 8 MiB, and 5 MiB are left for it" :
-						  "guest name is taken: module 5 has it"));
+			assert_null(launch_finish(l, &start, &cost, &why));
+			assert_non_null(strstr(log_text(), i == 1 ?
+				"guest web refused: not enough host memory: the guest asks for 8 MiB, and 5 MiB are left for it" :
+				"guest guest0 (web) refused: guest name is taken: module 5 has it"));
+			assert_int_equal(why.code, i == 1 ? IMG_ERR_HOST_MEMORY : IMG_ERR_NAME_TAKEN);
+			assert_non_null(strstr(log_text(), why.text));
 		} else {
 			launch_drop(l);
 			assert_string_equal(log_text(), "");
@@ -573,7 +577,7 @@ static void a_bad_file_gives_back(void **state)
 	memset(&names, 0, sizeof(names));
 	memcpy(module, a.image.bytes, a.image.size);
 	module[a.image.size / 2] ^= 1;         /* within a file */
-	l = launch_read(&host, 0, &names);
+	l = launch_read(&host, 0, &names, &why);
 	assert_non_null(l);
 	assert_false(launch_refused(l) || launch_built(l));
 	free = host.pages.free_frames;
@@ -585,7 +589,7 @@ static void a_bad_file_gives_back(void **state)
 	assert_int_equal(host.pages.free_frames, free);
 	assert_false(launch_give_back(l));
 	log_clear();
-	assert_null(launch_finish(l, &start, &cost));
+	assert_null(launch_finish(l, &start, &cost, &why));
 	assert_non_null(strstr(log_text(), "guest web refused:"));
 	assert_int_equal(hostram_missing(&host.pages), missing);
 	take_down();
@@ -608,10 +612,10 @@ static void too_large_for_a_copy(void **state)
 			/* Only its head is there to be read. */
 			host.boot.module[0].len = IMAGE_MAX_WHOLE + over;
 			log_clear();
-			l = launch_read(&host, 0, &names);
+			l = launch_read(&host, 0, &names, &why);
 			assert_non_null(l);
 			assert_true(launch_refused(l));
-			assert_null(launch_finish(l, &start, &cost));
+			assert_null(launch_finish(l, &start, &cost, &why));
 			if (version == 1)
 				assert_non_null(strstr(log_text(), over ?
 					"offset 0x40000000: image of version 0 or 1 larger than 1 GiB: it has 1073741825 "
