@@ -156,6 +156,15 @@ static void explains(void **state)
 		note_exit(8, 0x2000 + i % 2 * 4);
 	vcpu_explain(&seam.vcpu);
 	expect("vCPU 0 on CPU 0: most of its last 32 exits are at RIP 2004, the last: exit 8 in words\n");
+	assert_null(strstr(log_text(), "paused"));
+	log_clear();
+	seam.vm.paused = true;
+	vcpu_explain(&seam.vcpu);
+	expect("vCPU 0 on CPU 0: paused by the operator; `resume` lets it go on\n");
+	expect("vCPU 0 on CPU 0: stands at RIP 1234; its last exit: exit 8 in words\n");
+	assert_null(strstr(log_text(), "runs at"));
+	assert_null(strstr(log_text(), "most of"));
+	seam.vm.paused = false;
 	seam.vcpu.halted = true;
 	seam.reg[HVM_RFLAGS] = 0;
 	vcpu_explain(&seam.vcpu);

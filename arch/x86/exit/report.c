@@ -314,8 +314,12 @@ void vcpu_explain(struct vcpu *v)
 		log_verdict("%s: has not been started: it waits for INIT and SIPI from another vCPU", who);
 		return;
 	}
+	if (v->vm->paused)
+		log_verdict("%s: paused by the operator; `resume` lets it go on", who);
 	if (v->halted)
 		explain_halt(v, &e, who);
+	else if (v->vm->paused)
+		log_verdict("%s: stands at RIP %lx; its last exit: %s", who, e.rip, last_exit(v, text, sizeof(text)));
 	else if (spins_at(v, &rip))
 		log_verdict("%s: most of its last %u exits are at RIP %lx, the last: %s", who, EXIT_RING, rip,
 			    last_exit(v, text, sizeof(text)));
