@@ -55,6 +55,13 @@ MACHINES = {
 STAND_IN = {"bochs-vmx-haswell": "bochs-vmx", "bochs-vmx-arrandale": "bochs-vmx"}
 
 
+# What docs/testing.md describes. A misspelt key would be a check that is never made.
+IMAGE_KEYS = set("kernel initrd cmdline memory files cores pins extra version security sign name image like damage policy".split())
+TEST_KEYS = set("""images cmdline machines emulator-bug memory cpu cpus threads time qemu tpm nv nv-after hypervisor iso load bare
+                firmware vga screen script end forbid also-forbid com2 com2-forbid control kind timeout tries measured trust
+                again alike figure""".split())
+
+
 class Failure(Exception):
     def __init__(self, why, passed=0, failed=1):
         super().__init__(why)
@@ -75,6 +82,13 @@ class Lists:
         with open(path, encoding="utf-8") as f:
             self.cfg.read_string(f.read().replace("{build}", build).replace("{top}", top))
         self.tests = [s for s in self.cfg.sections() if not s.startswith("image ")]
+        for section in self.cfg.sections():
+            known = TEST_KEYS | (IMAGE_KEYS if section.startswith("image ") else set())
+            unknown = set(self.cfg[section]) - known
+            if section.startswith("image "):    # the tests' defaults show in each section
+                unknown |= (set(self.cfg[section]) - set(self.cfg.defaults())) - IMAGE_KEYS
+            if unknown:
+                raise SystemExit("%s: [%s]: no such key: %s" % (path, section, ", ".join(sorted(unknown))))
         self.lock = threading.Lock()
         self.built = {}
 
@@ -431,12 +445,14 @@ class Test:
             print("     %s: %s" % (self.name, line))
         if not sums:
             raise Failure("no SUMMARY line")
-        passed, failed = sum(int(s[0]) for s in sums), sum(int(s[1]) for s in sums) - len(failures) + len(bad)
+        passed, told = sum(int(s[0]) for s in sums), sum(int(s[1]) for s in sums)
+        failed = told - len(failures) + len(bad)
         if bad or failed:
             failed = max(failed, len(bad))
             raise Failure("%d checks of the guest failed" % failed, passed, failed)
-        if not passed or good > passed:
-            raise Failure("the guest's sum (%d) disagrees with its lines (%d)" % (passed, good))
+        if not passed or good != passed or told != len(failures):
+            raise Failure("the guest's sum (%d passed, %d failed) disagrees with its lines (%d and %d)"
+                          % (passed, told, good, len(failures)))
         return passed
 
     def judge(self, machine, limit):
@@ -571,6 +587,9 @@ class Test:
 
 def choose(lists, only, machine):
     """(test, machine) pairs. With tests and machines named, these are used even where the list does not say so."""
+    for word in only.split(",") if only else []:
+        if not fnmatch.filter(lists.tests, word):
+            raise SystemExit("no test is called %s" % word)
     names = [n for n in lists.tests if not only or any(fnmatch.fnmatch(n, w) for w in only.split(","))]
     pairs = []
     for name in names:

@@ -53,7 +53,22 @@ class BootLists(unittest.TestCase):
         self.assertEqual(self.judge("qemu-svm", GOOD), (2, 0, 0, "PASS"))
         self.assertEqual(self.judge("qemu-svm", ONE_BAD), (1, 1, 0, "FAIL"))
         self.assertEqual(self.judge("qemu-svm", "PASS: one\n"), (0, 1, 0, "FAIL"))
-        self.assertEqual(self.judge("qemu-svm", GOOD.replace("2 passed", "1 passed")), (0, 1, 0, "FAIL"))
+        for wrong in ("1 passed, 0", "3 passed, 0", "2 passed, 1"):
+            self.assertEqual(self.judge("qemu-svm", GOOD.replace("2 passed, 0", wrong))[3], "FAIL")
+        self.assertEqual(self.judge("bochs-vmx", ONE_BAD.replace("1 failed", "0 failed"))[3], "FAIL")
+
+    def test_keys(self):
+        def lists(text):
+            path = os.path.join(self.dir, "keys.cfg")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            return run.Lists(path, self.dir)
+
+        lists("[DEFAULT]\ntimeout = 1\n[image one]\nkernel = k\n[test]\nscript = x\n")
+        for bad in ("[test]\nscirpt = x\n", "[image one]\nkernal = k\n", "[image one]\nscript = x\n", "[test]\nkernel = k\n",
+                    "[DEFAULT]\nforbidden = x\n[test]\nscript = x\n"):
+            with self.assertRaises(SystemExit):
+                lists(bad)
 
     def test_known_check(self):
         self.assertEqual(self.judge("bochs-vmx", ONE_BAD), (1, 0, 1, "PASS"))
@@ -87,6 +102,9 @@ class BootLists(unittest.TestCase):
         self.assertEqual(run.choose(self.lists, "pl*", "bochs-svm"), [("plain", "bochs-svm")])
         with self.assertRaises(SystemExit):
             run.choose(self.lists, "plain", "bochs-arm")
+        for nobody in ("plian", "plain,boht", "plain,", "x*"):
+            with self.assertRaises(SystemExit):
+                run.choose(self.lists, nobody, "")
 
 
 if __name__ == "__main__":
