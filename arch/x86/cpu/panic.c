@@ -137,7 +137,7 @@ static void guard_note(const struct cpu_regs *r)
 void panic_regs(const struct cpu_regs *r)
 {
 	panic_guard();
-	log_emergency("panic: exception in the hypervisor");
+	log_emergency("panic: exception #%s (%lu) in the hypervisor", vector_name(r->vector), (unsigned long)r->vector);
 	regs_print(r);
 	if (r->vector == EXC_MC)
 		mce_report();
