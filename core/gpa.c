@@ -114,3 +114,10 @@ bool gpa_is_ram(struct vm *vm, gpa_t a)
 
 	return nested_lookup(vm->nested, a, &hit);
 }
+
+bool gpa_is_writable(struct vm *vm, gpa_t a)
+{
+	struct nested_hit hit;
+
+	return nested_lookup(vm->nested, a, &hit) && hit.writable;
+}

@@ -31,6 +31,9 @@ const void *gpa_peek(struct vm *vm, gpa_t a, size_t len);
 /* True if a lies in RAM or ROM. */
 bool gpa_is_ram(struct vm *vm, gpa_t a);
 
+/* True if a lies in RAM. */
+bool gpa_is_writable(struct vm *vm, gpa_t a);
+
 enum gva_access {
 	GVA_READ   = 0,
 	GVA_WRITE  = PF_W,

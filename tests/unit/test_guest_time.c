@@ -57,7 +57,7 @@ int gpa_write(struct vm *vm, gpa_t a, const void *buf, size_t len)
 	return 0;
 }
 
-bool gpa_is_ram(struct vm *vm, gpa_t a)
+bool gpa_is_writable(struct vm *vm, gpa_t a)
 {
 	(void)vm;
 	return a.v >= 0x5000 && a.v < 0x5000 + sizeof(record);

@@ -286,6 +286,9 @@ static void read_only_memory_is_readable_only(void **ctx)
 	assert_int_equal(gpa_write(&vm, gpa(0xf0000), &v, 4), -EFAULT);
 	assert_int_equal(gpa_cmpxchg(&vm, gpa(0xf0000), 4, 0, 1), -EFAULT);
 	assert_true(gpa_is_ram(&vm, gpa(0xf0000)));
+	assert_false(gpa_is_writable(&vm, gpa(0xf0000)));
+	assert_true(gpa_is_writable(&vm, gpa(0x1000)));
+	assert_false(gpa_is_writable(&vm, gpa(0xb0000)));
 	assert_false(gpa_is_ram(&vm, gpa(0xb0000)));
 	done();
 }

@@ -59,7 +59,14 @@ bool gpa_is_ram(struct vm *vm, gpa_t a)
 {
 	(void)vm;
 	(void)a;
-	return ram_is_there;
+	return true;
+}
+
+/* Of which there are two pages; the rest is ROM. */
+bool gpa_is_writable(struct vm *vm, gpa_t a)
+{
+	(void)vm;
+	return ram_is_there && a.v >= 0x5000 && a.v < 0x7000;
 }
 
 uint64_t vclock_tsc(const struct vclock *c)
@@ -464,6 +471,13 @@ static void kvmclock_writes_its_record(void **ctx)
 	assert_int_equal(written.len, 4);               /* the version, last; the rest is test_guest_time.c's subject */
 	assert_int_equal(written.bytes[0], 2);
 	assert_gp0(v, msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0x5002 | 1));
+	/* All of its 32 bytes must be such as can be written; they may lie in two pages. */
+	assert_int_equal(msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0x5ff0 | 1), EXIT_NEXT);
+	assert_int_equal(msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0x6fe0 | 1), EXIT_NEXT);
+	assert_gp0(v, msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0x6fe4 | 1));
+	assert_gp0(v, msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0x6ffc | 1));
+	assert_gp0(v, msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0x4ffc | 1));
+	assert_gp0(v, msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0xe0000 | 1));
 	ram_is_there = false;
 	assert_gp0(v, msr_write_of(v, MSR_KVM_SYSTEM_TIME, 0x5000 | 1));
 	assert_gp0(v, msr_write_of(v, MSR_KVM_WALL_CLOCK, 0x6000));

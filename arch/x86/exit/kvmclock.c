@@ -82,10 +82,11 @@ int kvmclock_read(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 int kvmclock_write(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	uint64_t at = val & ~KVMCLOCK_ENABLE;
+	uint64_t at = val & ~KVMCLOCK_ENABLE, last = at + sizeof(struct pvclock_time) - 1;
 
 	(void)msr;
-	if ((val & KVMCLOCK_ENABLE) && ((at & 3) || !gpa_is_ram(v->vm, gpa(at)) || !gpa_is_ram(v->vm, gpa(at + 31))))
+	if ((val & KVMCLOCK_ENABLE) &&
+	    ((at & 3) || !gpa_is_writable(v->vm, gpa(at)) || !gpa_is_writable(v->vm, gpa(last))))
 		return -1;
 	v->kvmclock_msr = val;
 	kvmclock_update(v);

@@ -61,3 +61,8 @@ bool gpa_is_ram(struct vm *vm, gpa_t a)
 	(void)vm;
 	return a.v < flatmem.size;
 }
+
+bool gpa_is_writable(struct vm *vm, gpa_t a)
+{
+	return gpa_is_ram(vm, a);
+}
