@@ -71,8 +71,6 @@ static int check_sizes(struct bzimage *bz, const uint8_t *head, uint64_t file_si
 		return image_fail(err, IMG_ERR_BZ_SIZE, BZ_SETUP_SECTS,
 				  "setup has %" PRIu32 " bytes, the file %" PRIu64,
 				  bz->setup_bytes, file_size);
-	if (bz->header_end > bz->setup_bytes)
-		return image_fail(err, IMG_ERR_BZ_HEADER, BZ_JUMP, "it ends behind the setup code");
 	bz->payload_bytes = (uint32_t)(file_size - bz->setup_bytes);
 	/* syssize counts paragraphs: the file may lack the last one's padding. */
 	if (!code || code > align_up(bz->payload_bytes, 16))

@@ -25,10 +25,6 @@ struct bzimage {
 /* 0 or -1 with *err (each reason its own code). file_size is the whole file's; head holds min(file_size, BZ_HEAD_LEN). */
 __must_check int bzimage_parse(struct bzimage *bz, const uint8_t *head, uint64_t file_size, struct image_error *err);
 
-/* Bits of xloadflags: has a 64-bit entry at load + 0x200; kernel, initrd and boot_params may lie above 4 GiB. */
-#define BZ_XLF_KERNEL_64    (1u << 0)
-#define BZ_XLF_ABOVE_4G     (1u << 1)
-
 /* Does the kernel take a command line this long? 0 or -1 with *err. */
 __must_check int bzimage_check_cmdline(const struct bzimage *bz, const char *cmdline, struct image_error *err);
 

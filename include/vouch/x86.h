@@ -167,7 +167,6 @@ static inline enum x86_mode x86_env_mode(const struct x86_env *e)
 #define MSR_X2APIC_ICR     0x830u
 #define MSR_X2APIC_SELF_IPI 0x83fu
 #define MSR_X2APIC_LAST    0x8ffu
-#define MSR_XSS            0xda0u
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u

@@ -11,6 +11,8 @@
 #include "arch/x86/mm/nested.h"
 #include "tests/unit/support/hostram.h"
 
+#define MEM_WC 1u                     /* write-combining: Vouch itself asks for none */
+
 #define PHYS_MASK 0xfffffff000ull     /* 40 bits */
 
 static struct page_alloc pages;

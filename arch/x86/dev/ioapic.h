@@ -22,8 +22,6 @@
 /* Redirection entry. */
 #define IOAPIC_RTE_MODE_SHIFT 8
 #define IOAPIC_RTE_LOGICAL    (1ull << 11)
-#define IOAPIC_RTE_STATUS     (1ull << 12)  /* read-only; a message never waits, so 0 */
-#define IOAPIC_RTE_ACTIVE_LOW (1ull << 13)
 #define IOAPIC_RTE_REMOTE_IRR (1ull << 14)  /* read-only */
 #define IOAPIC_RTE_LEVEL      (1ull << 15)
 #define IOAPIC_RTE_MASK       (1ull << 16)

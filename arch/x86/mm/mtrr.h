@@ -7,7 +7,6 @@
 
 /* Memory types as MTRRs, the PAT and EPT leaves encode them (SDM 3A "Memory Types That Can Be Encoded in MTRRs"). */
 #define MEM_UC 0u
-#define MEM_WC 1u
 #define MEM_WT 4u
 #define MEM_WP 5u
 #define MEM_WB 6u

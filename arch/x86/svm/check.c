@@ -9,7 +9,6 @@
 
 #include <vouch/x86.h>
 
-#define FE1_EDX_LM  (1u << 29)        /* CPUID 80000001 */
 #define FE8_EBX_NO_LMSLE (1u << 20)   /* CPUID 80000008 */
 #define SVM_EDX_NPT (1u << 0)         /* CPUID 8000000A */
 #define SVM_EDX_FLUSH_BY_ASID (1u << 6)
