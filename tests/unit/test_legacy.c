@@ -117,6 +117,17 @@ static void i8042_nobody_answers_for_a_keyboard(void **state)
 	assert_false(r.irq[0].level);
 	assert_int_equal(data(), 0xfe);
 	assert_false(r.irq[1].level);
+	/* A byte for the keyboard switches it on; one for the other port does not. */
+	command(0xad);
+	command(0xd4);
+	put_data(0xf2);
+	(void)data();
+	command(0x20);
+	assert_int_equal(data() & 0x10, 0x10);
+	put_data(0xff);
+	(void)data();
+	command(0x20);
+	assert_int_equal(data() & 0x10, 0);
 }
 
 /* Linux proves the auxiliary port's interrupt with this loop. */

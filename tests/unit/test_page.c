@@ -283,10 +283,15 @@ static void gives_out_what_nobody_claims(void **ctx)
 	boot.module[0].len = 0x1001;	/* two pages */
 	boot.info = hpa(9 * MIB + 8);
 	boot.info_len = 16;
+	boot.screen.base = hpa(12 * MIB);       /* of main memory: three pages and a line's rest */
+	boot.screen.pitch = 0x400;
+	boot.screen.height = 13;
 	memory_reserve_boot(&reserved, &boot);
 	memory_reserve(&reserved, 2 * MIB, MIB);
 	memory_add(&pages, &boot, &reserved, 0, MEMORY_TOP);
-	assert_int_equal(pages.total_frames, frames_of(30 * MIB) - 2 - 1);
+	assert_int_equal(pages.total_frames, frames_of(30 * MIB) - 2 - 1 - 4);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(state[frames_of(12 * MIB) + i], 0);
 	assert_int_equal(state[0], 0);
 	assert_int_equal(state[frames_of(8 * MIB)], 0);
 	assert_int_equal(memory_end(&boot), 32 * MIB);

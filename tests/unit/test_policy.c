@@ -407,6 +407,8 @@ static void memory_type_msrs_check_their_types(void **ctx)
 	assert_round_trip(MSR_MTRR_PHYSBASE0 + 2, 0x80000006ull);
 	assert_gp0(v, msr_write_of(v, MSR_MTRR_PHYSBASE0 + 2, 0x80000002ull));
 	assert_gp0(v, msr_write_of(v, MSR_MTRR_PHYSBASE0 + 2, 1ull << 63));
+	for (unsigned int bit = 8; bit <= 11; bit++)
+		assert_gp0(v, msr_write_of(v, MSR_MTRR_PHYSBASE0 + 2, 0x80000006ull | 1ull << bit));
 	assert_gp0(v, msr_write_of(v, MSR_MTRR_PHYSBASE0 + 3, 0x1ull));
 	assert_round_trip(MSR_MTRR_PHYSBASE0 + 15, 0x800ull);
 	assert_round_trip(MSR_MTRR_FIX4K_F8, 0x0606050401000606ull);

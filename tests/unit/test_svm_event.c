@@ -358,6 +358,18 @@ static void a_step_cut_short_is_taken_again(void **ctx)
 	}
 }
 
+/* Its fault was on the way to the guest when its handler's stack was missing: the IRET is behind, and waited for again. */
+static void an_iret_whose_fault_is_cut_short_is_waited_for(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	until_iret();
+	vmcb.exit_code = SVM_EXIT_NPF;
+	vmcb.exit_int_info = event(SVM_EVENT_EXC, EXC_NP) | SVM_EVENT_HAS_ERROR;
+	svm_event_collect(&v);
+	assert_true(hw.nmi_masked && !hw.iret_next && (vmcb.intercept1 & SVM_INT1_IRET));
+}
+
 /* A breakpoint on the IRET itself is no step: the guest gets it, and the IRET is still to come. */
 static void a_breakpoint_on_the_iret_is_the_guests(void **ctx)
 {
@@ -677,6 +689,7 @@ int main(void)
 		cmocka_unit_test(flags_that_the_iret_popped_are_the_guests),
 		cmocka_unit_test(an_iret_that_faults_leaves_nothing_behind),
 		cmocka_unit_test(a_step_cut_short_is_taken_again),
+		cmocka_unit_test(an_iret_whose_fault_is_cut_short_is_waited_for),
 		cmocka_unit_test(a_breakpoint_on_the_iret_is_the_guests),
 		cmocka_unit_test(a_guest_that_steps_itself_gets_its_trap),
 		cmocka_unit_test(no_interrupt_goes_in_while_stepping),

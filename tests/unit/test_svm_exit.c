@@ -201,6 +201,21 @@ static void bytes_come_with_nested_faults_only(void **ctx)
 	assert_int_equal(seen.insn_len, 0);
 }
 
+/* An event whose stack or gate is no plain memory would be delivered in vain for ever. */
+static void what_cannot_be_delivered_ends_the_guest(void **ctx)
+{
+	(void)ctx;
+	fresh(true, false);
+	vmcb.exit_int_info = EXC_PF;            /* not valid: left over */
+	exits(SVM_EXIT_NPF);
+	assert_int_equal(vm.stop.kind, STOP_NONE);
+	vmcb.exit_int_info = SVM_EVENT_VALID | EXC_PF;
+	vmcb.info2 = 0xfd000000;
+	exits(SVM_EXIT_NPF);
+	assert_int_equal(vm.stop.kind, STOP_UNHANDLED);
+	assert_string_equal(vm.stop.text, "vector 14 cannot be delivered: GPA 0xfd000000 is no plain memory");
+}
+
 /* And its CPU hears that it may be waiting for another vCPU. */
 static void a_pausing_guest_goes_on(void **ctx)
 {
@@ -288,6 +303,7 @@ static void run_all(void *failed)
 		cmocka_unit_test(a_move_to_cr_is_taken_from_the_cpus_words),
 		cmocka_unit_test(without_such_words_it_is_decoded),
 		cmocka_unit_test(bytes_come_with_nested_faults_only),
+		cmocka_unit_test(what_cannot_be_delivered_ends_the_guest),
 		cmocka_unit_test(a_pausing_guest_goes_on),
 		cmocka_unit_test(a_fault_of_the_stepped_instruction_is_delivered),
 		cmocka_unit_test(a_shadow_over_what_cant_be_stepped_ends),
