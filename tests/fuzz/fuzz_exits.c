@@ -160,10 +160,10 @@ static void do_cr_write(void)
 	expect_action(exit_cr_write(&rig.vcpu, cr[rig_take(1) & 3], rig_number()), NEXT | FAULT);
 }
 
-/* MOV to CRn, LMSW, CLTS as a vendor that decodes them does. */
+/* MOV to CRn, LMSW, CLTS, and reads of CR0, as a vendor that decodes them does. */
 static void do_cr_instruction(void)
 {
-	unsigned int cr = rig_take(1) & 8;
+	unsigned int kind = rig_take(1) & 0x18, cr = kind & 8;
 	enum exit_action a;
 	struct x86_env e;
 	struct insn in;
@@ -174,6 +174,11 @@ static void do_cr_instruction(void)
 	rig.host.hvm->env_load(&rig.vcpu, &e);
 	if (insn_length_at(&rig.vcpu, &e, &in, &rig.vcpu.fault))
 		return;
+	if (kind & 16) {
+		a = exit_cr0_read(&rig.vcpu, &e, &in, &fits);
+		expect_action(a, NEXT | AGAIN | FAULT | STOP);
+		return;
+	}
 	a = exit_cr_value(&rig.vcpu, &e, &in, cr, &val, &fits);
 	expect_action(a, NEXT | AGAIN | FAULT | STOP);
 	if (fits && a == EXIT_NEXT)

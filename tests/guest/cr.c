@@ -23,6 +23,26 @@ const char test_name[] = "cr";
 #define CR4_PAE 32ull
 #define CR4_PGE 128ull
 
+/* Vouch itself answers each of these while CD is set, where a CPU obeys the CD of a guest. */
+static void check_cr0_reads(u64 want)
+{
+	u64 r13, msw = ~0ull, eax = ~0ull, ax = ~0ull;
+	u16 mem[2] = { 0, 0x5a5a };
+
+	asm volatile("mov %%cr0, %%r13; mov %%r13, %0" : "=r"(r13) :: "r13");
+	report(r13 == want, "CR0 with CD, by R13 (%lx)", r13);
+	asm volatile("smsw %q0" : "+r"(msw));
+	report(msw == want, "CR0 with CD: SMSW, 64 bits (%lx)", msw);
+	asm volatile("smsw %k0" : "+r"(eax));
+	report(eax == want, "CR0 with CD: SMSW, 32 bits (%lx)", eax);
+	asm volatile("smsw %w0" : "+r"(ax));
+	report(ax == (~0xffffull | (want & 0xffff)), "CR0 with CD: SMSW, 16 bits (%lx)", ax);
+	asm volatile("smsw %0" : "=m"(mem[0]));
+	report(mem[0] == (want & 0xffff) && mem[1] == 0x5a5a, "CR0 with CD: SMSW to memory (%x)", mem[0]);
+	asm volatile("clts");
+	report(read_cr0() == (want & ~CR0_TS), "CR0 with CD: CLTS leaves it (%lx)", read_cr0());
+}
+
 static void check_cr0(void)
 {
 	u64 old = read_cr0();
@@ -38,6 +58,7 @@ static void check_cr0(void)
 	report(read_cr0() == old, "CR0 is as before (%lx)", read_cr0());
 	report(WRITE_CR_TRY(0, old | CR0_CD) == NO_FAULT && read_cr0() == (old | CR0_CD), "CR0: CD sticks");
 	report(WRITE_CR_TRY(0, old | CR0_CD | CR0_NW) == NO_FAULT && read_cr0() == (old | CR0_CD | CR0_NW), "CR0: CD and NW stick");
+	check_cr0_reads(old | CR0_CD | CR0_NW);
 	asm volatile("wbinvd");
 	report(WRITE_CR_TRY(0, old) == NO_FAULT && read_cr0() == old, "CR0: caches on again, after WBINVD");
 	report(WRITE_CR_TRY(0, old & ~CR0_ET) == NO_FAULT && read_cr0() & CR0_ET, "CR0: ET is always set");

@@ -85,6 +85,16 @@ void lapic_set_cr8(struct lapic *l, uint8_t cr8)
 	(void)cr8;
 }
 
+void emu_reg_write(struct emu *m, unsigned int reg, unsigned int size, uint64_t val)
+{
+	(void)m; (void)reg; (void)size; (void)val;
+}
+
+void place_write(struct emu *m, const struct place *p, uint64_t val)
+{
+	(void)m; (void)p; (void)val;
+}
+
 bool emu_map_operand(struct emu *m, unsigned int size, int64_t delta, unsigned int access, struct place *p)
 {
 	(void)m;

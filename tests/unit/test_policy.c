@@ -85,6 +85,20 @@ bool emu_map_operand(struct emu *m, unsigned int size, int64_t delta, unsigned i
 	return m->v->gpr[REG_R15] == 0;         /* the test's way to ask for a fault */
 }
 
+static uint64_t placed;
+
+void place_write(struct emu *m, const struct place *p, uint64_t val)
+{
+	(void)m;
+	(void)p;
+	placed = val;
+}
+
+void emu_reg_write(struct emu *m, unsigned int reg, unsigned int size, uint64_t val)
+{
+	m->v->gpr[reg] = size == 8 ? val : val & ((1ull << size * 8) - 1);
+}
+
 uint64_t place_read(struct emu *m, const struct place *p)
 {
 	(void)m;
@@ -568,6 +582,40 @@ static void cr_values_by_instruction(void **ctx)
 	assert_false(fits);
 }
 
+static void cr0_is_read_as_the_guest_wrote_it(void **ctx)
+{
+	struct vcpu *v = fresh();
+	struct insn in = { .op = INSN_MOV_FROM_CR, .reg = 0, .rm = REG_RBX };
+	struct x86_env e;
+	bool fits;
+
+	(void)ctx;
+	seam.host.hvm->env_load(v, &e);
+	e.cr0 = CR0_PE | CR0_PG | CR0_CD | CR0_ET;
+	assert_int_equal(exit_cr0_read(v, &e, &in, &fits), EXIT_NEXT);
+	assert_true(fits && v->gpr[REG_RBX] == e.cr0);
+	in = (struct insn){ .op = INSN_SMSW, .rm = REG_RCX, .size = 4 };
+	assert_int_equal(exit_cr0_read(v, &e, &in, &fits), EXIT_NEXT);
+	assert_true(fits && v->gpr[REG_RCX] == e.cr0);
+	in.mem = true;
+	assert_int_equal(exit_cr0_read(v, &e, &in, &fits), EXIT_NEXT);
+	assert_true(fits && placed == (e.cr0 & 0xffff));
+	v->gpr[REG_R15] = 1;
+	assert_int_equal(exit_cr0_read(v, &e, &in, &fits), EXIT_FAULT);
+	v->gpr[REG_R15] = 0;
+	e.cpl = 3;                                      /* a program may, unless UMIP is on */
+	e.cr4 &= ~CR4_UMIP;
+	assert_int_equal(exit_cr0_read(v, &e, &in, &fits), EXIT_NEXT);
+	e.cr4 |= CR4_UMIP;
+	assert_gp0(v, exit_cr0_read(v, &e, &in, &fits));
+	in = (struct insn){ .op = INSN_MOV_FROM_CR, .reg = 4 };
+	exit_cr0_read(v, &e, &in, &fits);
+	assert_false(fits);
+	in.op = INSN_CPUID;
+	exit_cr0_read(v, &e, &in, &fits);
+	assert_false(fits);
+}
+
 static void xsetbv_writes_what_it_accepts(void **ctx)
 {
 	uint64_t all = policy_xcr0();
@@ -628,6 +676,7 @@ int main(void)
 		cmocka_unit_test(cr0_rules),
 		cmocka_unit_test(cr4_and_cr8_rules),
 		cmocka_unit_test(cr_values_by_instruction),
+		cmocka_unit_test(cr0_is_read_as_the_guest_wrote_it),
 		cmocka_unit_test(xsetbv_writes_what_it_accepts),
 		cmocka_unit_test(xsetbv_refuses_before_it_writes),
 	};

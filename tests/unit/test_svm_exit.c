@@ -68,6 +68,15 @@ enum exit_action exit_cr_value(struct vcpu *x, struct x86_env *e, const struct i
 	return EXIT_NEXT;
 }
 
+enum exit_action exit_cr0_read(struct vcpu *x, struct x86_env *e, const struct insn *in, bool *fits)
+{
+	(void)e;
+	*fits = in->op == INSN_MOV_FROM_CR || in->op == INSN_SMSW;
+	if (*fits)
+		x->gpr[REG_RBX] = 0xcd;
+	return in->op == INSN_SMSW ? vcpu_gp0(x) : EXIT_NEXT;
+}
+
 int insn_length_at(struct vcpu *x, const struct x86_env *e, struct insn *out, struct x86_fault *f)
 {
 	(void)x; (void)e; (void)f;
@@ -177,6 +186,30 @@ static void without_such_words_it_is_decoded(void **ctx)
 		assert_int_equal(seen.decoded, 1);
 		assert_int_equal(seen.cr_val, 0xc175);
 		assert_int_equal(vmcb.rip, 0x1002);
+	}
+}
+
+/* Whatever the CPU says of it: exit 0 is CR0_READ. */
+static void a_read_of_cr0_is_decoded(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int i = 0; i < 4; i++) {
+		fresh(i & 1, i & 2);
+		vmcb.info1 = SVM_CR_MOV | REG_RCX;
+		seen.insn = (struct insn){ .op = INSN_MOV_FROM_CR, .len = 3 };
+		exits(SVM_EXIT_CR0_READ);
+		assert_int_equal(vm.stop.kind, STOP_NONE);
+		assert_int_equal(v.gpr[REG_RBX], 0xcd);
+		assert_int_equal(vmcb.rip, 0x1003);
+		seen.insn = (struct insn){ .op = INSN_SMSW, .len = 3 };         /* the stand-in's faults */
+		exits(SVM_EXIT_CR0_READ);
+		assert_int_equal(vmcb.rip, 0x1003);
+		assert_true(hw.event.valid && hw.event.vector == EXC_GP);
+		hw.event.valid = false;
+		seen.insn = (struct insn){ .op = INSN_CPUID, .len = 2 };        /* the guest rewrote it: again */
+		exits(SVM_EXIT_CR0_READ);
+		assert_int_equal(vmcb.rip, 0x1003);
+		assert_int_equal(vm.stop.kind, STOP_NONE);
 	}
 }
 
@@ -302,6 +335,7 @@ static void run_all(void *failed)
 		cmocka_unit_test(the_next_rip_is_the_cpus_or_the_decoders),
 		cmocka_unit_test(a_move_to_cr_is_taken_from_the_cpus_words),
 		cmocka_unit_test(without_such_words_it_is_decoded),
+		cmocka_unit_test(a_read_of_cr0_is_decoded),
 		cmocka_unit_test(bytes_come_with_nested_faults_only),
 		cmocka_unit_test(what_cannot_be_delivered_ends_the_guest),
 		cmocka_unit_test(a_pausing_guest_goes_on),

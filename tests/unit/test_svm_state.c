@@ -102,6 +102,32 @@ static void only_what_is_checked_counts(void **ctx)
 	}
 }
 
+/* The guest reads back what it wrote; the CPU never gets CD or NW, and reads exit only while the two differ. */
+static void caches_stay_on(void **ctx)
+{
+	static const uint64_t off[] = { CR0_CD, CR0_CD | CR0_NW };
+	const uint64_t on = CR0_PE | CR0_PG | CR0_ET | CR0_WP;
+	struct x86_env e;
+
+	(void)ctx;
+	fresh();
+	for (unsigned int i = 0; i < ARRAY_SIZE(off); i++) {
+		hw.cache.clean = SVM_CLEAN_ALL;
+		svm_reg_set(&v, HVM_CR0, on | off[i]);
+		assert_true(vmcb.cr0 == on);
+		assert_int_equal(vmcb.intercept_cr_read, SVM_CR0);
+		assert_int_equal(hw.cache.clean & SVM_CLEAN_INTERCEPT, i ? SVM_CLEAN_INTERCEPT : 0);      /* written once */
+		assert_true(svm_reg_get(&v, HVM_CR0) == (on | off[i]));
+		svm_env_load(&v, &e);
+		assert_true(e.cr0 == (on | off[i]));
+		vmcb.cr0 |= CR0_TS;             /* a task switch, of which nobody hears */
+		assert_true(svm_reg_get(&v, HVM_CR0) == (on | off[i] | CR0_TS));
+	}
+	svm_reg_set(&v, HVM_CR0, on);
+	assert_true(vmcb.cr0 == on && svm_reg_get(&v, HVM_CR0) == on);
+	assert_int_equal(vmcb.intercept_cr_read, 0);
+}
+
 static void run_all(void *failed)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +135,7 @@ static void run_all(void *failed)
 		cmocka_unit_test(a_bad_one_stops_the_guest),
 		cmocka_unit_test(a_refusal_shows_what_is_left),
 		cmocka_unit_test(only_what_is_checked_counts),
+		cmocka_unit_test(caches_stay_on),
 	};
 
 	*(int *)failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writes to control registers and XCR0: the checks that the manual lists, then the value takes effect. */
+/* Writes to control registers and XCR0: the checks that the manual lists, then the value takes effect. Reads of CR0. */
 #include "arch/x86/exit/exit.h"
 
 #include "arch/x86/cpu/asm.h"
@@ -111,6 +111,38 @@ enum exit_action exit_cr_value(struct vcpu *v, struct x86_env *e, const struct i
 		a = read_msw(v, e, in, &msw);
 		*val = cr0_after_lmsw(e->cr0, msw);
 		return a;
+	}
+	*fits = false;
+	return EXIT_AGAIN;
+}
+
+/* SMSW stores 16 bits in memory, and in a register as many as the operand size has. UMIP forbids it to programs. */
+static enum exit_action store_msw(struct emu *m)
+{
+	struct place p;
+
+	if (m->e->cpl == 3 && (m->e->cr4 & CR4_UMIP))
+		return vcpu_gp0(m->v);
+	if (!m->in.mem) {
+		emu_reg_write(m, m->in.rm, m->in.size, m->e->cr0);
+		return EXIT_NEXT;
+	}
+	if (!emu_map_operand(m, 2, 0, GVA_WRITE, &p))
+		return m->action;
+	place_write(m, &p, m->e->cr0 & 0xffff);
+	return EXIT_NEXT;
+}
+
+enum exit_action exit_cr0_read(struct vcpu *v, struct x86_env *e, const struct insn *in, bool *fits)
+{
+	struct emu m = { .v = v, .e = e, .mode = x86_env_mode(e), .in = *in };
+
+	*fits = true;
+	if (in->op == INSN_SMSW)
+		return store_msw(&m);
+	if (in->op == INSN_MOV_FROM_CR && in->reg == 0) {
+		v->gpr[in->rm] = m.mode == MODE_64 ? e->cr0 : (uint32_t)e->cr0;
+		return EXIT_NEXT;
 	}
 	*fits = false;
 	return EXIT_AGAIN;

@@ -38,6 +38,11 @@ enum exit_action exit_cr_write(struct vcpu *v, unsigned int cr, uint64_t val);
  */
 enum exit_action exit_cr_value(struct vcpu *v, struct x86_env *e, const struct insn *in, unsigned int cr, uint64_t *val,
 			       bool *fits);
+/*
+ * MOV from CR0 and SMSW, of the CR0 in e: done but for the step over it. EXIT_NEXT, or EXIT_FAULT, EXIT_AGAIN as for any
+ * operand. *fits is false if in is neither.
+ */
+enum exit_action exit_cr0_read(struct vcpu *v, struct x86_env *e, const struct insn *in, bool *fits);
 /* APM 3 "LMSW": loads PE, MP, EM and TS, and cannot clear PE. */
 static inline uint64_t cr0_after_lmsw(uint64_t cr0, uint64_t msw)
 {

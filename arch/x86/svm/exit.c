@@ -181,6 +181,25 @@ static enum exit_action do_cr_write(struct vcpu *v, unsigned int cr)
 	return exit_cr_write(v, cr, val);
 }
 
+/* Rare: only while the guest has its caches off. So the CPU's words are not used, which it has for MOV alone. */
+static enum exit_action do_cr0_read(struct vcpu *v)
+{
+	enum exit_action a;
+	struct x86_env e;
+	struct insn in;
+	bool fits;
+
+	a = decode_exit(v, &e, &in);
+	if (a != EXIT_NEXT)
+		return a;
+	a = exit_cr0_read(v, &e, &in, &fits);
+	if (!fits)
+		return misfit(v);
+	if (a == EXIT_NEXT)
+		set_next_rip(v, &e, &in);
+	return a;
+}
+
 static enum exit_action unexpected(struct vcpu *v)
 {
 	const struct vmcb *c = v->hw->vmcb;
@@ -245,6 +264,7 @@ static enum exit_action dispatch(struct vcpu *v)
 	case SVM_EXIT_INIT:      svm_host_window(); return EXIT_AGAIN;
 	case SVM_EXIT_VINTR:     return EXIT_AGAIN;
 	case SVM_EXIT_PAUSE:     vcpu_spins(v); return EXIT_AGAIN;   /* VMRUN sets the count anew */
+	case SVM_EXIT_CR0_READ:  return do_cr0_read(v);
 	case SVM_EXIT_CR0_WRITE: return do_cr_write(v, 0);
 	case SVM_EXIT_CR4_WRITE: return do_cr_write(v, 4);
 	case SVM_EXIT_CR8_WRITE: return do_cr_write(v, 8);

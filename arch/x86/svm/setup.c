@@ -176,7 +176,7 @@ void svm_vcpu_destroy(struct vcpu *v)
  */
 static void set_intercepts(struct vmcb *c)
 {
-	c->intercept_cr_write = 1u << 0 | 1u << 4 | 1u << 8;
+	c->intercept_cr_write = SVM_CR0 | 1u << 4 | 1u << 8;
 	c->intercept_exceptions = SVM_EXCEPTIONS;
 	c->intercept1 = SVM_INT1_INTR | SVM_INT1_NMI | SVM_INT1_INIT | SVM_INT1_RDPMC | SVM_INT1_INVD | SVM_INT1_CPUID |
 			SVM_INT1_HLT | SVM_INT1_INVLPGA | SVM_INT1_IOIO | SVM_INT1_MSR | SVM_INT1_SHUTDOWN;
@@ -214,7 +214,6 @@ static void set_start(struct vmcb *c, const struct vcpu_start *s)
 	c->idtr = (struct vmcb_seg){ .limit = s->idt.limit, .base = s->idt.base };
 	c->ldtr = (struct vmcb_seg){ .attr = SEG_ATTR_P | 2, .limit = 0xffff };
 	c->tr = (struct vmcb_seg){ .attr = SEG_ATTR_P | 11, .limit = 0xffff };   /* busy 32-bit TSS */
-	c->cr0 = s->cr0;
 	c->cr3 = s->cr3;
 	c->cr4 = s->cr4;
 	c->efer = s->efer | EFER_SVME;
@@ -235,6 +234,7 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	memset(c, 0, sizeof(*c));
 	set_intercepts(c);
 	set_start(c, s);
+	svm_cr0_set(hw, s->cr0);
 	c->iopm_pa = cpu->iopm.v;
 	c->msrpm_pa = cpu->msrpm.v;
 	c->tsc_offset = v->tsc_offset;

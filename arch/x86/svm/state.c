@@ -32,6 +32,18 @@ static uint64_t guest_efer(const struct vmcb *c)
 	return (efer & EFER_LME) && (c->cr0 & CR0_PG) ? efer | EFER_LMA : efer;
 }
 
+static uint64_t guest_cr0(const struct vcpu_hw *hw)
+{
+	return hw->vmcb->cr0 | hw->cr0_caches;
+}
+
+void svm_cr0_set(struct vcpu_hw *hw, uint64_t val)
+{
+	hw->cr0_caches = val & (CR0_CD | CR0_NW);
+	vmcb_put(hw, cr0, val & ~(CR0_CD | CR0_NW));
+	vmcb_put(hw, intercept_cr_read, hw->cr0_caches ? SVM_CR0 : 0);
+}
+
 void svm_env_load(const struct vcpu *v, struct x86_env *e)
 {
 	const struct vmcb *c = v->hw->vmcb;
@@ -39,7 +51,7 @@ void svm_env_load(const struct vcpu *v, struct x86_env *e)
 	sync_hidden(v);
 	e->rip = c->rip;
 	e->rflags = c->rflags;
-	e->cr0 = c->cr0;
+	e->cr0 = guest_cr0(v->hw);
 	e->cr3 = c->cr3;
 	e->cr4 = c->cr4;
 	e->efer = guest_efer(c);
@@ -69,7 +81,7 @@ uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r)
 	const struct vmcb *c = v->hw->vmcb;
 
 	switch (r) {
-	case HVM_CR0: return c->cr0;
+	case HVM_CR0: return guest_cr0(v->hw);
 	case HVM_CR2: return c->cr2;
 	case HVM_CR3: return c->cr3;
 	case HVM_CR4: return c->cr4;
@@ -94,7 +106,7 @@ void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val)
 	struct vcpu_hw *hw = v->hw;
 
 	switch (r) {
-	case HVM_CR0: vmcb_put(hw, cr0, val); translations_change(v); return;
+	case HVM_CR0: svm_cr0_set(hw, val); translations_change(v); return;
 	case HVM_CR2: vmcb_put(hw, cr2, val); return;
 	case HVM_CR3: vmcb_put(hw, cr3, val); translations_change(v); return;
 	case HVM_CR4: vmcb_put(hw, cr4, val); translations_change(v); return;

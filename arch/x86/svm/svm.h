@@ -38,6 +38,7 @@ struct vcpu_hw {
 	struct vmcb_cache cache;
 	hpa_t vmcb_hpa;
 	struct tlb_id asid;
+	uint64_t cr0_caches;          /* CD and NW of the guest's CR0; the VMCB has them clear */
 	bool unchecked;               /* Vouch changed what VMRUN checks: svm_state_ok() decides before the next entry */
 	struct svm_event event;       /* to inject at the next entry */
 	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
@@ -81,6 +82,11 @@ void svm_env_load(const struct vcpu *v, struct x86_env *e);
 void svm_env_store(struct vcpu *v, const struct x86_env *e);
 uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r);
 void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val);
+/*
+ * CD and NW would switch off the real CPU's caches: the guest's own are kept apart, and its reads of CR0 exit while it
+ * has one set. Its writes always do.
+ */
+void svm_cr0_set(struct vcpu_hw *hw, uint64_t val);
 void svm_dump(const struct vcpu *v);
 /* Before an entry: false, and the VM is stopped, if VMRUN would refuse the VMCB. */
 bool svm_state_ok(struct vcpu *v);

@@ -116,7 +116,11 @@ struct vmcb {
 
 #define SVM_NP_ENABLE 1ull
 
+/* In the words of CR intercepts: APM 2 "VMCB Layout" (appendix B). */
+#define SVM_CR0 (1u << 0)
+
 /* Exit codes: APM 2 appendix C "SVM Intercept Exit Codes". */
+#define SVM_EXIT_CR0_READ  0x00u
 #define SVM_EXIT_CR0_WRITE 0x10u
 #define SVM_EXIT_CR4_WRITE 0x14u
 #define SVM_EXIT_CR8_WRITE 0x18u
