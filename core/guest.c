@@ -140,6 +140,7 @@ static void leave(struct host *h, struct guest *g)
 	g->log_budget = vm->log_budget;
 	g->quick = vclock_now(&vm->clock) < QUICK_NS ? g->quick + 1 : 0;
 	log_verdict("guest %s stopped: %s", vm->name, vm->stop.text);
+	cpu_away();                             /* reports and scrubbing may take seconds: who waits here may go elsewhere */
 	if (kind == STOP_TRIPLE_FAULT || kind == STOP_UNHANDLED)
 		vm_report(vm);
 	vm_report_exits(vm);
@@ -149,6 +150,7 @@ static void leave(struct host *h, struct guest *g)
 	g->state = GUEST_OFF;
 	g->vm = NULL;
 	vm_destroy(vm);
+	cpu_back();
 	report_pages(h);
 	if (kind == STOP_RESET) {
 		g->state = GUEST_WAITING;
@@ -329,6 +331,11 @@ const char *guest_pause(struct guest *g)
 		return "it is paused already";
 	if (!vm_hold(g->vm))
 		return "it is not paused: one of its vCPUs does not leave its CPU";
+	/* Those of its vCPUs that have not seen it yet must have another turn, or it would never come to its end. */
+	if (vm_stopped(g->vm)) {
+		vm_release(g->vm);
+		return "it is stopping";
+	}
 	vclock_stop(&g->vm->clock);
 	g->vm->paused = true;
 	return NULL;

@@ -189,6 +189,8 @@ static int read_config(struct launch *l, struct image_error *err)
 {
 	int ret;
 
+	/* A guest that starts again and again would fill the log with them. */
+	l->image.noted = l->names->name[l->module][0];
 	lib_enter();
 	ret = manifest_files(&l->image, &l->arena, err);
 	if (!ret) {

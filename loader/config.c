@@ -370,7 +370,7 @@ int manifest_check_name(const struct image *img, struct xml_arena *arena, struct
 
 int manifest_plan(const struct image *img, struct xml_arena *arena, struct vm_plan *plan, struct image_error *err)
 {
-	struct config c = { .img = img, .plan = plan, .err = err, .notes = CONFIG_NOTES };
+	struct config c = { .img = img, .plan = plan, .err = err, .notes = img->noted ? 0 : CONFIG_NOTES };
 	const struct xml_node *root;
 
 	memset(err, 0, sizeof(*err));

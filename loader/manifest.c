@@ -97,7 +97,7 @@ int manifest_files(struct image *img, struct xml_arena *arena, struct image_erro
 			return -1;
 	}
 	second = files ? xml_sibling(files, "files") : NULL;
-	if (second)
+	if (second && !img->noted)
 		log_warn("image: second files section in line %" PRIu32 " of the XML ignored", second->place.line);
 	return all_named(img, err);
 }

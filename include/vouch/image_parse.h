@@ -63,6 +63,7 @@ struct image {
 	uint8_t digest[SHA256_LEN];   /* of header, XML and table: what signatures sign; equal to the seal's */
 	uint32_t signature_count;
 	struct image_signature signature[IMAGE2_MAX_SIGNATURES];
+	bool noted;                   /* what there is to note in its XML has been logged before: not again */
 };
 
 /*

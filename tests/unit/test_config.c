@@ -25,6 +25,8 @@
 #define PIC      "<device class='8259A' id='pic'/>"
 #define LAPIC    "<device class='LAPIC' id='apic'/>"
 
+static bool noted;
+
 static enum image_err judge(const char *xml)
 {
 	static const char *const blobs[] = { "kernel", "initrd" };
@@ -33,6 +35,7 @@ static enum image_err judge(const char *xml)
 
 	log_clear();
 	test_image_make(&t, 1, xml, 2, blobs);
+	t.noted = noted;
 	code = test_image_plan(&t);
 	test_image_free(&t);
 	return code;
@@ -276,6 +279,12 @@ static void notes_are_few(void **state)
 		lines++;
 	assert_int_equal(lines, 33);
 	logged("further notes are not shown");
+	/* Nor again and again: the second time all of it is known. */
+	log_clear();
+	noted = true;
+	taken(xml);
+	noted = false;
+	assert_string_equal(log_text(), "");
 	free(xml);
 }
 

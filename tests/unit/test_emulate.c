@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <vouch/platform.h>
+
 #include "arch/x86/exit/emulate.h"
 #include "arch/x86/exit/operand.h"
 #include "arch/x86/mm/gwalk.h"
@@ -26,6 +28,12 @@
 static struct vm vm;
 static struct vcpu v;
 static struct x86_env e;
+static uint64_t access_ticks;          /* how long each access of a device takes */
+
+uint64_t host_tsc(void)
+{
+	return guestmem.accesses * access_ticks;
+}
 
 static void put_code(const char *bytes, size_t n)
 {
@@ -692,6 +700,29 @@ static void test_string_io(void **state)
 	io(0, 1, false, EXIT_STOP, EMULATE_CHUNK + 1);
 }
 
+/* Slow devices: as many elements as fit, and one at least. */
+static void test_chunk_time(void **state)
+{
+	static const struct { uint64_t ticks; unsigned int per_exit; } rows[] = {
+		{ 0, EMULATE_CHUNK }, { 9, EMULATE_CHUNK }, { 1000, 51 }, { 49999, 2 }, { 50000, 2 }, { 50001, 1 }, { 1ull << 40, 1 },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		start_64();
+		CODE("\xf3\x6e");                      /* rep outsb */
+		vm.clock.host_khz = 1000000;
+		access_ticks = rows[i].ticks;
+		v.gpr[REG_RCX] = 5000;
+		v.gpr[REG_RSI] = LIN_PAGE(0);
+		io(0, 1, false, EXIT_AGAIN, rows[i].per_exit);
+		assert_int_equal(e.rip, LIN_CODE);
+		assert_int_equal(v.gpr[REG_RCX], 5000 - rows[i].per_exit);
+		io(0, 1, false, EXIT_AGAIN, 2 * rows[i].per_exit);
+	}
+	access_ticks = 0;
+}
+
 static void refused(const char *part)
 {
 	assert_int_equal(emulate_mmio(&v, &e), EXIT_STOP);
@@ -799,6 +830,7 @@ int main(void)
 		cmocka_unit_test(test_lost_race), cmocka_unit_test(test_stack), cmocka_unit_test(test_bit_strings),
 		cmocka_unit_test(test_rep_single_step), cmocka_unit_test(test_rep_chunks), cmocka_unit_test(test_string_widths),
 		cmocka_unit_test(test_string_io),
+		cmocka_unit_test(test_chunk_time),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
 	};
 

@@ -142,6 +142,24 @@ static void the_next_rip_is_the_cpus_or_the_decoders(void **ctx)
 	assert_int_equal(seen.cpuid, 0);
 }
 
+/* Bytes that are not what exited: in the kernel's code not for ever, a program may go on with that. */
+static void other_bytes_end_a_kernel_not_a_program(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int cpl = 0; cpl <= 3; cpl += 3) {
+		fresh(false, false);
+		vmcb.cpl = (uint8_t)cpl;
+		seen.insn = (struct insn){ .op = INSN_RDMSR, .len = 2 };
+		for (unsigned int i = 0; i < 999; i++)
+			exits(SVM_EXIT_CPUID);
+		assert_false(vm_stopped(&vm));
+		for (unsigned int i = 0; i < 5000 && !vm_stopped(&vm); i++)
+			exits(SVM_EXIT_CPUID);
+		assert_int_equal(vm.stop.kind, cpl ? STOP_NONE : STOP_UNHANDLED);
+		assert_int_equal(seen.cpuid, 0);
+	}
+}
+
 static void a_move_to_cr_is_taken_from_the_cpus_words(void **ctx)
 {
 	static const struct { uint32_t code; unsigned int cr; } rows[] = {
@@ -333,6 +351,7 @@ static void run_all(void *failed)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_rip_is_the_cpus_or_the_decoders),
+		cmocka_unit_test(other_bytes_end_a_kernel_not_a_program),
 		cmocka_unit_test(a_move_to_cr_is_taken_from_the_cpus_words),
 		cmocka_unit_test(without_such_words_it_is_decoded),
 		cmocka_unit_test(a_read_of_cr0_is_decoded),

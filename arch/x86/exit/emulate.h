@@ -12,8 +12,12 @@
 
 #include "decode.h"
 
-/* REP iterations done per exit; the rest after the guest has been entered again, so that it sees its interrupts. */
+/*
+ * REP iterations done per exit at most, and how long they may take together, but for the last; the rest after the guest has
+ * been entered again, so that it sees its interrupts and Vouch its own.
+ */
 #define EMULATE_CHUNK 1024u
+#define EMULATE_CHUNK_US 50u
 
 /* What is behind guest-physical memory that is not RAM; size is 1, 2, 4 or 8, a need not be aligned. By exit/gpa.c. */
 uint64_t mmio_read(struct vcpu *v, gpa_t a, unsigned int size);

@@ -7,6 +7,7 @@
 #include "operand.h"
 
 #include <vouch/gpa.h>
+#include <vouch/platform.h>
 #include <vouch/vm.h>
 
 #include "alu.h"
@@ -138,9 +139,15 @@ static bool condition_ends(const struct emu *m)
 	return (m->in.op == INSN_CMPS || m->in.op == INSN_SCAS) && equal != (m->in.rep == 0xf3);
 }
 
+/* A device may make each element wait: the console for its port. The vCPU's turn must end all the same when it is over. */
+static uint64_t chunk_end(const struct vcpu *v)
+{
+	return own_tsc() + v->vm->clock.host_khz * EMULATE_CHUNK_US / 1000;
+}
+
 enum exit_action emulate_string(struct emu *m)
 {
-	uint64_t flags = m->e->rflags;
+	uint64_t flags = m->e->rflags, end = m->in.rep ? chunk_end(m->v) : 0;
 
 	for (unsigned int i = 0; i < EMULATE_CHUNK; i++) {
 		uint64_t count = m->in.rep ? emu_reg_read(m, REG_RCX, m->in.adsize) : 1;
@@ -159,7 +166,7 @@ enum exit_action emulate_string(struct emu *m)
 			break;
 		m->e->stepped = true;
 		/* SDM 3B "Single-Step Exception Condition": TF traps each iteration. */
-		if (i + 1 == EMULATE_CHUNK || m->e->rflags & RFLAGS_TF || emu_end(m) == EXIT_STOP)
+		if (i + 1 == EMULATE_CHUNK || m->e->rflags & RFLAGS_TF || own_tsc() > end || emu_end(m) == EXIT_STOP)
 			return emu_end(m);
 	}
 	env_advance(m->e, m->in.len);

@@ -18,8 +18,10 @@
 /* Exceptions with an error code: APM 2 "Vectors" (8.2). */
 #define ERROR_CODES (1u << EXC_DF | 1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP | 1u << EXC_PF | 1u << EXC_AC)
 
-/* The bytes at RIP are not the instruction that exited: another CPU changed them, or our decoder is wrong. Try again,
- * but not for ever. */
+/*
+ * The bytes at RIP are not the instruction that exited: another CPU changed them, or our decoder is wrong. Try again, but not
+ * for ever; a program may, since it must not be able to stop its kernel's machine.
+ */
 static enum exit_action misfit(struct vcpu *v)
 {
 	struct vcpu_hw *hw = v->hw;
@@ -27,7 +29,7 @@ static enum exit_action misfit(struct vcpu *v)
 	if (hw->misfit_rip != hw->vmcb->rip)
 		hw->misfits = 0;
 	hw->misfit_rip = hw->vmcb->rip;
-	if (++hw->misfits < MISFITS_MAX)
+	if (hw->vmcb->cpl == 3 || ++hw->misfits < MISFITS_MAX)
 		return EXIT_AGAIN;
 	vm_stop(v->vm, STOP_UNHANDLED, "exit 0x%lx at RIP 0x%lx: the instruction there is another one",
 		hw->vmcb->exit_code, hw->vmcb->rip);

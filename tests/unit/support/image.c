@@ -63,6 +63,7 @@ void test_image_make_bytes(struct test_image *t, unsigned int version, const cha
 	t->data = 36 + len + count * hdr;
 	t->size = t->data;
 	t->fail_at = SIZE_MAX;
+	t->noted = false;
 	for (unsigned int i = 0; i < count; i++)
 		t->size += lens[i];
 	t->bytes = calloc(t->size, 1);
@@ -134,6 +135,7 @@ static enum image_err verdict(struct test_image *t, const struct image_trust *tr
 		got = image_judge_files(&test_img, &src, NULL, NULL, &test_err);
 	for (size_t i = 0; !got && i < t->size; i++)
 		assert_int_equal(t->reads[i], 1);
+	test_img.noted = t->noted;
 	if (!got && plan)
 		got = manifest_plan(&test_img, &arena, &test_plan, &test_err);
 	assert_int_equal(got, test_err.code == IMG_OK ? 0 : -1);

@@ -11,6 +11,7 @@ struct test_image {
 	size_t table, data;           /* where the file headers and the data start */
 	uint8_t *reads;               /* how often each byte was read */
 	size_t fail_at;               /* reading this byte fails; SIZE_MAX: none */
+	bool noted;                   /* for test_image_plan(): its notes have been logged before */
 };
 
 /* count files with the contents of data[i] (strings). Hashes are right. */
