@@ -38,17 +38,30 @@ static struct cpu_work *turn(struct cpu_work *w)
 	return turned;
 }
 
+/*
+ * A call may wait for one that came after it, and serve: so those that this CPU has taken off the list and not begun are
+ * where it finds them then. Nobody else looks there, and host events are off.
+ */
+static struct cpu_work *next_call(struct pcpu *p)
+{
+	struct cpu_work *w;
+
+	if (!p->taken)
+		p->taken = turn(__atomic_exchange_n(&p->calls, NULL, __ATOMIC_ACQUIRE));
+	w = p->taken;
+	if (w)
+		p->taken = w->next;     /* once it is done, *w is its maker's again */
+	return w;
+}
+
 void cpu_serve(void)
 {
 	struct pcpu *p = this_cpu();
-	struct cpu_work *w = turn(__atomic_exchange_n(&p->calls, NULL, __ATOMIC_ACQUIRE));
+	struct cpu_work *w;
 
-	while (w) {
-		struct cpu_work *next = w->next;  /* once it is done, *w is its maker's again */
-
+	while ((w = next_call(p)) != NULL) {
 		w->fn(w->arg);
 		__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
-		w = next;
 	}
 }
 

@@ -532,8 +532,8 @@ static bool help(struct batch *b)
 }
 
 /*
- * One CPU's part of the work. Who finds nobody left to build helps the others with their files. It waits for them within a call,
- * and cpu_serve() takes what was called before this call's end in the order it came: launch_build() calls nobody.
+ * One CPU's part of the work. Who finds nobody left to build helps the others with their files. It waits for them within a call
+ * and serves meanwhile, so they may call this CPU.
  */
 static void build_some(void *arg)
 {

@@ -41,6 +41,7 @@ struct pcpu {
 	uint64_t busy;                /* vCPUs' turns here, but for what these were halted (vouch/spent.h) */
 	uint64_t switches;            /* atomic: times that another vCPU came */
 	struct cpu_work *calls;       /* atomic: made by other CPUs, latest first (vouch/smp.h) */
+	struct cpu_work *taken;       /* of these, what this CPU is about to serve, earliest first */
 	int64_t tsc_delta;            /* this CPU's TSC minus the boot CPU's; 0: in step. Const once it is up: platform.h */
 	unsigned int node;            /* of the memory that is near: page.h */
 	struct log_tap *log_tap;      /* where this CPU's verdicts go instead of the log, or NULL (vouch/log.h) */

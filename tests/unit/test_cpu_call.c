@@ -134,6 +134,48 @@ static void posts_keep_their_order(void **ctx)
 		assert_int_equal(last[i], 64);
 }
 
+/* The first of two calls waits for the second, which this CPU has taken off its list together with it. */
+static unsigned int waited, given_up;
+
+static void wait_here(void *arg)
+{
+	const struct cpu_work *later = arg;
+
+	for (unsigned int i = 0; i < 1000 && !cpu_work_done(later); i++)
+		cpu_serve();
+	if (cpu_work_done(later))
+		waited++;
+	else
+		given_up++;
+}
+
+static void nothing(void *arg)
+{
+	served[0]++;
+	(void)arg;
+}
+
+static void post_two(void *arg)
+{
+	struct cpu_work late = { .fn = nothing }, early = { .fn = wait_here, .arg = &late };
+
+	(void)arg;
+	cpu_post(0, &early);
+	cpu_post(0, &late);
+	cpu_serve();
+	assert_true(cpu_work_done(&early) && cpu_work_done(&late));
+}
+
+static void a_call_may_wait_for_a_later_one(void **ctx)
+{
+	(void)ctx;
+	waited = given_up = 0;
+	cpu_threads_run(&host, 1, post_two, NULL);
+	assert_int_equal(given_up, 0);
+	assert_int_equal(waited, 1);
+	assert_int_equal(served[0], 1);
+}
+
 static void count_all(void *arg)
 {
 	unsigned int *seen = arg;
@@ -211,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(calls_cross, fresh),
 		cmocka_unit_test_setup(posts_keep_their_order, fresh),
+		cmocka_unit_test_setup(a_call_may_wait_for_a_later_one, fresh),
 		cmocka_unit_test_setup(all_are_called, fresh),
 		cmocka_unit_test_setup(a_set_is_called, fresh),
 		cmocka_unit_test(a_set_takes_and_gives_back),
