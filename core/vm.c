@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Making, running, stopping and unmaking a VM. What it runs is guest.c's subject. */
+/* Making, running and unmaking a VM. What it runs is guest.c's subject; how it is stopped, stop.c's. */
 #include "core/vm.h"
 
 #include <stdarg.h>
@@ -39,23 +39,6 @@ void vm_log(struct vm *vm, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_info("guest %s: %s%s", vm->name, text, left > 1 ? "" : " (its last line of this kind)");
-}
-
-void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...)
-{
-	const struct vcpu *by = this_cpu()->vcpu;
-	enum stop_kind none = STOP_NONE;
-	va_list ap;
-
-	if (!__atomic_compare_exchange_n(&vm->stop.kind, &none, kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return;
-	/* Read by the boot CPU once all vCPUs have left, this one too. */
-	vm->stop.vcpu = by && by->vm == vm ? by->id : STOP_BY_NONE;
-	va_start(ap, fmt);
-	vsnprintf(vm->stop.text, sizeof(vm->stop.text), fmt, ap);
-	va_end(ap);
-	for (unsigned int i = 0; i < vm->vcpus && vm->vcpus > 1; i++)
-		vcpu_call(vm->vcpu[i]);
 }
 
 void vm_ask(struct vm *vm, uint32_t what)
@@ -117,6 +100,8 @@ struct vm *vm_create(struct host *h, unsigned int module, const char *name, cons
 	vm->clock.uneven = h->platform.tsc_uneven;
 	vtimers_init(&vm->timers, &vm->clock);
 	lock_init(&vm->lock, LOCK_VM, vm->name);
+	lock_init(&vm->stop_lock, LOCK_STOP, "a VM's stop");
+	vm->serial = __atomic_add_fetch(&h->vms, 1, __ATOMIC_RELAXED);
 	vm->epoch = host_epoch();
 	return vm;
 }

@@ -35,6 +35,7 @@ struct host {
 	struct operator *operator;    /* core/operator.h; the boot CPU's */
 	const struct hvm_ops *hvm;
 	struct spec spec;
+	uint64_t vms;                 /* atomic: that were ever made */
 	/* What is demanded of guests, core/trust.c. builtin: by Vouch's own keys, or NULL; it may be the same. */
 	const struct policy *policy, *builtin;
 	sha256_blocks_fn *sha256;     /* for long input: arch/x86/cpu/sha.c; NULL: the library's */

@@ -8,7 +8,8 @@
 
 #include <vouch/types.h>
 
-enum lock_rank { LOCK_VM = 1, LOCK_FILE, LOCK_CMOS, LOCK_MAP, LOCK_PAGE_CACHE, LOCK_PAGES, LOCK_CONSOLE, LOCK_LOG, LOCK_SCHED };
+enum lock_rank { LOCK_VM = 1, LOCK_FILE, LOCK_CMOS, LOCK_MAP, LOCK_PAGE_CACHE, LOCK_PAGES, LOCK_CONSOLE, LOCK_LOG, LOCK_SCHED,
+		 LOCK_STOP };
 
 struct lock {
 	uint32_t next, owner;         /* tickets */

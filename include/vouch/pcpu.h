@@ -31,7 +31,7 @@ struct pcpu {
 	struct vcpu *vcpu;            /* whose state is live in this CPU, as its run loop is under way, or NULL */
 	struct vcpu *fpu;             /* whose FPU state this CPU holds, unless that vCPU has run elsewhere since; or NULL */
 	void *hvm;                    /* the vendor's per-CPU part */
-	unsigned int last_guest;      /* vm->number + 1 of the vCPU that was in this CPU last: for spec_switch() */
+	uint64_t last_vm;             /* vm->serial of the vCPU that was in this CPU last, or 0: for spec_switch() */
 	bool lib_owner;               /* between lib_enter() and lib_exit() */
 	void *lib_arena;              /* lib_arena_slot(): memory of the library call under way */
 	bool host_event;              /* set by interrupt handlers: something to look at */

@@ -43,6 +43,7 @@ struct vm {
 	struct tao_name tao;          /* who it is to others: core/identity.c; set before it is entered */
 	unsigned int module;          /* index of the module it came from */
 	unsigned int number;          /* of the guest, as the operator counts: its place on the console */
+	uint64_t serial;              /* of all VMs that there were, from 1: a guest that starts anew is another VM */
 	unsigned int weight, cap;     /* what the scheduler is to give each of its vCPUs: sched.h */
 	struct host *host;
 	struct vm_plan plan;
@@ -70,7 +71,8 @@ struct vm {
 	 * Taken on the general path, and only by vm_lock(): a VM of one vCPU does without.
 	 */
 	struct lock lock;
-	struct stop stop;             /* its kind: atomic */
+	struct stop stop;             /* its kind: atomic, written last; the rest is const from then on */
+	struct lock stop_lock;        /* of those that stop it at once: LOCK_STOP */
 	uint32_t live;                /* atomic: vCPUs that the scheduler still knows */
 	struct vm *next_stopped;      /* core/stopped.h */
 	uint32_t asked;               /* atomic: bits VM_ASK_*, done by whoever runs its vCPU next */
@@ -99,15 +101,16 @@ static inline void vm_unlock(struct vm *vm)
 /* Lines a guest can cause: prefixed with its name, limited by its budget. */
 void vm_log(struct vm *vm, const char *fmt, ...) __printf(2, 3);
 
-/* From any CPU: the first one wins. All its vCPUs leave their run loops at the next chance. */
+/* From any CPU: the first one wins, and it has stopped when this returns. All its vCPUs leave their run loops at the next chance. */
 void vm_stop(struct vm *vm, enum stop_kind kind, const char *fmt, ...) __printf(3, 4);
 
 /* Fills a struct vm_control's stop: ctx is the vm, text is copied. */
 void vm_control_stop(void *ctx, enum stop_kind kind, const char *text);
 
+/* True: vm->stop says why. */
 static inline bool vm_stopped(const struct vm *vm)
 {
-	return __atomic_load_n(&vm->stop.kind, __ATOMIC_RELAXED) != STOP_NONE;
+	return __atomic_load_n(&vm->stop.kind, __ATOMIC_ACQUIRE) != STOP_NONE;
 }
 
 #endif

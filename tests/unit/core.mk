@@ -50,7 +50,7 @@ unit-page_cpus-srcs := core/page.c core/lock.c $(addprefix tests/unit/support/,c
 unit-page_cpus-cflags := -DDIRECT_MAP_BASE=0x200000000000ull
 unit-page_cpus-libs := -lpthread
 # ThreadSanitizer leaves the lowest 512 GiB to the program.
-unit-races-srcs := $(addprefix core/,console.c control_port.c cpu_call.c hold.c lock.c log.c mux.c page.c screen.c stopped.c) \
+unit-races-srcs := $(addprefix core/,console.c control_port.c cpu_call.c hold.c lock.c log.c mux.c page.c screen.c stop.c stopped.c) \
 	$(addprefix tests/unit/support/,cpu_threads.c host_tsc.c hostram.c panic.c)
 unit-races-cflags := -DDIRECT_MAP_BASE=0x1000000000ull -DCPU_AREA_SIZE=0x400000ul -DEMERGENCY_SPINS=0xffffffffu
 unit-races-san := $(if $(COVERAGE),,-fsanitize=thread)

@@ -439,6 +439,45 @@ static void stopped_vms_keep_their_order(void **ctx)
 	assert_false(stopped_any(&stopped));
 }
 
+/* ------------------------------------------------------------------------------------------------ stops */
+
+#define STOPS 2000u
+
+static struct vm stopping[STOPS];
+
+/* All stop each VM, each with a text of its own, and each reads the one that won: whole, and of its kind. */
+static void stop_each(void *arg)
+{
+	unsigned int me = this_cpu()->id;
+	char want[sizeof(((struct stop *)0)->text)];
+
+	(void)arg;
+	for (unsigned int i = 0; i < STOPS; i++) {
+		struct vm *vm = &stopping[i];
+
+		if (!vm_stopped(vm) && me)
+			vm_stop(vm, STOP_POWEROFF + me, "CPU %u stopped VM %u, %0100u", me, i, me);
+		while (!vm_stopped(vm))
+			sched_yield();
+		snprintf(want, sizeof(want), "CPU %u stopped VM %u, %0100u", vm->stop.kind - STOP_POWEROFF, i,
+			 vm->stop.kind - STOP_POWEROFF);
+		if (strcmp(vm->stop.text, want) || vm->stop.vcpu != STOP_BY_NONE)
+			abort();
+	}
+}
+
+static void who_sees_a_stop_sees_why(void **ctx)
+{
+	(void)ctx;
+	for (unsigned int i = 0; i < STOPS; i++) {
+		stopping[i].vcpus = 1;
+		lock_init(&stopping[i].stop_lock, LOCK_STOP, "a VM's stop");
+	}
+	cpu_threads_run(&host, CPUS, stop_each, NULL);
+	for (unsigned int i = 0; i < STOPS; i++)
+		assert_in_range(stopping[i].stop.kind, STOP_POWEROFF + 1, STOP_POWEROFF + CPUS - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +489,7 @@ int main(void)
 		cmocka_unit_test(who_does_not_come_is_not_held),
 		cmocka_unit_test(a_vm_is_handed_over_once),
 		cmocka_unit_test(stopped_vms_keep_their_order),
+		cmocka_unit_test(who_sees_a_stop_sees_why),
 	};
 
 	return cmocka_run_group_tests(tests, ram_map, NULL);

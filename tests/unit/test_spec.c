@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#include <vouch/pcpu.h>
+#include <vouch/vm.h>
+
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/spec.h"
 #include "arch/x86/exit/decode.h"
@@ -114,9 +117,29 @@ static void taken_out(void **state)
 	}
 }
 
+/* A guest that starts anew keeps its number, and is another one to the predictor. */
+static void another_vm(void **state)
+{
+	struct vm first = { .number = 0, .serial = 1 }, second = { .number = 1, .serial = 2 };
+	struct vm again = { .number = 0, .serial = 3 };
+	struct pcpu p = { 0 };
+
+	(void)state;
+	assert_true(spec_is_other(&p, &first));
+	assert_false(spec_is_other(&p, &first));
+	assert_true(spec_is_other(&p, &second));
+	assert_true(spec_is_other(&p, &first));
+	assert_true(spec_is_other(&p, &again));
+	assert_false(spec_is_other(&p, &again));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(choices), cmocka_unit_test(taken_out) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(choices),
+		cmocka_unit_test(taken_out),
+		cmocka_unit_test(another_vm),
+	};
 
 	return cmocka_run_group_tests_name("spec", tests, NULL, NULL);
 }

@@ -192,14 +192,19 @@ void spec_cpu_enable(const struct host *h)
 		msr_write(MSR_BP_CFG, msr_read(MSR_BP_CFG) | BP_SPEC_REDUCE);
 }
 
-/* What a VM has taught the predictor is not for the next one. */
+bool spec_is_other(struct pcpu *p, const struct vm *vm)
+{
+	bool other = p->last_vm != vm->serial;
+
+	p->last_vm = vm->serial;
+	return other;
+}
+
+/* What a VM has taught the predictor is not for the next one, be it the same guest, started anew: its files may be others. */
 void spec_switch(const struct vm *vm)
 {
 	struct pcpu *p = this_cpu();
 
-	if (p->last_guest == vm->number + 1)
-		return;
-	p->last_guest = vm->number + 1;
-	if (p->host->spec.ibpb)
+	if (spec_is_other(p, vm) && p->host->spec.ibpb)
 		msr_write(MSR_PRED_CMD, PRED_CMD_IBPB);
 }

@@ -11,6 +11,7 @@
 #include <vouch/types.h>
 
 struct host;
+struct pcpu;
 struct vm;
 
 /* What a piece of code is for; the numbers are spec.inc's. */
@@ -41,6 +42,8 @@ void spec_take_out(uint8_t *at, size_t len);
 void spec_init(struct host *h);
 /* On each CPU, before it runs guests. */
 void spec_cpu_enable(const struct host *h);
+/* A vCPU of vm comes to p, whose CPU this is. True: the last one that came was of another VM, or there was none. */
+bool spec_is_other(struct pcpu *p, const struct vm *vm);
 /* A vCPU of this VM comes to this CPU. */
 void spec_switch(const struct vm *vm);
 

@@ -111,7 +111,7 @@ bool emu_begin(struct emu *m, struct vcpu *v, struct x86_env *e)
 
 enum exit_action emu_end(const struct emu *m)
 {
-	return m->v->vm->stop.kind == STOP_NONE ? EXIT_AGAIN : EXIT_STOP;
+	return vm_stopped(m->v->vm) ? EXIT_STOP : EXIT_AGAIN;
 }
 
 /* Without REX, byte registers 4-7 are AH, CH, DH, BH. */
