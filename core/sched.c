@@ -4,7 +4,9 @@
  * Mechanism for Proportional Share Resource Allocation", Old Dominion University, TR-95-22, 1995. A task is eligible while
  * it has had no more than its share; of the eligible ones, the one whose request is due first runs. One that wakes up is due
  * sooner, by a warp: K. J. Duda, D. R. Cheriton, "Borrowed-Virtual-Time (BVT) Scheduling", SOSP 1999. The virtual time is the
- * tasks' mean by weight, so their lags sum up to zero at any moment. Between queues: stealing, by comparing virtual times.
+ * tasks' mean by weight, so their lags sum up to zero at any moment. Between queues: stealing, by comparing virtual times, as T. Li,
+ * D. Baumberger, S. Hahn, "Efficient and Scalable Multiprocessor Fair Scheduling Using Distributed Weighted Round-Robin", PPoPP
+ * 2009, do with rounds; whoever moves keeps its lag.
  *
  * Two queues' locks are never held at once: a task on its way between them is SCHED_MOVING, and nobody else touches it.
  */
@@ -17,6 +19,7 @@
 #define UNIT       4096u              /* virtual time that a task of weight 1 gets for a tick */
 #define CHARGE_MAX (1ull << 40)       /* ticks; more at once could overflow, and who ran so long ran alone */
 #define LOOKS      8u                 /* other queues looked at in a decision */
+#define PATIENCE   2u                 /* margins that a queue may be behind for good */
 #define WAKES      16u                /* sleepers woken in a decision; the rest at the next one, which is at once */
 
 /* ------------------------------------------------------------------ sets of CPUs */
@@ -83,6 +86,8 @@ static uint64_t margin(const struct sched *s, const struct sched_queue *q)
 /* Brings base up to date: it is the virtual time then. */
 static void settle(const struct sched *s, struct sched_queue *q)
 {
+	uint64_t behind;
+
 	if (q->weight) {
 		int64_t weight = (int64_t)q->weight, step = q->sum / weight;
 
@@ -91,8 +96,10 @@ static void settle(const struct sched *s, struct sched_queue *q)
 		q->base += (uint64_t)step;
 		q->sum -= step * weight;
 	}
+	behind = margin(s, q);
 	__atomic_store_n(&q->vtime, q->base + q->offset, __ATOMIC_RELAXED);
-	__atomic_store_n(&q->least, q->base + q->offset - margin(s, q), __ATOMIC_RELAXED);
+	__atomic_store_n(&q->least, q->base + q->offset - behind, __ATOMIC_RELAXED);
+	__atomic_store_n(&q->floor, q->base + q->offset - PATIENCE * behind, __ATOMIC_RELAXED);
 	__atomic_store_n(&q->load, q->weight, __ATOMIC_RELAXED);
 }
 
@@ -404,14 +411,14 @@ static struct sched_task *take_from(struct sched *s, unsigned int from, unsigned
 	return t;
 }
 
-/* Into the queue of this CPU, whose lock is held. It keeps what it was behind by, within limits. */
+/* Into the queue of this CPU, whose lock is held. It keeps what it was behind or ahead by, up to what no stay can have made. */
 static void bring(struct sched *s, unsigned int cpu, struct sched_task *t)
 {
 	struct sched_queue *q = &s->queue[cpu];
 
 	catch_up(s, q);
 	settle(s, q);
-	t->vtime = q->base + (uint64_t)clamp((int64_t)(t->vtime - q->offset - q->base), 2 * (int64_t)margin(s, q));
+	t->vtime = q->base + (uint64_t)clamp((int64_t)(t->vtime - q->offset - q->base), (int64_t)virtual(s->claim, t->weight));
 	t->moves++;
 	request(t);
 	count(q, t);
@@ -443,14 +450,17 @@ static bool is_contended(const struct sched_queue *q)
 	return q->movable || (q->waiting[1] && q->current && is_movable(q->current));
 }
 
-/* A queue that is behind least though moving tasks is no help: it must not run up a claim that never ends. */
-static void forgive(struct sched *s, unsigned int from, uint64_t least)
+/*
+ * A queue that is behind though moving tasks is no help: it must not run up a claim that never ends. It stays so far behind that
+ * its CPU takes nothing from others meanwhile: who runs there is owed all of it.
+ */
+static void forgive(struct sched *s, unsigned int from, uint64_t floor)
 {
 	struct sched_queue *q = &s->queue[from];
 
 	lock_take(&q->lock);
-	if (!is_contended(q) && sched_before(q->base + q->offset, least)) {
-		q->offset = least - q->base;
+	if (!is_contended(q) && sched_before(q->base + q->offset, floor)) {
+		q->offset = floor - q->base;
 		settle(s, q);
 	}
 	lock_drop(&q->lock);
@@ -468,7 +478,7 @@ static unsigned int next_cpu(const struct sched *s, unsigned int last, unsigned 
 static struct sched_task *steal_behind(struct sched *s, unsigned int cpu)
 {
 	struct sched_queue *q = &s->queue[cpu];
-	uint64_t least = __atomic_load_n(&q->least, __ATOMIC_RELAXED), worst = least;
+	uint64_t worst = __atomic_load_n(&q->least, __ATOMIC_RELAXED), floor = __atomic_load_n(&q->floor, __ATOMIC_RELAXED);
 	unsigned int from = SCHED_ANY;
 
 	if (is_owned(s, cpu) || s->cpus == 1)
@@ -482,8 +492,8 @@ static struct sched_task *steal_behind(struct sched *s, unsigned int cpu)
 		if (__atomic_load_n(&s->queue[other].movable, __ATOMIC_RELAXED)) {
 			from = other;
 			worst = theirs;
-		} else {
-			forgive(s, other, least);
+		} else if (sched_before(theirs, floor)) {
+			forgive(s, other, floor);
 		}
 	}
 	return from == SCHED_ANY ? NULL : take_from(s, from, cpu);
@@ -548,16 +558,19 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 	return a == SCHED_NEVER || (b != SCHED_NEVER && sched_before(b, a)) ? b : a;
 }
 
-/* Ticks until a task that is due before t may have its turn; SCHED_NEVER / 2: no such task. */
-static uint64_t until_eligible(const struct sched *s, struct sched_queue *q, const struct sched_task *t)
+/*
+ * Ticks until a task that is due before t may have its turn; SCHED_NEVER / 2: no such task. While t runs, nothing but the
+ * virtual time changes, so the one of these with the earliest vtime is the first.
+ */
+static uint64_t until_eligible(const struct sched *s, const struct sched_queue *q, const struct sched_task *t)
 {
 	uint64_t ticks = SCHED_NEVER / 2;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(q->waiting); i++) {
-		const struct sched_task *first = sched_tree_first(q->waiting[i]);
+		uint64_t least;
 
-		if (first && sched_before(first->due, t->due) && sched_before(q->base, first->vtime))
-			ticks = min_u64(ticks, (first->vtime - q->base) / UNIT * q->weight);
+		if (sched_tree_least_before(q->waiting[i], t->due, &least) && sched_before(q->base, least))
+			ticks = min_u64(ticks, mul_div(least - q->base, q->weight, UNIT) + 1);
 	}
 	return max_u64(ticks, s->turn_min);
 }
@@ -854,6 +867,7 @@ void sched_init(struct sched *s, struct sched_queue *queue, unsigned int cpus, u
 		.turn_min = mul_div(ticks_per_ms, SCHED_TURN_US, 1000),
 		.yield = mul_div(ticks_per_ms, SCHED_YIELD_US, 1000),
 		.margin = mul_div(ticks_per_ms, SCHED_MARGIN_US, 1000),
+		.claim = mul_div(ticks_per_ms, SCHED_CLAIM_US, 1000),
 		.cap_period = max_u64(mul_div(ticks_per_ms, SCHED_CAP_US, 1000), 100),
 	};
 	for (unsigned int i = 0; i < cpus; i++) {

@@ -169,3 +169,23 @@ struct sched_task *sched_tree_least(struct sched_task *root)
 		root = root->left && root->left->least == root->least ? root->left : root->right;
 	return root;
 }
+
+bool sched_tree_least_before(const struct sched_task *root, uint64_t key, uint64_t *least)
+{
+	bool any = false;
+
+	while (root) {
+		if (!sched_before(root->key, key)) {
+			root = root->left;
+			continue;
+		}
+		/* It and all to the left of it. */
+		if (!any || sched_before(root->vtime, *least))
+			*least = root->vtime;
+		if (root->left && sched_before(root->left->least, *least))
+			*least = root->left->least;
+		any = true;
+		root = root->right;
+	}
+	return any;
+}

@@ -20,5 +20,7 @@ struct sched_task *sched_tree_first(struct sched_task *root);
 struct sched_task *sched_tree_first_until(struct sched_task *root, uint64_t vtime);
 /* The one with the earliest vtime; NULL if empty. */
 struct sched_task *sched_tree_least(struct sched_task *root);
+/* The earliest vtime of those whose key is before key; false, and *least as it was, if there are none. */
+bool sched_tree_least_before(const struct sched_task *root, uint64_t key, uint64_t *least);
 
 #endif

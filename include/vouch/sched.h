@@ -26,7 +26,8 @@
 #define SCHED_REQUEST_US   16u        /* the shortest: of a task that wakes up for little */
 #define SCHED_TURN_US      64u        /* no turn ends sooner by itself while others wait for theirs */
 #define SCHED_YIELD_US     250u       /* what a task that spins gives up */
-#define SCHED_MARGIN_US    4000u      /* how far one CPU's tasks may be ahead of another's, at their mean weight */
+#define SCHED_MARGIN_US    3000u      /* how far one CPU's tasks may be ahead of another's, at their mean weight */
+#define SCHED_CLAIM_US     512000u    /* what a task may be behind those that it comes to, or ahead of them */
 #define SCHED_CAP_US       20000u
 
 enum sched_state {
@@ -78,6 +79,7 @@ struct sched_queue {
 	/* Hints: atomic, written under the lock, read by other CPUs without. */
 	uint64_t vtime;               /* base + offset */
 	uint64_t least;               /* vtime - margin: what other queues may be behind this one */
+	uint64_t floor;               /* vtime - 2 margins: where a queue is brought that is behind and has nobody to give */
 	uint64_t load;                /* weight */
 	uint32_t movable;             /* tasks in waiting[0] */
 	uint32_t homes;               /* live tasks that have this CPU for their home */
@@ -86,7 +88,7 @@ struct sched_queue {
 struct sched {
 	struct sched_queue *queue;    /* one a CPU */
 	unsigned int cpus;
-	uint64_t slice, request, turn_min, yield, cap_period, margin; /* ticks */
+	uint64_t slice, request, turn_min, yield, cap_period, margin, claim; /* ticks */
 	/* Atomic: */
 	uint64_t recent;              /* vtime of the queue that decided last */
 	uint32_t waiting;             /* sum of the queues' movable */

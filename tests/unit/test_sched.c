@@ -148,38 +148,51 @@ static void trees_take_keys_that_wrap(void **ctx)
 	assert_null(sched_tree_first_until(NULL, 0));
 }
 
-/* ------------------------------------------------------------------ shares */
-
-/*
- * What task i may be off by: 2 % of what it is owed; but never finer than two requests, and what two queues may be ahead.
- * Where somebody is owed all of a CPU or nearly (most), others get up to 2.5 % of a CPU and a request of that.
- */
-static uint64_t allowed(const uint32_t *weight, unsigned int n, unsigned int i, uint64_t want, uint64_t most, uint64_t time)
+static void trees_know_the_least_before_a_key(void **ctx)
 {
-	uint64_t sum = 0, slack;
+	static struct sched_task node[200];
+	struct sched_task *root = NULL;
+	uint64_t least = 77;
 
-	for (unsigned int j = 0; j < n; j++)
-		sum += weight[j];
-	slack = max_u64(want / 50, 2 * SCHED_SLICE_US + 2 * SCHED_MARGIN_US * weight[i] * n / sum);
-	return most > time * 9 / 10 ? max_u64(slack, time / 40 + SCHED_SLICE_US) : slack;
+	(void)ctx;
+	assert_false(sched_tree_least_before(root, 5, &least));
+	srand(2);
+	for (unsigned int i = 0; i < 200; i++) {
+		node[i].key = (uint64_t)rand() % 300 - 150;
+		node[i].vtime = (uint64_t)rand() % 300 - 150;
+		sched_tree_add(&root, &node[i]);
+		for (uint64_t key = (uint64_t)-160; key != 160; key++) {
+			uint64_t want = 0;
+			bool any = false;
+
+			for (unsigned int j = 0; j <= i; j++) {
+				if (!sched_before(node[j].key, key) || (any && !sched_before(node[j].vtime, want)))
+					continue;
+				want = node[j].vtime;
+				any = true;
+			}
+			assert_int_equal(sched_tree_least_before(root, key, &least), any);
+			assert_true(!any || least == want);
+		}
+	}
 }
 
-/* How many are off by more; nobody by a tenth of what it is owed less than that, or an eighth of a CPU more. */
-static unsigned int count_unfair(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time)
+/* ------------------------------------------------------------------ shares */
+
+/* What is off: more than 2 % of what it is owed, and more than two requests. Nobody is by more than 2 % and most. */
+static unsigned int count_unfair(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time, uint64_t most)
 {
 	static uint64_t want[TASKS];
 	unsigned int unfair = 0;
-	uint64_t most = 0;
 
 	owed(cpus, time, weight, n, want);
-	for (unsigned int i = 0; i < n; i++)
-		most = max_u64(most, want[i]);
 	for (unsigned int i = 0; i < n; i++) {
 		uint64_t got = task[i].t.ran, off = got > want[i] ? got - want[i] : want[i] - got;
-		uint64_t slack = allowed(weight, n, i, want[i], most, time);
 
-		unfair += off > slack;
-		assert_true(off <= slack + (got > want[i] ? time / 8 : want[i] / 10));
+		unfair += off > max_u64(want[i] / 50, 2 * SCHED_SLICE_US);
+		if (off > max_u64(want[i] / 50, most))
+			fail_msg("weight %u, %u tasks, %u CPUs: %llu us, owed %llu", weight[i], n, cpus, (unsigned long long)got,
+				 (unsigned long long)want[i]);
 	}
 	assert_near(total(n), (n < cpus ? n : cpus) * time, cpus, "work done");
 	return unfair;
@@ -187,7 +200,7 @@ static unsigned int count_unfair(unsigned int cpus, const uint32_t *weight, unsi
 
 static void check_shares(unsigned int cpus, const uint32_t *weight, unsigned int n, uint64_t time)
 {
-	assert_int_equal(count_unfair(cpus, weight, n, time), 0);
+	assert_int_equal(count_unfair(cpus, weight, n, time, 2 * SCHED_SLICE_US), 0);
 }
 
 static void one_cpu_by_weight(void **ctx)
@@ -247,33 +260,112 @@ static void thousands(void **ctx)
 }
 
 /*
- * Any weights, any number of CPUs: on one nobody is off. On several, where queues differ by what one task weighs, one in a
- * hundred may be.
+ * Some are pinned, so that none has a CPU for itself, and those of a CPU are owed no more than all of it: then what all are owed
+ * can be had, whoever has the rest. False: not such a load.
  */
-static void shares_from_seeds(void **ctx)
+static bool pin_some(unsigned int cpus, const uint32_t *weight, unsigned int n, uint32_t *home)
 {
-	static uint32_t weight[TASKS];
+	static uint64_t want[TASKS];
+	unsigned int homes[CPUS_MAX] = { 0 };
+	uint64_t load[CPUS_MAX] = { 0 };
+
+	owed(cpus, SIM_S, weight, n, want);
+	for (unsigned int i = 0; i < n; i++) {
+		home[i] = rand() % 3 ? SCHED_ANY : (uint32_t)rand() % cpus;
+		if (home[i] == SCHED_ANY)
+			continue;
+		homes[home[i]]++;
+		load[home[i]] += want[i];
+	}
+	for (unsigned int i = 0; i < cpus; i++)
+		if (homes[i] == 1 || load[i] > SIM_S - PERCENT_2)
+			return false;
+	return true;
+}
+
+/*
+ * Any weights, any number of CPUs, over their first second. On one CPU nobody is off; on several one in a thousand may be, as
+ * CPUs may differ by what is no more than three requests, or 3 % of a CPU where weights are extreme.
+ */
+static void shares_of(unsigned int seeds, bool extreme, bool pinned, unsigned int at_least)
+{
+	static uint32_t weight[TASKS], home[TASKS];
 	unsigned int unfair = 0, all = 0;
 
-	(void)ctx;
-	for (unsigned int seed = 1; seed <= 300; seed++) {
+	for (unsigned int seed = 1; seed <= seeds; seed++) {
 		unsigned int cpus, n, off;
 
 		srand(seed);
 		cpus = 1 + (unsigned int)rand() % 8;
-		n = 1 + (unsigned int)rand() % 40;
+		n = 1 + (unsigned int)rand() % (seed % 2 ? 40 : 10);
+		for (unsigned int i = 0; i < n; i++) {
+			weight[i] = extreme ? 1 + (uint32_t)rand() % SCHED_WEIGHT_MAX : 64u << (unsigned int)rand() % 5;
+			home[i] = SCHED_ANY;
+		}
+		if (pinned && !pin_some(cpus, weight, n, home))
+			continue;
+		sim_init(&m, cpus, task, n);
 		for (unsigned int i = 0; i < n; i++)
-			weight[i] = 64u << (unsigned int)rand() % 5;
-		hogs(cpus, weight, n);
-		sim_run(&m, 2 * SIM_S);
-		off = count_unfair(cpus, weight, n, 2 * SIM_S);
+			sim_add(&m, i, weight[i], 0, home[i], 0, 0);
+		sim_run(&m, SIM_S);
+		off = count_unfair(cpus, weight, n, SIM_S, extreme ? SIM_S * 3 / 100 : 3 * SCHED_SLICE_US);
 		assert_true(cpus > 1 || !off);
 		unfair += off;
 		all += n;
 	}
-	assert_true(all > 5000);
-	if (unfair > all / 100)
+	assert_true(all >= at_least);
+	if (unfair > all / 1000)
 		fail_msg("%u of %u tasks had not what they are owed", unfair, all);
+}
+
+static void shares_from_seeds(void **ctx)
+{
+	(void)ctx;
+	shares_of(600, false, false, 7000);
+}
+
+static void shares_of_extreme_weights(void **ctx)
+{
+	(void)ctx;
+	shares_of(600, true, false, 7000);
+}
+
+static void shares_beside_pinned_tasks(void **ctx)
+{
+	(void)ctx;
+	shares_of(2000, false, true, 5000);
+	shares_of(2000, true, true, 5000);
+}
+
+/*
+ * Half of the tasks come when the others have long settled, some of these on CPUs of their own: what went on before takes from the
+ * new ones, or gives them, no more than a tenth of a CPU in their first second, and nothing in the next.
+ */
+static void newcomers_share(void **ctx)
+{
+	static uint32_t weight[40];
+
+	(void)ctx;
+	for (unsigned int seed = 1; seed <= 300; seed++) {
+		unsigned int cpus, n;
+
+		srand(seed);
+		cpus = 1 + (unsigned int)rand() % 8;
+		n = 2 + (unsigned int)rand() % 19;
+		for (unsigned int i = 0; i < n; i++)
+			weight[i] = 1 + (uint32_t)rand() % SCHED_WEIGHT_MAX;
+		hogs(cpus, weight, n / 2);
+		sim_run(&m, SIM_S);
+		m.tasks = n;
+		for (unsigned int i = n / 2; i < n; i++)
+			sim_add(&m, i, weight[i], 0, SCHED_ANY, 0, 0);
+		for (unsigned int s = 2; s <= 3; s++) {
+			for (unsigned int i = 0; i < n; i++)
+				task[i].t.ran = 0;
+			sim_run(&m, s * SIM_S);
+			count_unfair(cpus, weight, n, SIM_S, s == 2 ? SIM_S / 10 : SIM_S * 3 / 100);
+		}
+	}
 }
 
 /* The least weight beside the greatest gets what it is owed, and never waits for ever. */
@@ -355,6 +447,58 @@ static void sleepers_beside_sleepers(void **ctx)
 		for (unsigned int i = 0; i < n; i++)
 			assert_true(task[i].worst <= (n - 1) * 50 + SCHED_TURN_US);
 	}
+}
+
+/* Task i runs from *now for so long, and sleeps until it is woken. */
+static void run_and_sleep(struct sched *s, unsigned int i, uint64_t *now, uint64_t ticks)
+{
+	struct sched_kicks k = { 0 };
+	struct sched_turn r;
+
+	sched_wake(s, &task[i].t, *now, &k);
+	r = sched_pick(s, 0, *now, &k);
+	assert_ptr_equal(r.task, &task[i].t);
+	*now += ticks;
+	sched_put(s, 0, *now, SCHED_SLEEP, SCHED_NEVER);
+}
+
+/*
+ * Beside a hog two wait that are due before it and have had too much: the one that is due first, the other one that may run
+ * first. The hog's turn ends when that one may, and it has it then.
+ */
+static void a_turn_ends_for_who_may_run_first(void **ctx)
+{
+	struct sched_kicks k = { 0 };
+	struct sched_turn r;
+	uint64_t now = 0;
+
+	(void)ctx;
+	sim_init(&m, 1, task, 3);
+	sched_task_init(&task[0].t, 256, 0, SCHED_ANY);
+	sched_task_init(&task[1].t, 64, 0, SCHED_ANY);
+	sched_task_init(&task[2].t, 256, 0, SCHED_ANY);
+	for (unsigned int i = 1; i < 3; i++) {
+		sched_add(&m.s, &task[i].t, now, &k);
+		r = sched_pick(&m.s, 0, now, &k);
+		sched_put(&m.s, 0, now, SCHED_SLEEP, SCHED_NEVER);
+		for (unsigned int n = 0; n < 20; n++)
+			run_and_sleep(&m.s, i, &now, 5);
+	}
+	sched_add(&m.s, &task[0].t, now, &k);
+	r = sched_pick(&m.s, 0, now, &k);
+	sched_put(&m.s, 0, now += 1, SCHED_GO_ON, SCHED_NEVER);
+	run_and_sleep(&m.s, 1, &now, 200);
+	run_and_sleep(&m.s, 2, &now, 300);
+	sched_wake(&m.s, &task[1].t, now, &k);
+	sched_wake(&m.s, &task[2].t, now, &k);
+	r = sched_pick(&m.s, 0, now, &k);
+	assert_ptr_equal(r.task, &task[0].t);
+	assert_true(sched_before(task[1].t.due, task[2].t.due) && sched_before(task[2].t.due, task[0].t.due));
+	assert_true(m.queue[0].base < task[2].t.vtime && task[2].t.vtime < task[1].t.vtime);
+	assert_near(r.until - now, (task[2].t.vtime - m.queue[0].base) * m.queue[0].weight / 4096, 2, "until it may");
+	now = r.until;
+	sched_put(&m.s, 0, now, SCHED_GO_ON, SCHED_NEVER);
+	assert_ptr_equal(sched_pick(&m.s, 0, now, &k).task, &task[2].t);
 }
 
 /* One that sleeps just to wake up, when its turn is about to end or at any moment, has its share by it and no more. */
@@ -736,11 +880,16 @@ int main(void)
 		cmocka_unit_test(a_spinning_task_makes_room),
 		cmocka_unit_test(spinning_tasks_share),
 		cmocka_unit_test(trees_take_keys_that_wrap),
+		cmocka_unit_test(trees_know_the_least_before_a_key),
+		cmocka_unit_test(a_turn_ends_for_who_may_run_first),
 		cmocka_unit_test(one_cpu_by_weight),
 		cmocka_unit_test(three_on_two_cpus),
 		cmocka_unit_test(more_than_a_cpu_is_nobodys),
 		cmocka_unit_test(thousands),
 		cmocka_unit_test(shares_from_seeds),
+		cmocka_unit_test(shares_of_extreme_weights),
+		cmocka_unit_test(shares_beside_pinned_tasks),
+		cmocka_unit_test(newcomers_share),
 		cmocka_unit_test(nobody_starves),
 		cmocka_unit_test(timer_beside_hogs),
 		cmocka_unit_test(sleepers_beside_hogs),
