@@ -358,7 +358,7 @@ static void redirect(struct sched *s, struct sched_task *t, unsigned int cpu)
 		return;
 	lock_take(&old->lock);
 	t->moves++;
-	__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELEASE);
 	lock_drop(&old->lock);
 }
 
@@ -405,7 +405,7 @@ static struct sched_task *take_from(struct sched *s, unsigned int from, unsigned
 		settle(s, q);
 		t->vtime += q->offset;
 		t->state = SCHED_MOVING;
-		__atomic_store_n(&t->cpu, to, __ATOMIC_RELAXED);
+		__atomic_store_n(&t->cpu, to, __ATOMIC_RELEASE);
 	}
 	lock_drop(&q->lock);
 	return t;
@@ -760,9 +760,9 @@ void sched_wake(struct sched *s, struct sched_task *t, uint64_t now, struct sche
 	bool asleep;
 
 	for (;;) {
-		q = &s->queue[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		q = &s->queue[__atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE)];
 		lock_take(&q->lock);
-		if (q == &s->queue[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)])
+		if (q == &s->queue[__atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE)])
 			break;
 		lock_drop(&q->lock);
 	}
@@ -810,7 +810,7 @@ static struct sched_task *take_sleepers(struct sched_queue *q, unsigned int to)
 	for (t = go; t; t = t->right) {
 		t->woken = false;
 		t->state = SCHED_MOVING;
-		__atomic_store_n(&t->cpu, to, __ATOMIC_RELAXED);
+		__atomic_store_n(&t->cpu, to, __ATOMIC_RELEASE);
 	}
 	lock_drop(&q->lock);
 	return go;
