@@ -157,24 +157,26 @@ static int check_programs(void)
 	return status;
 }
 
-static int check_file(const char *path)
+/* What goes into the ISO can be read, and is not what the ISO will replace. */
+static int check_file(const struct mkiso *m, const char *path)
 {
 	struct file f;
 	int status = file_open(&f, path);
 
-	if (status == CLI_GOOD)
-		file_close(&f);
-	return status;
+	if (status != CLI_GOOD)
+		return status;
+	file_close(&f);
+	return outfile_check_input(m->out, path);
 }
 
 static int check_files(const struct mkiso *m, const char *hypervisor)
 {
-	int status = check_file(hypervisor);
+	int status = check_file(m, hypervisor);
 
 	if (status == CLI_GOOD && m->policy)
-		status = check_file(m->policy);
+		status = check_file(m, m->policy);
 	for (char **image = m->images; *image && status == CLI_GOOD; image++)
-		status = check_file(*image);
+		status = check_file(m, *image);
 	return status;
 }
 

@@ -50,7 +50,7 @@ static int compile(const char *source, const char *output)
 	int status = outfile_check_input(output, source);
 
 	if (status == CLI_GOOD)
-		status = policy_source_read(source, p);
+		status = policy_source_read(source, output, p);
 	if (status == CLI_GOOD)
 		status = policy_write(p, &tree);
 	if (status == CLI_GOOD)

@@ -7,6 +7,7 @@
 
 #include "common/cli.h"
 #include "common/file.h"
+#include "common/outfile.h"
 #include "common/spawn.h"
 #include "key.h"
 
@@ -23,7 +24,7 @@
 #define KEY_ROOM (POLICY_MAX_KEYS * 1024u)
 
 struct source {
-	const char *path;
+	const char *path, *output;
 	void *fdt;                    /* MAX_TREE + KEY_ROOM bytes */
 };
 
@@ -128,7 +129,9 @@ static int resolve_key(struct source *s, int node, const char *name, int name_le
 	if (fdt_getprop(s->fdt, node, "public-key", NULL))
 		return refuse_key(s, node, "public-key is given too; leave one of them out");
 	path = beside(s->path, name);
-	status = key_load_public(path, &key);
+	status = outfile_check_input(s->output, path);
+	if (status == CLI_GOOD)
+		status = key_load_public(path, &key);
 	free(path);
 	if (status != CLI_GOOD)
 		return status;
@@ -190,9 +193,9 @@ static int judge(struct source *s, struct policy *p)
 	return CLI_REFUSED;
 }
 
-int policy_source_read(const char *path, struct policy *p)
+int policy_source_read(const char *path, const char *output, struct policy *p)
 {
-	struct source s = { .path = path };
+	struct source s = { .path = path, .output = output };
 	struct file file;
 	int status = file_open(&file, path);
 

@@ -38,6 +38,7 @@ static const struct option options[] = {
 struct sign {
 	const char *path, *out_path;
 	uint32_t count;
+	const char *key_path[IMAGE2_MAX_SIGNATURES];
 	struct key *key[IMAGE2_MAX_SIGNATURES];
 	struct public_key pub[IMAGE2_MAX_SIGNATURES];
 	uint32_t total;               /* signatures of the result */
@@ -56,7 +57,7 @@ static int take_key(struct sign *s, const char *path)
 	if (!s->key[s->count])
 		return status;
 	key_public(s->key[s->count], &s->pub[s->count]);
-	s->count++;
+	s->key_path[s->count++] = path;
 	return CLI_GO_ON;
 }
 
@@ -200,10 +201,16 @@ static int judge_input(const struct sign *s, struct opened *o)
 
 static int sign_image(struct sign *s)
 {
-	struct opened *o = opened_open(s->path);
+	struct opened *o = NULL;
 	char id[KEY_ID_TEXT];
-	int status = o ? judge_input(s, o) : CLI_ENV;
+	int status = CLI_GOOD;
 
+	for (uint32_t i = 0; i < s->count && status == CLI_GOOD; i++)
+		status = outfile_check_input(s->out_path, s->key_path[i]);
+	if (status == CLI_GOOD) {
+		o = opened_open(s->path);
+		status = o ? judge_input(s, o) : CLI_ENV;
+	}
 	if (status == CLI_GOOD)
 		status = make_signatures(s, &o->img);
 	if (status == CLI_GOOD)

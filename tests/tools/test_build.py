@@ -395,6 +395,11 @@ class Trouble(ToolTest):
         self.both(ENV, "cannot create", out="no/such/folder/out")
         self.both(USAGE, "not a regular file", out="fifo")
         self.both(USAGE, "not a regular file", out="folder")
+        for target in ("fifo", "/proc/self/fd/1"):      # the second is a pipe to this test
+            os.symlink(target, self.path("link"))
+            self.both(USAGE, "link: exists and is not a regular file" if "self" in target else "not a regular", out="link")
+            self.assertEqual(os.readlink(self.path("link")), target)
+            os.unlink(self.path("link"))
         self.assertTrue(stat.S_ISFIFO(os.stat(self.path("fifo")).st_mode))
         self.no_leftovers("c.xml", "fifo", "folder")
 

@@ -116,6 +116,15 @@ class Iso(IsoTest):
         self.expect(self.vouch("iso", "-o", "no/x.iso", "-H", self.elf, "good.img"), ENV, "no/x.iso: cannot create")
         self.no_leftovers("some.elf", "good.img", "tmp")
 
+    def test_inputs_are_not_replaced(self):
+        before = {name: read(self.path(name)) for name in ("some.elf", "good.img")}
+        for out in before:
+            self.expect(self.vouch("iso", "-o", out, "-H", self.elf, "good.img"), USAGE, "%s: is also the output file" % out)
+        self.make_policy("p.dtb")
+        self.expect(self.vouch("iso", "-o", "p.dtb", "-p", "p.dtb", "-H", self.elf, "good.img"), USAGE, "is also the output")
+        self.assertEqual({name: read(self.path(name)) for name in before}, before)
+        self.no_leftovers("some.elf", "good.img", "p.dts", "p.dtb", "tmp")
+
     def test_failing_grub(self):
         self.put("x.iso", "old")
         bin = self.fake(grub_mkrescue="echo the reason; exit 7\n", xorriso="exit 0\n")

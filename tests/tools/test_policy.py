@@ -245,6 +245,13 @@ class Policy(ToolTest):
         os.link(self.path("p.dts"), self.path("link"))
         self.expect(self.vouch("policy", "compile", "-o", "link", "p.dts"), USAGE, "p.dts: is also the output file")
         os.unlink(self.path("link"))
+        self.make_key("a")
+        self.put("keys.dts", HEAD % self.key_node())
+        key = read(self.path("a.pub.pem"))
+        self.expect(self.vouch("policy", "compile", "-o", "a.pub.pem", "keys.dts"), USAGE, "a.pub.pem: is also the output")
+        self.assertEqual(read(self.path("a.pub.pem")), key)
+        for name in ("a.pem", "a.pub.pem", "a.der", "keys.dts"):
+            os.unlink(self.path(name))
         self.put("p.dtb", "old")
         self.expect(self.vouch("policy", "compile", "--output=p.dtb", "p.dts"), GOOD)
         self.expect(self.vouch("policy", "show", "p.dtb"), GOOD)

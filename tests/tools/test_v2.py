@@ -387,6 +387,13 @@ class Sign(V2):
         with self.assertRaises(v2.Refused):
             v2.read(after, [self.point("b")])
 
+    def test_a_key_is_not_replaced(self):
+        self.put_image("img", [("a", b"abc")])
+        before = read(self.path("a.pem"))
+        for keys in (("-k", "a.pem"), ("-k", "b.pem", "-k", "a.pem")):
+            self.expect(self.vouch("sign", *keys, "-o", "a.pem", "img"), USAGE, "a.pem: is also the output file")
+        self.assertEqual(read(self.path("a.pem")), before)
+
     def test_several_and_again(self):
         self.put_image("img", [("a", b"abc")])
         self.expect(self.vouch("sign", "-k", "b.pem", "img"), GOOD)

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define IRREGULAR "exists and is not a regular file; name another output file"
+
 /* The directory part of path with its slash, or "". */
 static int dir_len(const char *path)
 {
@@ -43,7 +45,7 @@ static int check_target(const char *path)
 	}
 	if (lstat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
 		return CLI_GOOD;
-	cli_error("%s: exists and is not a regular file; name another output file", path);
+	cli_error("%s: " IRREGULAR, path);
 	return CLI_USAGE;
 }
 
@@ -80,9 +82,25 @@ static int open_at(struct outfile *o, char *path)
 	return status;
 }
 
+/* A link that leads to what has no name of its own, a pipe: resolve() leaves it as it is. */
+static bool leads_elsewhere(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 int outfile_open(struct outfile *o, const char *path)
 {
-	return open_at(o, resolve(path));
+	char *real = resolve(path);
+
+	if (leads_elsewhere(real)) {
+		free(real);
+		*o = (struct outfile){ .fd = -1 };
+		cli_error("%s: " IRREGULAR, path);
+		return CLI_USAGE;
+	}
+	return open_at(o, real);
 }
 
 int outfile_open_plain(struct outfile *o, const char *path)
