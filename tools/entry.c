@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Vouch's own readers judge the command line and the policy. Does not look into images. */
+/* Vouch's own readers judge the command line and the policy. Does not look into images, only at what their readers say. */
 #include "entry.h"
 
 #include "common/bytes.h"
 #include "common/cli.h"
 #include "policy.h"
 
-#include <vouch/boot_info.h>
-
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +96,34 @@ void entry_release(struct entry *e)
 {
 	free(e->cmdline);
 	e->cmdline = NULL;
+}
+
+const char *entry_take_name(struct entry *e, size_t i, const char *path, const struct vm_plan *plan)
+{
+	char *name = e->guest[i].name;
+
+	if (plan->name[0])
+		snprintf(name, sizeof(e->guest[i].name), "%s", plan->name);
+	else
+		snprintf(name, sizeof(e->guest[i].name), "guest%zu", i);
+	for (size_t k = 0; k < i; k++)
+		if (e->guest[k].path && strcmp(e->guest[k].name, name) == 0)
+			return e->guest[k].path;
+	e->guest[i].path = path;
+	return NULL;
+}
+
+int entry_judge_image(struct entry *e, size_t i, const char *path, struct facts *f)
+{
+	int status = facts_judge(f, path);
+	const char *other = status == CLI_GOOD ? entry_take_name(e, i, path, &f->plan) : NULL;
+
+	if (status == CLI_REFUSED)
+		cli_error("%s: refused: %s", path, facts_reason(f));
+	if (!other)
+		return status;
+	cli_error("%s: refused: %s: %s is it too", path, image_err_text(IMG_ERR_NAME_TAKEN), other);
+	return CLI_REFUSED;
 }
 
 void entry_warn_level(const struct entry *e, const char *path, const struct image *img)

@@ -35,15 +35,18 @@ static const struct option options[] = {
 };
 
 /* CLI_ENV if it cannot be read. */
-static int warn_if_bad(const struct entry *e, const char *image)
+static int warn_if_bad(struct entry *e, size_t i, const char *image)
 {
 	struct facts *f = cli_alloc(sizeof(*f));
 	int status = facts_judge(f, image);
+	const char *other = status == CLI_GOOD ? entry_take_name(e, i, image, &f->plan) : NULL;
 
 	if (status == CLI_REFUSED)
 		cli_warn("%s: Vouch will refuse this image: %s", image, facts_reason(f));
 	else if (status == CLI_GOOD)
 		entry_warn_level(e, image, &f->o->img);
+	if (other)
+		cli_warn("%s: Vouch will refuse this image: %s: %s is it too", image, image_err_text(IMG_ERR_NAME_TAKEN), other);
 	facts_release(f);
 	free(f);
 	return status == CLI_ENV ? CLI_ENV : CLI_GOOD;
@@ -56,7 +59,7 @@ static int judge(const struct mkiso *m, size_t images)
 	int status = entry_judge(e, "iso", m->cmdline, m->policy, images);
 
 	for (size_t i = 0; i < images && status == CLI_GOOD; i++)
-		status = warn_if_bad(e, m->images[i]);
+		status = warn_if_bad(e, i, m->images[i]);
 	entry_release(e);
 	free(e);
 	return status;

@@ -65,19 +65,12 @@ static int hash_image(const struct facts *f, uint8_t digest[SHA256_LEN])
 static bool choose_name(struct prediction *p, size_t i)
 {
 	struct measure_guest_facts *g = &p->guest[i];
+	const char *other = entry_take_name(&p->entry, i, g->path, &g->plan);
 
-	if (g->plan.name[0])
-		snprintf(g->name, sizeof(g->name), "%s", g->plan.name);
-	else
-		snprintf(g->name, sizeof(g->name), "guest%zu", i);
-	for (size_t k = 0; k < i; k++) {
-		if (strcmp(p->guest[k].name, g->name) == 0) {
-			cli_error("%s: refused: %s: %s is it too", g->path, image_err_text(IMG_ERR_NAME_TAKEN),
-				  p->guest[k].path);
-			return false;
-		}
-	}
-	return true;
+	if (other)
+		cli_error("%s: refused: %s: %s is it too", g->path, image_err_text(IMG_ERR_NAME_TAKEN), other);
+	snprintf(g->name, sizeof(g->name), "%s", p->entry.guest[i].name);
+	return !other;
 }
 
 /* An image before one policy: the module's, or that of built-in keys. */

@@ -151,13 +151,11 @@ static int print(const struct menu *m)
 
 /* ------------------------------------------------------------------ the images */
 
-static int judge(const struct entry *e, const char *path, struct stat *st)
+static int judge(struct entry *e, size_t i, const char *path, struct stat *st)
 {
 	struct facts *f = cli_alloc(sizeof(*f));
-	int status = facts_judge(f, path);
+	int status = entry_judge_image(e, i, path, f);
 
-	if (status == CLI_REFUSED)
-		cli_error("%s: refused: %s", path, facts_reason(f));
 	if (status == CLI_GOOD) {
 		entry_warn_level(e, path, &f->o->img);
 		*st = f->o->file.stat;
@@ -198,7 +196,7 @@ static int print_or_install(const struct menu *m)
 	if (status == CLI_GOOD)
 		status = judge_entry(e, m, &judged[m->count]);
 	for (size_t i = 0; i < m->count && status == CLI_GOOD; i++)
-		status = judge(e, m->images[i], &judged[i]);
+		status = judge(e, i, m->images[i], &judged[i]);
 	if (status == CLI_GOOD)
 		status = m->install ? menu_install(m, judged) : print(m);
 	free(judged);

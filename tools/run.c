@@ -112,13 +112,11 @@ static uint64_t bytes_of(const struct image *img, uint64_t size)
 }
 
 /* Adds what one image needs of the machine; refuses one that Vouch would refuse. */
-static int add_need(const struct entry *e, const char *path, uint64_t *mib)
+static int add_need(struct entry *e, size_t i, const char *path, uint64_t *mib)
 {
 	struct facts *f = cli_alloc(sizeof(*f));
-	int status = facts_judge(f, path);
+	int status = entry_judge_image(e, i, path, f);
 
-	if (status == CLI_REFUSED)
-		cli_error("%s: refused: %s", path, facts_reason(f));
 	if (status == CLI_GOOD) {
 		entry_warn_level(e, path, &f->o->img);
 		*mib += f->plan.memory_mib + (bytes_of(&f->o->img, f->o->source.size) >> 20) + 1;
@@ -136,7 +134,7 @@ static int judge_boot(struct run *r, size_t images)
 	uint64_t need = HOST_MIB;
 
 	for (size_t i = 0; i < images && status == CLI_GOOD; i++)
-		status = add_need(e, r->iso.images[i], &need);
+		status = add_need(e, i, r->iso.images[i], &need);
 	if (status == CLI_GOOD && r->memory_mib == 0)
 		r->memory_mib = need;
 	entry_release(e);

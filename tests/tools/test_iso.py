@@ -103,6 +103,8 @@ class Iso(IsoTest):
         self.assertEqual(self.from_iso(self.path("x.iso"), "/boot/guest0.img"), read(bad))
         done = self.vouch("iso", "-o", "x.iso", "-H", self.elf, "-c", "integrity=none", v0, "good.img")
         self.assertEqual(self.expect(done, GOOD).stderr, "")
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, self.make_linux_image(), "linux.img"), GOOD,
+                    "linux.img: Vouch will refuse this image: guest name is taken: ", "linux.img is it too")
         for i, (data, text) in enumerate(refused()):
             name = "refused%d.img" % i
             self.put(name, data)
@@ -198,7 +200,7 @@ class Run(IsoTest):
         self.assertIn(" -cpu '' ", self.expect(self.vouch("run", "-d", "--cpu", "", self.linux), GOOD).stdout)
 
     def test_memory_counts_all_guests(self):
-        argv = self.dry(self.linux, self.linux, self.linux)
+        argv = self.dry(self.linux, *(self.make_linux_image(g + ".img", guest=g) for g in ("second", "third")))
         self.assertEqual(argv[argv.index("-m") + 1], "%dM" % (512 + 3 * (64 + 1)))
 
     def test_kvm_only_with_nested_svm(self):
@@ -221,6 +223,8 @@ class Run(IsoTest):
             self.put(name, data)
             self.assertEqual(self.expect(self.vouch("run", "-d", self.linux, name), REFUSED, name + ": refused: ", text).stdout,
                              "")
+        self.assertEqual(self.expect(self.vouch("run", "-d", self.linux, self.linux), REFUSED,
+                                     "refused: guest name is taken", "is it too").stdout, "")
         v0 = self.put("v0.img", linux(version=0))
         self.expect(self.vouch("run", "-d", v0), GOOD, "v0.img: holds no hashes", "integrity=none")
         self.assertEqual(self.expect(self.vouch("run", "-d", "-c", "integrity=none", v0), GOOD).stderr, "")

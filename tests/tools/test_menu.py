@@ -132,6 +132,9 @@ menuentry 'Vouch' --class vouch {
     def test_refusals(self):
         bad = os.path.join(VECTORS, "invalid", "hash.img")
         self.assertEqual(self.expect(self.menu("good.img", bad), REFUSED, "hash.img: refused: ").stdout, "")
+        self.make_linux_image()
+        self.assertEqual(self.expect(self.menu("linux.img", "linux.img"), REFUSED, "linux.img: refused: guest name is taken: "
+                                     "linux.img is it too").stdout, "")
         self.expect(self.menu("gone.img"), ENV, "gone.img: cannot open")
         self.expect(self.vouch("menu", "-H", "gone.elf", "good.img"), ENV, "gone.elf: cannot open")
         line_end = self.put("a\nb.img", read(self.good))
