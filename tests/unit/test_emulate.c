@@ -704,14 +704,13 @@ static void test_string_io(void **state)
 static void test_chunk_time(void **state)
 {
 	static const struct { uint64_t ticks; unsigned int per_exit; } rows[] = {
-		{ 0, EMULATE_CHUNK }, { 9, EMULATE_CHUNK }, { 1000, 51 }, { 49999, 2 }, { 50000, 2 }, { 50001, 1 }, { 1ull << 40, 1 },
+		{ 0, EMULATE_CHUNK }, { 9, EMULATE_CHUNK }, { 0x1000, 65 }, { 0x3ffff, 2 }, { 0x40000, 2 }, { 0x40001, 1 }, { 1ull << 40, 1 },
 	};
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
 		start_64();
 		CODE("\xf3\x6e");                      /* rep outsb */
-		vm.clock.host_khz = 1000000;
 		access_ticks = rows[i].ticks;
 		v.gpr[REG_RCX] = 5000;
 		v.gpr[REG_RSI] = LIN_PAGE(0);

@@ -13,11 +13,11 @@
 #include "decode.h"
 
 /*
- * REP iterations done per exit at most, and how long they may take together, but for the last; the rest after the guest has
- * been entered again, so that it sees its interrupts and Vouch its own.
+ * REP iterations done per exit at most, and how long they may take together, but for the last, in ticks of the TSC (about a
+ * tenth of a millisecond); the rest after the guest has been entered again, so that it sees its interrupts and Vouch its own.
  */
 #define EMULATE_CHUNK 1024u
-#define EMULATE_CHUNK_US 50u
+#define EMULATE_CHUNK_TICKS 0x40000u
 
 /* What is behind guest-physical memory that is not RAM; size is 1, 2, 4 or 8, a need not be aligned. By exit/gpa.c. */
 uint64_t mmio_read(struct vcpu *v, gpa_t a, unsigned int size);

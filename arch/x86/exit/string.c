@@ -139,15 +139,10 @@ static bool condition_ends(const struct emu *m)
 	return (m->in.op == INSN_CMPS || m->in.op == INSN_SCAS) && equal != (m->in.rep == 0xf3);
 }
 
-/* A device may make each element wait: the console for its port. The vCPU's turn must end all the same when it is over. */
-static uint64_t chunk_end(const struct vcpu *v)
-{
-	return own_tsc() + v->vm->clock.host_khz * EMULATE_CHUNK_US / 1000;
-}
-
+/* A device may make each element wait, the console for its port: the vCPU's turn must end all the same when it is over. */
 enum exit_action emulate_string(struct emu *m)
 {
-	uint64_t flags = m->e->rflags, end = m->in.rep ? chunk_end(m->v) : 0;
+	uint64_t flags = m->e->rflags, end = own_tsc() + EMULATE_CHUNK_TICKS;
 
 	for (unsigned int i = 0; i < EMULATE_CHUNK; i++) {
 		uint64_t count = m->in.rep ? emu_reg_read(m, REG_RCX, m->in.adsize) : 1;
