@@ -704,7 +704,8 @@ static void test_string_io(void **state)
 static void test_chunk_time(void **state)
 {
 	static const struct { uint64_t ticks; unsigned int per_exit; } rows[] = {
-		{ 0, EMULATE_CHUNK }, { 9, EMULATE_CHUNK }, { 0x1000, 65 }, { 0x3ffff, 2 }, { 0x40000, 2 }, { 0x40001, 1 }, { 1ull << 40, 1 },
+		{ 0, EMULATE_CHUNK }, { 9, EMULATE_CHUNK }, { 0x1000, 65 }, { 0x3ffff, 2 }, { 0x40000, 2 }, { 0x40001, 1 },
+		{ 1ull << 40, 1 },
 	};
 
 	(void)state;
