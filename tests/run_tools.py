@@ -18,7 +18,7 @@ def main():
     suite = unittest.defaultTestLoader.discover(folder, pattern="test_*.py", top_level_dir=folder)
     done = unittest.TextTestRunner(verbosity=1).run(suite)
     failed = len(done.failures) + len(done.errors) + len(done.unexpectedSuccesses)
-    total.add(done.testsRun - failed - len(done.skipped), failed)
+    total.add(done.testsRun - failed - len(done.skipped), failed, skipped=len(done.skipped))
     return total.finish()
 
 

@@ -13,7 +13,7 @@ import results  # noqa: E402
 
 
 def run(path, timeout=300):
-    """(passed, failed, output) of one program."""
+    """(passed, failed, skipped, output) of one program."""
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", UBSAN_OPTIONS="print_stacktrace=1")
     try:
         done = subprocess.run([path], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -23,25 +23,27 @@ def run(path, timeout=300):
         status, raw = "timeout", e.stdout or b""
     text = raw.decode("utf-8", "replace")
     planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", text, re.M))
-    passed = len(re.findall(r"^ok \d+", text, re.M))
-    failed = max(len(re.findall(r"^not ok \d+", text, re.M)), planned - passed)
+    skipped = len(re.findall(r"^(?:not )?ok \d+.*# SKIP", text, re.M))
+    passed = len(re.findall(r"^ok \d+(?!.*# SKIP)", text, re.M))
+    failed = max(len(re.findall(r"^not ok \d+(?!.*# SKIP)", text, re.M)), planned - passed - skipped)
     if status != 0 and failed == 0:
         failed = 1
     if planned == 0:
         failed = max(failed, 1)
         text += "\n%s reported no test (exit status %s)\n" % (path, status)
-    return passed, failed, text
+    return passed, failed, skipped, text
 
 
 def main(paths):
     total = results.Counter("unit")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        for path, (passed, failed, text) in zip(paths, pool.map(run, paths)):
+        for path, (passed, failed, skipped, text) in zip(paths, pool.map(run, paths)):
             name = os.path.basename(path)
             if failed:
                 print(text.rstrip())
-            print("%s unit %s: %d of %d" % ("FAIL" if failed else "PASS", name, passed, passed + failed), flush=True)
-            total.add(passed, failed)
+            print("%s unit %s: %d of %d%s" % ("FAIL" if failed else "PASS", name, passed, passed + failed,
+                                              ", %d skipped" % skipped if skipped else ""), flush=True)
+            total.add(passed, failed, skipped=skipped)
     return total.finish()
 
 
