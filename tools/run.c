@@ -111,12 +111,27 @@ static uint64_t bytes_of(const struct image *img, uint64_t size)
 	return size + (img->version < 2 ? block : 0);
 }
 
+/* A pin is a wish that only the machine can refuse, and here the machine is made. */
+static int check_pins(const char *path, const struct vm_plan *plan, uint64_t cpus)
+{
+	for (uint32_t i = 0; i < plan->cores; i++) {
+		if (plan->cpu[i] == PLAN_ANY_CPU || plan->cpu[i] < cpus)
+			continue;
+		cli_error("%s: refused: %s: core %u asks for CPU %u, and the machine gets CPUs 0 to %llu; --cpus=%u makes it",
+			  path, image_err_text(IMG_ERR_HOST_CPU), i, plan->cpu[i], (unsigned long long)cpus - 1, plan->cpu[i] + 1);
+		return CLI_REFUSED;
+	}
+	return CLI_GOOD;
+}
+
 /* Adds what one image needs of the machine; refuses one that Vouch would refuse. */
-static int add_need(struct entry *e, size_t i, const char *path, uint64_t *mib)
+static int add_need(struct entry *e, size_t i, const char *path, uint64_t cpus, uint64_t *mib)
 {
 	struct facts *f = cli_alloc(sizeof(*f));
 	int status = entry_judge_image(e, i, path, f);
 
+	if (status == CLI_GOOD)
+		status = check_pins(path, &f->plan, cpus);
 	if (status == CLI_GOOD) {
 		entry_warn_level(e, path, &f->o->img);
 		*mib += f->plan.memory_mib + (bytes_of(&f->o->img, f->o->source.size) >> 20) + 1;
@@ -134,7 +149,7 @@ static int judge_boot(struct run *r, size_t images)
 	uint64_t need = HOST_MIB;
 
 	for (size_t i = 0; i < images && status == CLI_GOOD; i++)
-		status = add_need(e, i, r->iso.images[i], &need);
+		status = add_need(e, i, r->iso.images[i], r->cpus, &need);
 	if (status == CLI_GOOD && r->memory_mib == 0)
 		r->memory_mib = need;
 	entry_release(e);

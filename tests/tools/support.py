@@ -118,10 +118,10 @@ class ToolTest(unittest.TestCase):
         self.expect(self.vouch("policy", "compile", "-o", name, "p.dts"), GOOD)
         return self.path(name)
 
-    def make_linux_image(self, name="linux.img", version=1, guest="demo"):
+    def make_linux_image(self, name="linux.img", version=1, guest="demo", cores='<cores count="1"/>'):
         self.put("k", kernel())
         self.put("i", b"initrd" * 100)
-        self.put("linux.xml", LINUX_XML.replace('"demo"', '"%s"' % guest))
+        self.put("linux.xml", LINUX_XML.replace('"demo"', '"%s"' % guest).replace('<cores count="1"/>', cores))
         self.expect(self.vouch("build", "-v", str(version), "linux.xml", "-o", name), GOOD)
         return self.path(name)
 

@@ -203,6 +203,13 @@ class Run(IsoTest):
         argv = self.dry(self.linux, *(self.make_linux_image(g + ".img", guest=g) for g in ("second", "third")))
         self.assertEqual(argv[argv.index("-m") + 1], "%dM" % (512 + 3 * (64 + 1)))
 
+    def test_pins(self):
+        image = self.make_linux_image("pinned.img", cores='<cores count="2"><core target_cpu="1"/><core target_cpu="3"/></cores>')
+        for argv, text in (([], "core 0 asks for CPU 1, and the machine gets CPUs 0 to 0; --cpus=2 makes it"),
+                           (["-n", "3"], "core 1 asks for CPU 3, and the machine gets CPUs 0 to 2; --cpus=4 makes it")):
+            self.assertEqual(self.expect(self.vouch("run", "-d", *argv, image), REFUSED, "pinned.img: refused: ", text).stdout, "")
+        self.dry("-n", "4", image)
+
     def test_kvm_only_with_nested_svm(self):
         argv = self.dry(self.linux)
         try:
