@@ -101,7 +101,7 @@ class Bochs(Machine):
     def __init__(self, iso, cpu, cpus, memory, folder, cpu_errors=True, ips=IPS, bad_msrs=False, control=False):
         super().__init__(folder)
         self.log_path = os.path.join(folder, "bochs-log")
-        self.screen_fd, self.was_reset, self.conn, self.relay = None, False, None, None
+        self.screen_fd, self.conn, self.relay = None, None, None
         listener = socket.create_server(("127.0.0.1", 0))
         com2 = "mode=file, dev=" + self.com2_path
         for_each = ", ".join("cpu%d={0}" % n for n in range(int(cpus)))
@@ -154,13 +154,16 @@ class Bochs(Machine):
                 return
 
     def _watch_log(self):
-        """Bochs cannot end at a reset: end it at the second one, the first being the start."""
+        """Bochs cannot end at a reset: end it when one is seen."""
         while self.process.poll() is None:
-            if self._log().count("[SYS   ] bx_pc_system_c::Reset(") > 1:
-                self.was_reset = True
+            if self._was_reset():
                 self.process.kill()
                 return
             time.sleep(0.2)
+
+    def _was_reset(self):
+        """Whether the log tells of a second reset, the first being the start."""
+        return self._log().count("[SYS   ] bx_pc_system_c::Reset(") > 1
 
     def _drain_screen(self):
         """Bochs writes the screen to a pseudo terminal and would wait for ever when that is full."""
@@ -197,7 +200,9 @@ class Bochs(Machine):
             self.process.wait(max(0, limit - time.monotonic()))
         except subprocess.TimeoutExpired:
             return None
-        if self.was_reset:
+        # Looked up in the log, for Bochs may be over before it could be ended: its BIOS starts anew after the reset
+        # and at times gives up by itself ("Keyboard error:21").
+        if self._was_reset():
             return "reset"
         words = super().complaints().partition(MESSAGE)[2].partition("\n")[0]
         if words.startswith(POWER_OFF):
