@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,10 +130,15 @@ void measured_put(struct vm *vm)
 }
 
 /* The version that counts is the one under the signature, before the guest is named and after. */
+static uint64_t signed_version(void)
+{
+	return host.policy->integrity >= INTEGRITY_SHA256 ? security : 0;   /* else of a version that has none */
+}
+
 int rollback_check(struct vm *vm, uint64_t version, struct image_error *err)
 {
 	(void)err;
-	assert_int_equal(version, host.policy->integrity >= INTEGRITY_SIGNED ? security : 0);
+	assert_int_equal(version, signed_version());
 	assert_int_equal(vm->tao.text_len, 0);
 	return 0;
 }
@@ -140,7 +146,7 @@ int rollback_check(struct vm *vm, uint64_t version, struct image_error *err)
 int rollback_raise(struct vm *vm, uint64_t version, struct image_error *err)
 {
 	(void)err;
-	assert_int_equal(version, host.policy->integrity >= INTEGRITY_SIGNED ? security : 0);
+	assert_int_equal(version, signed_version());
 	assert_int_not_equal(vm->tao.text_len, 0);
 	return 0;
 }
@@ -682,6 +688,114 @@ static void refusals(void **state)
 	take_down();
 }
 
+/* Whoever comes second is told of the first: as its head is read, or when a module before it has got the name meanwhile. */
+static void name_of_an_earlier_module(void **state)
+{
+	struct launch_cost cost;
+	struct vcpu_start start;
+	struct launch *l;
+	struct vm *vm;
+
+	(void)state;
+	set_up(2, INITRD);
+	memcpy(module, a.image.bytes, a.image.size);
+	host.boot.module_count = 2;
+	host.boot.module[1] = host.boot.module[0];
+	for (unsigned int late = 0; late < 2; late++) {
+		memset(&names, 0, sizeof(names));
+		log_clear();
+		strcpy(names.name[0], late ? "" : "web");
+		l = launch_read(&host, 1, &names, &why);
+		assert_non_null(l);
+		assert_int_equal(launch_refused(l), !late);
+		if (late)
+			launch_build(l);
+		strcpy(names.name[0], "web");
+		assert_null(launch_finish(l, &start, &cost, &why));
+		assert_non_null(strstr(log_text(), "guest guest1 (web) refused: guest name is taken: module 0 has it; "
+						   "give module 1 another vm@name\n"));
+		assert_int_equal(why.code, IMG_ERR_NAME_TAKEN);
+		assert_string_equal(names.name[1], "");
+		assert_int_equal(hostram_missing(&host.pages), missing);
+	}
+	/* One that starts again has its own name already. */
+	memset(&names, 0, sizeof(names));
+	strcpy(names.name[1], "web");
+	vm = launch_vm(&host, 1, &names, &start, &cost, &why);
+	assert_non_null(vm);
+	vm_destroy(vm);
+	take_down();
+}
+
+/* The verdict names the key that decided: the policy's own, or, where that asks for none, the one that is built in. */
+static void the_key_that_decided(void **state)
+{
+	static struct policy builtin;
+	const char *const by[] = { "k", "ours", "k" };
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(by); i++) {
+		char want[80], id[2 * 8 + 1];
+		struct public_key pub;
+
+		set_up(2, INITRD);
+		key_public(key, &pub);
+		for (unsigned int n = 0; n < 8; n++)
+			snprintf(id + 2 * n, 3, "%02x", pub.id[n]);
+		builtin = policy;
+		strcpy(builtin.key[0].name, "ours");
+		host.builtin = i ? &builtin : NULL;
+		if (i == 1)
+			policy_none(&policy, INTEGRITY_SHA256);
+		assert_ptr_equal(launch(), &a);
+		snprintf(want, sizeof(want), "guest web verified: 2 files, %u bytes, signed by %s (%s)\n", KERNEL + INITRD, id,
+			 by[i]);
+		assert_non_null(strstr(log_text(), want));
+		take_down();
+	}
+	/* Neither has a key: what is left is the level. */
+	set_up(2, INITRD);
+	policy_none(&policy, INTEGRITY_SHA256);
+	assert_ptr_equal(launch(), &a);
+	assert_non_null(strstr(log_text(), " bytes, sha256\n"));
+	take_down();
+}
+
+/* Who has no initrd is named by the digest of no bytes, which an empty file would have, and not by 32 zeros. */
+static void without_an_initrd(void **state)
+{
+	static const char xml[] =
+		"<vm class=\"PC\" name=\"web\"><memory>8</memory><cores count=\"1\"/>"
+		"<files><file id=\"k\" index=\"0\"/><file id=\"i\" index=\"1\"/></files><boot kernel=\"k\"/></vm>";
+	struct tao_guest id = { .number = 0 };
+	struct launch_cost cost;
+	struct vcpu_start start;
+	char want[TAO_TEXT_MAX];
+	struct vm *vm;
+
+	(void)state;
+	set_up(1, INITRD);
+	test_image_free(&a.image);
+	test_image_make_bytes(&a.image, 1, xml, 2, (const void *const[]){ a.kernel, a.initrd },
+			      (const size_t[]){ KERNEL, INITRD });
+	assert_true(a.image.size <= host.boot.module[0].len);
+	host.boot.module[0].len = a.image.size;
+	memcpy(module, a.image.bytes, a.image.size);
+	memset(&names, 0, sizeof(names));
+	log_clear();
+	vm = launch_vm(&host, 0, &names, &start, &cost, &why);
+	assert_non_null(vm);
+	sha256_of(a.kernel, KERNEL, id.kernel);
+	sha256_of("", 0, id.initrd);
+	sha256_of(a.image.bytes, a.image.size, id.image);
+	assert_int_equal(id.initrd[0], 0xe3);
+	assert_true(tao_text(want, sizeof(want), NULL, &id, TAO_IMAGE));
+	assert_string_equal(vm->tao.text, want);
+	vm_destroy(vm);
+	assert_int_equal(hostram_missing(&host.pages), missing);
+	take_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -691,6 +805,8 @@ int main(void)
 		cmocka_unit_test(refused_restart_takes_nothing), cmocka_unit_test(steps),
 		cmocka_unit_test(a_bad_file_gives_back), cmocka_unit_test(too_large_for_a_copy),
 		cmocka_unit_test(every_byte_flipped), cmocka_unit_test(refusals),
+		cmocka_unit_test(name_of_an_earlier_module), cmocka_unit_test(the_key_that_decided),
+		cmocka_unit_test(without_an_initrd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
