@@ -188,6 +188,7 @@ static bool restart(struct host *h, struct guest *g)
 	bool by_operator = g->by_operator;
 
 	g->by_operator = false;
+	h->guests->told_idle = false;           /* should it be refused, nothing has changed, and whoever tried wants to know */
 	h->timing = (struct timing){ .since = host_tsc() };
 	if (launch(h, g)) {
 		enter(h, g);
@@ -252,19 +253,19 @@ static bool operator_holds(const struct host *h)
 	return false;
 }
 
-static bool any_left(struct host *h, bool hold, bool *told)
+static bool any_left(struct host *h, bool hold)
 {
 	struct guests *all = h->guests;
 
 	if (first_in(all, GUEST_RUNNING) || first_in(all, GUEST_WAITING)) {
-		*told = false;
+		all->told_idle = false;
 		return true;
 	}
 	if (!hold || !operator_holds(h))
 		return false;
-	if (!*told)
+	if (!all->told_idle)
 		log_info("no guest runs: start one in the monitor, or quit it");
-	*told = true;
+	all->told_idle = true;
 	return true;
 }
 
@@ -276,11 +277,11 @@ static bool run_all(struct host *h, bool hold)
 {
 	struct guests *all = h->guests;
 	uint64_t next = UINT64_MAX;
-	bool more = true, told = false;
+	bool more = true;
 
 	for (struct guest *g; (g = first_in(all, GUEST_READY));)
 		enter(h, g);
-	while (any_left(h, hold, &told)) {
+	while (any_left(h, hold)) {
 		cpu_turn(this_cpu(), next);
 		leave_stopped(h);
 		operator_serve(h);

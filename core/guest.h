@@ -56,6 +56,7 @@ struct guests {
 	struct guest guest[BOOT_MODULES_MAX];  /* by number: policies are not counted */
 	unsigned int count;
 	bool closed;                  /* the policy said stop: no guest starts any more */
+	bool told_idle;               /* that no guest runs was said, and none was tried to start since */
 	struct launch_names names;
 	/* Of what follows all CPUs make use, under its own locks. */
 	struct stopped stopped;       /* what the boot CPU has to see to */
