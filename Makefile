@@ -245,7 +245,7 @@ $(foreach u,$(unit),$(eval $(call unit-rule,$(u))))
 unit-tests: $(unit-bins)
 	$(quiet)$(PYTHON) tests/run_unit.py $(unit-bins)
 
-tools-tests: $(tool-bins)
+tools-tests: $(tool-bins) | have-check
 	$(quiet)VOUCH=$(CURDIR)/$(B)/vouch BUILD_VM=$(CURDIR)/$(B)/build_vm $(PYTHON) tests/run_tools.py
 
 check: unit-tests tools-tests fuzz-replay
