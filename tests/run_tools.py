@@ -17,6 +17,8 @@ def main():
     total = results.Counter("tools")
     suite = unittest.defaultTestLoader.discover(folder, pattern="test_*.py", top_level_dir=folder)
     done = unittest.TextTestRunner(verbosity=1).run(suite)
+    for test, reason in done.skipped:
+        print("SKIP %s: %s" % (test.id(), reason))
     failed = len(done.failures) + len(done.errors) + len(done.unexpectedSuccesses)
     total.add(done.testsRun - failed - len(done.skipped), failed, skipped=len(done.skipped))
     return total.finish()

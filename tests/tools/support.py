@@ -19,10 +19,36 @@ VECTORS = os.path.join(TOP, "tests", "data", "vectors")
 
 GOOD, REFUSED, USAGE, ENV = 0, 1, 2, 3
 
+# `make test` says that the set-up has installed all that tests need.
+COMPLETE = bool(os.environ.get("VOUCH_TEST_COMPLETE"))
+GRUB = ("grub-mkrescue", "xorriso", "mformat", "/usr/lib/grub/i386-pc/boot.img", "/usr/lib/grub/x86_64-efi/efi_gop.mod")
+
 sys.dont_write_bytecode = True
 _spec = importlib.util.spec_from_file_location("make_vectors", os.path.join(VECTORS, "make_vectors.py"))
 vectors = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(vectors)
+
+
+def missing(*wanted):
+    """Those of the programs and (absolute) paths that are not here."""
+    return [w for w in wanted if not (os.path.exists(w) if w.startswith("/") else shutil.which(w))]
+
+
+def needs(*wanted, complete=COMPLETE):
+    """For a test or a class of them: skipped without these programs and paths, but failed where all should be here."""
+    lacks = missing(*wanted)
+    if not lacks or not complete:
+        return unittest.skipIf(lacks, "missing: " + ", ".join(lacks))
+
+    def instead(test, *_):
+        test.fail("missing: %s: tools/setup.sh --check test names the packages" % ", ".join(lacks))
+
+    def decorate(thing):
+        if not isinstance(thing, type):
+            return instead
+        thing.setUp = instead
+        return thing
+    return decorate
 
 
 def read(path):

@@ -7,13 +7,8 @@ import signal
 import socket
 import subprocess
 import time
-import unittest
 
-from support import ENV, GOOD, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, linux, read, refused
-
-HAVE_GRUB = (shutil.which("grub-mkrescue") and shutil.which("xorriso") and
-             shutil.which("mformat") and os.path.exists("/usr/lib/grub/i386-pc/boot.img") and
-             os.path.exists("/usr/lib/grub/x86_64-efi/efi_gop.mod"))
+from support import ENV, GOOD, GRUB, REFUSED, USAGE, VECTORS, VOUCH, ToolTest, linux, needs, read, refused
 
 
 class IsoTest(ToolTest):
@@ -39,7 +34,7 @@ class IsoTest(ToolTest):
         return folder
 
 
-@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso, mtools and GRUB for BIOS and UEFI")
+@needs(*GRUB)
 class Iso(IsoTest):
     def from_iso(self, iso, name):
         out = self.path("extracted")
@@ -65,7 +60,7 @@ class Iso(IsoTest):
                          ["module2 /boot/guest%d.img guest%s" % (i, " weight=9 order=1" * (i == 1)) for i in range(3)])
         self.assertEqual(os.listdir(self.tmp), [])
 
-    @unittest.skipUnless(shutil.which("dtc"), "needs dtc")
+    @needs("dtc")
     def test_policy(self):
         policy = self.make_policy("it's=a\\policy.dtb")
         self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "--policy", policy, "good.img"), GOOD)
@@ -237,7 +232,7 @@ class Run(IsoTest):
         self.assertEqual(self.expect(self.vouch("run", "-d", "-c", "integrity=none", v0), GOOD).stderr, "")
 
 
-@unittest.skipUnless(HAVE_GRUB, "needs grub-mkrescue, xorriso, mtools and GRUB for BIOS and UEFI")
+@needs(*GRUB)
 class FakeQemu(IsoTest):
     def setUp(self):
         super().setUp()

@@ -3,11 +3,9 @@
 
 import os
 import re
-import shutil
 import subprocess
-import unittest
 
-from support import BUILD_VM, TOP, VOUCH, ToolTest
+from support import BUILD_VM, TOP, VOUCH, ToolTest, needs
 
 PAGES = {name: os.path.join(TOP, "docs", "man", name + ".1") for name in ("vouch", "build_vm")}
 COMMANDS = ("build", "inspect", "verify", "keygen", "sign", "convert", "extract", "iso", "menu", "measure", "policy",
@@ -64,7 +62,7 @@ class Manual(ToolTest):
             with open(page, encoding="utf-8") as f:
                 self.assertIn("Vouch %s" % version, f.read())
 
-    @unittest.skipUnless(shutil.which("man"), "needs man")
+    @needs("man")
     def test_clean(self):
         for page in PAGES.values():
             done = subprocess.run(["man", "--warnings=all", "-l", page],

@@ -5,12 +5,10 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
-import unittest
 
-from support import ENV, GOOD, LINUX_XML, REFUSED, TOP, USAGE, ToolTest, image, kernel, read
+from support import ENV, GOOD, LINUX_XML, REFUSED, TOP, USAGE, ToolTest, image, kernel, needs, read
 
 
 def sha(data):
@@ -238,7 +236,7 @@ class Measure(ToolTest):
         for bad in ("", "sha256,", "sha2", "sha256 sha1", "SHA1", "sha3-256"):
             self.expect(self.vouch("measure", "-b", bad, "a.img"), USAGE, "is no list of sha1, sha256, sha384, sha512")
 
-    @unittest.skipUnless(shutil.which("tpm2_eventlog"), "needs tpm2_eventlog")
+    @needs("tpm2_eventlog")
     def test_log_is_read_by_others(self):
         self.make_image("a.img")
         got = json.loads(self.expect(self.vouch("measure", "-j", "-b", "sha1,sha256,sha384,sha512", "-e", "log", "a.img"),
@@ -290,7 +288,7 @@ XML2 = (b'<vm class="PC" name="demo"><memory>64</memory><cores count="1"/><files
 ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
 
 
-@unittest.skipUnless(shutil.which("dtc") and shutil.which("openssl"), "needs dtc and openssl")
+@needs("dtc", "openssl")
 class Version2(ToolTest):
     def setUp(self):
         super().setUp()

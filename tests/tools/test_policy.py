@@ -4,12 +4,11 @@
 import hashlib
 import os
 import re
-import shutil
 import struct
 import subprocess
 import unittest
 
-from support import ENV, GOOD, REFUSED, TOP, USAGE, VOUCH, ToolTest, read
+from support import ENV, GOOD, REFUSED, TOP, USAGE, VOUCH, ToolTest, needs, read
 
 HEAD = '/dts-v1/;\n/ {\n\tcompatible = "vouch,policy";\n\tversion = <1>;\n%s\n};\n'
 
@@ -44,7 +43,7 @@ def tree(blob):
             assert token == 4
 
 
-@unittest.skipUnless(shutil.which("dtc") and shutil.which("openssl"), "needs dtc and openssl")
+@needs("dtc", "openssl")
 class Policy(ToolTest):
     def make_key(self, name, curve="prime256v1"):
         """A key pair by openssl; the DER of its public key."""

@@ -9,12 +9,11 @@ import termios
 import time
 import unittest
 
-from support import ENV, GOOD, USAGE, VOUCH, read
-from test_iso import HAVE_GRUB, IsoTest
+from support import ENV, GOOD, GRUB, USAGE, VOUCH, needs, read
+from test_iso import IsoTest
 
-HAVE_BOCHS = all(os.path.exists(p) for p in (
-    "/usr/share/bochs/BIOS-bochs-latest", "/usr/share/bochs/VGABIOS-lgpl-latest",
-    "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so"))
+BOCHS = ("/usr/share/bochs/BIOS-bochs-latest", "/usr/share/bochs/VGABIOS-lgpl-latest",
+         "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so")
 # What each stand-in begins with: $conf, $serial, $log and $iso are what its configuration says.
 FIND = """
 while [ "$1" != -f ]; do shift; done; conf=$2
@@ -57,7 +56,7 @@ class Options(IsoTest):
         self.assertEqual(argv[argv.index("-cpu") + 1], "max,-la57")
 
 
-@unittest.skipUnless(HAVE_GRUB and HAVE_BOCHS, "needs grub-mkrescue and its friends, bochs-term, bochsbios and vgabios")
+@needs(*GRUB, *BOCHS)
 class FakeBochs(IsoTest):
     def setUp(self):
         super().setUp()
