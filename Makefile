@@ -394,8 +394,8 @@ help:
 	@echo 'make fuzz        fuzz all targets for FUZZ_SECONDS=$(FUZZ_SECONDS) in all: $(fuzz)'
 	@echo 'make fuzz-replay play every file of their corpora again, in seconds (part of make check)'
 	@echo 'make fuzz-afl    build the same targets for AFL++ (package afl++): docs/testing.md'
-	@echo 'make boot-test   boot through GRUB in QEMU (TEST=NAME: one of tests/boot/tests.cfg)'
-	@echo 'make guest-test  test kernels inside Vouch in QEMU (TEST=NAME: one of tests/guest/tests.cfg)'
+	@echo 'make boot-test   boot through GRUB in QEMU and Bochs (TEST=NAME: one of tests/boot/tests.cfg)'
+	@echo 'make guest-test  test kernels inside Vouch in both (TEST=NAME: one of tests/guest/tests.cfg)'
 	@echo 'make readme      write README.md'"'"'s sessions and docs/screen.png anew; make readme-check compares'
 	@echo 'make bench       measure in instructions, beside KVM; writes docs/performance.md, with which'
 	@echo '                 make bench-check compares what exits cost; make bench-hash: SHA-256 beside openssl'"'"'s'
@@ -407,6 +407,7 @@ help:
 	@echo 'make long-guest-test   the long runs of test kernels (TEST=NAME: one of tests/guest/long.cfg)'
 	@echo 'make headers-check, no-globals-check, hv-objects, clang-build, debug-build, clean'
 	@echo 'Variables: CC=clang, DEBUG=1 (each builds into a folder of its own), V=1 (loud), JOBS=N,'
+	@echo '           MACHINE=NAME (boots and guest tests: on qemu-svm, bochs-svm, bochs-vmx or another of docs/testing.md),'
 	@echo '           TRUST=PUB.pem (public keys: that Vouch runs only guests that one of them has signed)'
 
 -include $(hv-objs:.o=.d) $(offsets:.h=.d)

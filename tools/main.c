@@ -20,7 +20,7 @@ static const struct cli_command commands[] = {
 	{ "menu", "print or install a GRUB menu entry for Vouch and images", command_menu },
 	{ "measure", "predict what Vouch measures and how its guests are called", command_measure },
 	{ "policy", "compile or show a launch policy", command_policy },
-	{ "run", "boot Vouch and images in QEMU", command_run },
+	{ "run", "boot Vouch and images in QEMU or Bochs", command_run },
 	{ "ctl", "give a running Vouch a command", command_ctl },
 };
 

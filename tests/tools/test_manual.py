@@ -56,6 +56,22 @@ class Manual(ToolTest):
             command = part.split()[0]
             self.assertLessEqual(set(OPTION.findall(part)), self.offered(VOUCH, command))
 
+    def test_path_names_each_program(self):
+        """That the sources ask for: spawn_need(NAME, PACKAGE), a name or a macro's; and menu's two updaters, in arrays."""
+        folder, sought = os.path.join(TOP, "tools"), set()
+        for name in os.listdir(folder):
+            if name.endswith(".c"):
+                with open(os.path.join(folder, name), encoding="utf-8") as f:
+                    source = f.read()
+                macros = dict(re.findall(r'(?m)^#define (\w+) +"([^"]+)"', source))
+                for word in re.findall(r"spawn_need\(([^,]+),", source):
+                    sought.add(macros.get(word, word.strip('"')))
+        sought = sought - {"argv[0]"} | {"update-grub", "grub-mkconfig"}
+        self.assertLessEqual({"dtc", "bochs-bin", "qemu-system-x86_64"}, sought)
+        text = plain(PAGES["vouch"])
+        entry = text[text.index("PATH\nWhere") + len("PATH\nWhere"):text.index("are looked for.")]
+        self.assertEqual(set(re.findall(r"[a-z][\w-]+", entry)) - {"and"}, sought)
+
     def test_version(self):
         version = self.vouch("--version").stdout.split()[1]
         for page in PAGES.values():
