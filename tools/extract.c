@@ -185,14 +185,42 @@ static int check_ids(const struct opened *o, const struct extract *x)
 	return CLI_GOOD;
 }
 
-static int make_dir(const char *dir)
+static bool is_dir(const char *path)
 {
 	struct stat st;
 
-	if (mkdir(dir, 0777) == 0 || (errno == EEXIST && stat(dir, &st) == 0 && S_ISDIR(st.st_mode)))
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What is there is not made: in a read-only place, or another's, that might fail for another reason than EEXIST. */
+static int make_dir(const char *dir)
+{
+	int why;
+
+	if (is_dir(dir) || mkdir(dir, 0777) == 0)
 		return CLI_GOOD;
-	cli_error("%s: cannot make this directory: %s", dir, strerror(errno));
+	why = errno;
+	if (why == EEXIST && is_dir(dir))       /* somebody else just made it */
+		return CLI_GOOD;
+	cli_error("%s: cannot make this directory: %s", dir, strerror(why));
 	return CLI_ENV;
+}
+
+/* With those above it. All of the path is the user's, links included: nothing of it comes from the image. */
+static int make_dirs(const char *dir)
+{
+	char *path = cli_asprintf("%s", dir);
+	int status = CLI_GOOD;
+
+	for (size_t i = 1; *dir && dir[i] && status == CLI_GOOD; i++) {
+		if (dir[i] != '/')
+			continue;
+		path[i] = '\0';
+		status = make_dir(path);
+		path[i] = '/';
+	}
+	free(path);
+	return status == CLI_GOOD ? make_dir(dir) : status;
 }
 
 static bool is_wanted(const struct extract *x, const char *id)
@@ -212,7 +240,7 @@ static int extract_wanted(struct opened *o, const struct extract *x)
 	if (o->img.version == 0)
 		cli_warn("%s: holds no hashes (v0): the files are not verified", o->file.path);
 	if (status == CLI_GOOD)
-		status = make_dir(x->dir);
+		status = make_dirs(x->dir);
 	for (uint32_t i = 0; i < o->img.file_count && status == CLI_GOOD; i++)
 		if (is_wanted(x, o->img.file[i].id))
 			status = extract_file(o, i, x);

@@ -21,6 +21,21 @@ class Extract(ToolTest):
         self.expect(self.vouch("extract", img, "three", "two", cwd=self.path("cwd")), GOOD)
         self.assertEqual(sorted(os.listdir(self.path("cwd"))), ["three", "two"])
 
+    def test_all_of_the_directory_is_made(self):
+        img = self.put("img", image([("a", b"1")]))
+        os.mkdir(self.path("there"))
+        os.symlink("there", self.path("link"))
+        for given, made in (("p/q/r", "p/q/r"), ("p/q/s//t/", "p/q/s/t"), ("./u/../v/w", "v/w"), ("link/x/y", "there/x/y"),
+                            (self.path("abs/z"), "abs/z"), ("//" + self.path("two"), "two")):
+            with self.subTest(given=given):
+                self.assertEqual(self.expect(self.vouch("extract", img, "-C", given), GOOD).stdout, given + "/a\n")
+                self.assertEqual(read(self.path(made + "/a")), b"1")
+        # Not for an image that is refused, or for an id that it lacks.
+        self.put("bad", image([("a", b"1")])[:-1])
+        self.expect(self.vouch("extract", "bad", "-C", "n/m"), REFUSED)
+        self.expect(self.vouch("extract", img, "b", "-C", "n/m"), USAGE)
+        self.assertFalse(os.path.exists(self.path("n")))
+
     def test_roundtrip(self):
         self.expect(self.vouch("extract", os.path.join(VECTORS, "golden", "three-v1.img"), "-C", "out"), GOOD)
         for name, source in (("first", "a.bin"), ("second", "b.bin"), ("third", "c.bin")):
@@ -83,5 +98,9 @@ class Extract(ToolTest):
     def test_environment(self):
         img = self.put("img", image([("a", b"1")]))
         self.expect(self.vouch("extract", "gone"), ENV, "gone: cannot open")
-        self.expect(self.vouch("extract", img, "-C", "no/such"), ENV, "no/such: cannot make")
+        self.expect(self.vouch("extract", img, "-C", "img/such"), ENV, "img: cannot make this directory: File exists")
+        os.symlink("nowhere", self.path("dangling"))
+        self.expect(self.vouch("extract", img, "-C", "dangling/such"), ENV, "dangling: cannot make", "File exists")
+        self.expect(self.vouch("extract", img, "-C", ""), ENV, ": cannot make")
+        self.expect(self.vouch("extract", img, "-C", "new/" + "x" * 256 + "/y"), ENV, "xxx: cannot make", "too long")
         self.expect(self.vouch("extract", img, "-C", "img"), ENV, "img: cannot make")
