@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 	struct pack_options o = { .version = 1, .suffix = ".dat", .palacios = true };
 
 	cli_set_program("build_vm");
+	cli_guard_streams();
 	cleanup_init();
 	return pack_command(argc, argv, NULL, help, &o);
 }

@@ -3,10 +3,12 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *program = "vouch";
 
@@ -18,6 +20,17 @@ void cli_set_program(const char *name)
 const char *cli_program(void)
 {
 	return program;
+}
+
+void cli_guard_streams(void)
+{
+	/* The lowest free number is the one that open() gives. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || open("/dev/null", O_RDONLY) == fd)
+			continue;
+		cli_error("/dev/null: cannot open it in place of a closed standard stream: %s", strerror(errno));
+		exit(CLI_ENV);
+	}
 }
 
 static bool continuation(const char *p, size_t n)

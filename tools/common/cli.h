@@ -29,6 +29,13 @@ struct cli_command {
 void cli_set_program(const char *name);
 const char *cli_program(void);
 
+/*
+ * Only main() calls it, before anything is opened. If the caller has closed standard input, output or errors, the next file
+ * opened would take its place, and get what is written there: /dev/null takes it instead, for reading, so that who writes
+ * to standard output still gets an error.
+ */
+void cli_guard_streams(void);
+
 /* "PROGRAM: error: ..." and "PROGRAM: warning: ..."; one line, newline added, control characters shown as \xNN. */
 void cli_error(const char *fmt, ...) __printf(1, 2);
 void cli_warn(const char *fmt, ...) __printf(1, 2);
