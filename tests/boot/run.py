@@ -39,6 +39,7 @@ from qemu import Qemu  # noqa: E402
 # A loaded machine with two cores: VOUCH_TEST_PATIENCE multiplies all time limits.
 PATIENCE = float(os.environ.get("VOUCH_TEST_PATIENCE", "1"))
 TAIL = 40
+UNTIL_PAUSE = 1             # seconds before a `u` line asks again
 # name: emulator, CPU model. A list says in which of them a test runs.
 MACHINES = {
     "qemu-svm": (Qemu, "EPYC"),
@@ -128,7 +129,7 @@ def steps(text):
         if not line:
             continue
         mark, _, rest = line.partition(" ")
-        if mark not in "=>%~!:?*@&x$^c" or len(mark) != 1:
+        if mark not in "=>%~!:?*@&x$^cu" or len(mark) != 1:
             raise Failure("script line without mark: %s" % line)
         yield mark, rest
 
@@ -193,6 +194,17 @@ def run_control(vouch, machine, rest):
         raise Failure("vouch ctl %s: exit status %d, and:\n%s" % (words, done.returncode, text))
 
 
+def until_control(vouch, machine, rest, limit):
+    """run_control() again and again, until what it prints is as wanted."""
+    while True:
+        try:
+            return run_control(vouch, machine, rest)
+        except Failure:
+            if machine.ended or time.monotonic() > limit:
+                raise
+            time.sleep(UNTIL_PAUSE)
+
+
 def ask(port, number, command):
     """Plays one request; the answer must be whole lines of JSON that belong to it, the last one good."""
     port.write(b"%d %s\n" % (number, command.encode()))
@@ -225,7 +237,8 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=
     at = 0
     moments, same = Moments(machine), {}
 
-    def await_match(regex):
+    def await_match(regex, wait_limit=None):
+        """With wait_limit, which comes before the limit of all: None when that has come."""
         pattern = re.compile(regex, re.M)
 
         def seen(text):
@@ -233,11 +246,23 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=
             # A line that is still on its way has no end yet.
             return pattern.search(text[:text.rfind("\n") + 1] if regex.endswith("$") else text, at)
 
-        match = machine.wait_text(seen, limit)
+        match = machine.wait_text(seen, min(limit, wait_limit or limit))
+        if not match and wait_limit and not machine.ended and time.monotonic() < limit:
+            return None
         if not match:
             why = "%s ended (%s)" % (machine.what, machine.wait_end(limit)) if machine.ended else "time is up"
             raise Failure("%s before: %s" % (why, regex))
         return match
+
+    def type_line(text):
+        machine.send(text.encode("utf-8").decode("unicode_escape").encode("latin-1") + b"\n")
+
+    def type_until(text, regex):
+        while True:
+            type_line(text)
+            match = await_match(regex, time.monotonic() + UNTIL_PAUSE)
+            if match:
+                return match.end()
 
     for mark, rest in steps(script):
         if mark in "=:":
@@ -253,8 +278,16 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=
                 at = match.end()
                 if same.setdefault(name, match.group(1)) != match.group(1):
                     raise Failure("%s was %s and is %s (number %d)" % (name, same[name], match.group(1), n + 1))
+        elif mark == "u":
+            kind, rest = rest.split(" ", 1)
+            if kind == "$":
+                until_control(vouch, machine, rest, limit)
+            elif kind == ">":
+                at = type_until(*rest.split(" -> ", 1))
+            else:
+                raise Failure("u takes > or $, not %s" % kind)
         elif mark == ">":
-            machine.send(rest.encode("utf-8").decode("unicode_escape").encode("latin-1") + b"\n")
+            type_line(rest)
         elif mark == "!":
             machine.send(rest.encode("utf-8").decode("unicode_escape").encode("latin-1"))
         elif mark == "%":
