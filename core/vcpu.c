@@ -13,6 +13,11 @@
 
 /* What became late before a turn must not take its only entry from it: the vCPU would get nowhere, turn after turn. */
 #define TURN_MIN_US 50u
+/*
+ * Nor may a turn have no end for want of a deadline, where that costs no timer interrupt: whatever is to end it may come late.
+ * A CPU takes the host's interrupts out of any guest; Bochs not out of one that is entered with IF=0 (docs/testing.md).
+ */
+#define TURN_MAX_MS 100u
 
 /* Whatever comes after this look is told anew. */
 static void take_input(struct vm *vm)
@@ -189,10 +194,12 @@ void vcpu_spins(struct vcpu *v)
 void vcpu_begin_turn(struct vcpu *v)
 {
 	struct pcpu *p = this_cpu();
-	uint64_t least = mul_div(p->host->platform.tsc_khz, TURN_MIN_US, 1000);
+	uint64_t khz = p->host->platform.tsc_khz, now = host_tsc();
 
 	v->armed_ns = 0;                        /* the timer stands where the vCPU before wanted it */
-	p->run_until = max_u64(p->run_until, host_tsc() + least);
+	p->run_until = max_u64(p->run_until, now + mul_div(khz, TURN_MIN_US, 1000));
+	if (v->own_timer && !p->sole)           /* whom nobody waits for is not disturbed */
+		p->run_until = min_u64(p->run_until, now + khz * TURN_MAX_MS);
 }
 
 enum run_end vcpu_service(struct vcpu *v)

@@ -186,6 +186,27 @@ static void turn_is_no_longer_than_asked(void *arg)
 	assert_true(this_cpu()->run_until == UINT64_MAX);
 }
 
+/* A CPU whose own timer ends runs looks at the host's events now and then, though nothing is due; not if nobody could want it. */
+static void turn_without_deadline_ends(void *arg)
+{
+	(void)arg;
+	this_cpu()->sole = false;
+	begin(UINT64_MAX);
+	assert_true(this_cpu()->run_until == UINT64_MAX);
+	r.v.own_timer = true;
+	begin(100 * US);
+	assert_int_equal(this_cpu()->run_until, T0 + 100 * US);
+	begin(UINT64_MAX);
+	assert_int_equal(this_cpu()->run_until, T0 + 100000 * US);
+	assert_int_equal(vcpu_service(&r.v), RUN_ON);
+	assert_int_equal(r.v.armed_own, T0 + 100000 * US);
+	pass(100000 * US);
+	assert_int_equal(vcpu_service(&r.v), RUN_PREEMPTED);
+	this_cpu()->sole = true;
+	begin(UINT64_MAX);
+	assert_true(this_cpu()->run_until == UINT64_MAX);
+}
+
 /* What cannot wait does not wait for an entry. */
 static void asked_comes_first(void *arg)
 {
@@ -237,6 +258,7 @@ TEST(event_arms_again)
 TEST(end_of_turn_arms_nothing)
 TEST(late_turn_has_an_entry)
 TEST(turn_is_no_longer_than_asked)
+TEST(turn_without_deadline_ends)
 TEST(asked_comes_first)
 TEST(own_timer_arms_none)
 
@@ -250,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_end_of_turn_arms_nothing),
 		cmocka_unit_test(test_late_turn_has_an_entry),
 		cmocka_unit_test(test_turn_is_no_longer_than_asked),
+		cmocka_unit_test(test_turn_without_deadline_ends),
 		cmocka_unit_test(test_asked_comes_first),
 		cmocka_unit_test(test_own_timer_arms_none),
 	};

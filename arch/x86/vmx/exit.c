@@ -194,14 +194,14 @@ static enum exit_action dispatch(struct vcpu *v)
 	case VMX_EXIT_RDMSR:        return exit_msr(v, false);
 	case VMX_EXIT_WRMSR:        return exit_msr(v, true);
 	case VMX_EXIT_EPT_VIOL:     return do_ept_violation(v);
-	case VMX_EXIT_EXT_INTR:     vmx_host_window(); return EXIT_AGAIN;
+	case VMX_EXIT_EXT_INTR:
+	case VMX_EXIT_PREEMPT:      vmx_host_window(); return EXIT_AGAIN;
 	case VMX_EXIT_HLT:          return EXIT_HALT;
 	case VMX_EXIT_CPUID:        return exit_cpuid(v);
 	case VMX_EXIT_CR:           return do_cr(v);
 	case VMX_EXIT_EXCEPTION:    return do_exception(v);
 	case VMX_EXIT_INTR_WINDOW:                                   /* vmx_event_prepare() closes it */
-	case VMX_EXIT_NMI_WINDOW:
-	case VMX_EXIT_PREEMPT:      return EXIT_AGAIN;
+	case VMX_EXIT_NMI_WINDOW:   return EXIT_AGAIN;
 	case VMX_EXIT_TPR:          return apic_trap(v);             /* MOV to CR8 lets an interrupt through */
 	case VMX_EXIT_APIC_ACCESS:  return do_apic_access(v);
 	case VMX_EXIT_APIC_WRITE:   return do_apic_write(v);

@@ -183,6 +183,8 @@ enum run_end vmx_vcpu_run(struct vcpu *v)
 		if (end == RUN_ON && !v->halted)
 			enter_once(v, c);
 	} while (end == RUN_ON);
+	/* What came since the last exit is known before the next decision, and not by an exit of whoever is next. */
+	vmx_host_window();
 	unload_guest(v);
 	return end;
 }
