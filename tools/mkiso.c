@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes a GRUB ISO through grub-mkrescue. The files are named to it as "graft points", so nothing is copied to a
- * temporary directory; only grub.cfg is a temporary file.
+ * Makes a GRUB ISO through grub-mkrescue. The files are named to it as "graft points", so nothing large is copied to a
+ * temporary directory: only grub.cfg is a temporary file of ours, and what grub-mkrescue makes of GRUB in a folder of its own.
  */
 #include "mkiso.h"
 
@@ -103,7 +103,7 @@ static char *write_config(const struct mkiso *m)
 		bytes_free(&b);
 		return path;
 	}
-	cli_error("%s: cannot write: %s", path, strerror(errno));
+	cli_error("%s: cannot write: %s (TMPDIR names the folder)", path, strerror(errno));
 	if (fd >= 0) {
 		close(fd);
 		unlink(path);
@@ -212,7 +212,7 @@ static int mkrescue(const struct mkiso *m, const char *hypervisor, const char *c
 		argv[n + i] = graft(name, m->images[i]);
 		complete = argv[n + i] != NULL;
 	}
-	status = complete ? spawn_quiet(argv) : CLI_ENV;
+	status = complete ? spawn_enclosed(argv) : CLI_ENV;
 	for (size_t i = first; i < n + count; i++)
 		free(argv[i]);
 	free(argv);

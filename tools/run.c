@@ -275,7 +275,7 @@ static char *temporary(void)
 		close(fd);
 		return path;
 	}
-	cli_error("%s: cannot create: %s", path, strerror(errno));
+	cli_error("%s: cannot create: %s (TMPDIR names the folder)", path, strerror(errno));
 	cleanup_forget(path);
 	free(path);
 	return NULL;

@@ -154,9 +154,14 @@ class ToolTest(unittest.TestCase):
     def build_paused(self, argv, size, meddle):
         """Starts a builder that copies a file of this size first, stops it in the midst of that, calls meddle(), lets
         it go on. A loaded machine may let it get too far before it is stopped: then it is started again."""
+        def nice():
+            os.nice(10)
+            for sig in (signal.SIGHUP, signal.SIGINT):    # which may be ignored: nohup, a job in the background
+                signal.signal(sig, signal.SIG_DFL)
+
         for _ in range(20):
             process = subprocess.Popen(argv, cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(10))
+                                       stderr=subprocess.PIPE, text=True, preexec_fn=nice)
             try:
                 if self.stop_while_copying(process, size):
                     meddle(process)

@@ -134,6 +134,56 @@ class Iso(IsoTest):
         self.assertEqual(os.listdir(self.tmp), [])
         self.no_leftovers("bin", "good.img", "some.elf", "tmp", "x.iso")
 
+    # Leaves what grub-mkrescue leaves, a link to what is not its own, and with it a child that would write to the ISO late.
+    LITTER = """
+mkdir -p "$TMPDIR/grub.1/boot"; echo junk >"$TMPDIR/grub.1/boot/junk"; ln -s '%(dir)s/precious' "$TMPDIR/grub.1/link"
+while [ "$1" != -o ]; do shift; done
+echo half >"$2"
+"""
+
+    def litter(self, more):
+        os.mkdir(self.path("precious"))
+        self.put("precious/file", "data")
+        bin = self.fake(grub_mkrescue=(self.LITTER + more) % {"dir": self.dir}, xorriso="exit 0\n")
+        return self.env(PATH=bin + ":" + os.environ["PATH"])
+
+    def check_litter(self, *allowed):
+        self.assertEqual(os.listdir(self.tmp), [])
+        self.assertEqual(read(self.path("precious/file")), b"data")
+        self.no_leftovers("bin", "good.img", "precious", "some.elf", "tmp", *allowed)
+
+    def test_litter_of_failing_grub(self):
+        self.expect(self.vouch("iso", "-o", "x.iso", "-H", self.elf, "good.img", env=self.litter("exit 1\n")), ENV)
+        self.check_litter()
+
+    def test_litter_of_grub_that_is_ended(self):
+        env = self.litter("""(while [ -e '%(dir)s/started' ]; do sleep 0.05; done; sleep 0.2; echo late >"$2") &
+touch '%(dir)s/started'; exec sleep 60
+""")
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=sig):
+                process = subprocess.Popen([VOUCH, "iso", "-o", "x.iso", "-H", self.elf, "good.img"], env=env, cwd=self.dir,
+                                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                           preexec_fn=lambda: signal.signal(sig, signal.SIG_DFL))
+                end = time.monotonic() + 30
+                while not os.path.exists(self.path("started")):
+                    self.assertLess(time.monotonic(), end)
+                    time.sleep(0.01)
+                process.send_signal(sig)
+                self.assertEqual(process.communicate(timeout=30)[1], b"")
+                self.assertEqual(process.returncode, -sig)
+                os.unlink(self.path("started"))
+                time.sleep(0.5)
+                self.check_litter()
+
+    def test_an_ignored_signal_ends_nothing(self):
+        env = self.litter("kill -HUP $PPID; kill -INT $PPID; sleep 0.2\n")
+        done = self.run_tool("sh", "-c", "trap '' HUP INT; exec \"$0\" \"$@\"", VOUCH, "iso", "-o", "x.iso", "-H", self.elf,
+                             "good.img", env=env)
+        self.expect(done, GOOD)
+        self.assertEqual(read(self.path("x.iso")), b"half\n")
+        self.check_litter("x.iso")
+
 
 class Environment(IsoTest):
     def test_missing_programs(self):

@@ -9,12 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,7 +121,7 @@ static void show_tail(int fd)
 		(void)!fwrite(text, 1, (size_t)len, stderr);
 }
 
-int spawn_quiet(char *const argv[])
+static int quiet(char *const argv[], int (*how)(char *const argv[], int output))
 {
 	int fd = memfd_create("output", MFD_CLOEXEC);
 	int status;
@@ -128,11 +130,118 @@ int spawn_quiet(char *const argv[])
 		cli_error("cannot hold the output of %s: %s", argv[0], strerror(errno));
 		return CLI_ENV;
 	}
-	status = judge_end(argv[0], run(argv, fd));
+	status = judge_end(argv[0], how(argv, fd));
 	if (status != CLI_GOOD)
 		show_tail(fd);
 	close(fd);
 	return status;
+}
+
+int spawn_quiet(char *const argv[])
+{
+	return quiet(argv, run);
+}
+
+/* ------------------------------------------------------------------ enclosed */
+
+/* The signals that end us, but not those that whoever started us ignores or holds back; and a child's end. */
+static void watched(sigset_t *set)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
+	sigset_t blocked;
+
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, NULL, &blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct sigaction now;
+
+		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN && sigismember(&blocked, ends[i]) == 0)
+			sigaddset(set, ends[i]);
+	}
+}
+
+/* All of set is blocked. Killed with its group, and all of that gone, if a signal comes; that is then pending. */
+static int wait_enclosed(pid_t pid, const sigset_t *set)
+{
+	int wait_status, sig;
+
+	for (;;) {
+		pid_t got = waitpid(pid, &wait_status, WNOHANG);
+
+		if (got == pid)
+			return wait_status;
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (sigwait(set, &sig) != 0 || sig == SIGCHLD)
+			continue;
+		kill(-pid, SIGKILL);
+		while (waitpid(-pid, NULL, 0) > 0 || errno == EINTR)
+			;
+		raise(sig);
+		errno = EINTR;
+		return -1;
+	}
+}
+
+static int run_in(char *const argv[], int output, const char *dir, const sigset_t *set, const sigset_t *was)
+{
+	pid_t parent = getpid(), pid;
+	int wait_status;
+
+	fflush(stdout);
+	/* Its orphans are then ours to wait for: what is still about to die might make a file anew that we have removed. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid == 0) {
+		if (setpgid(0, 0) != 0 || setenv("TMPDIR", dir, 1) != 0)
+			_exit(EXIT_NO_EXEC);
+		sigprocmask(SIG_SETMASK, was, NULL);
+		become(argv, output, parent);
+	}
+	setpgid(pid, pid);                      /* whoever of both is first; the other's fails, or changes nothing */
+	wait_status = wait_enclosed(pid, set);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	return wait_status;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st;
+	(void)kind;
+	(void)at;
+	(void)!remove(path);
+	return 0;
+}
+
+static int run_enclosed(char *const argv[], int output)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir = cli_asprintf("%s/vouch-%s-XXXXXX", tmp && *tmp ? tmp : "/tmp", argv[0]);
+	int wait_status = -1, why;
+	sigset_t set, was;
+
+	signal(SIGCHLD, SIG_DFL);               /* ignored, nobody could be waited for */
+	watched(&set);
+	sigprocmask(SIG_BLOCK, &set, &was);
+	if (mkdtemp(dir)) {
+		wait_status = run_in(argv, output, dir, &set, &was);
+		why = errno;
+		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	} else {
+		why = errno;
+	}
+	free(dir);
+	sigprocmask(SIG_SETMASK, &was, NULL);   /* a signal that has come ends us here */
+	errno = why;
+	return wait_status;
+}
+
+int spawn_enclosed(char *const argv[])
+{
+	return quiet(argv, run_enclosed);
 }
 
 int spawn_attached(char *const argv[])

@@ -19,6 +19,12 @@ int spawn_need_file(const char *path, const char *package);
 /* Runs argv and waits; what it prints is shown only if it fails. CLI_GOOD or CLI_ENV (printed). */
 int spawn_quiet(char *const argv[]);
 
+/*
+ * The same for a program that has children and leaves temporary files when it fails or is ended: TMPDIR is a folder of its own,
+ * which is removed afterwards. A signal that ends us (HUP, INT, TERM) first kills it and its children.
+ */
+int spawn_enclosed(char *const argv[]);
+
 /* Runs argv with our terminal and waits; it ends when we do. CLI_GOOD if it exits with 0, else CLI_ENV (printed). */
 int spawn_attached(char *const argv[]);
 
