@@ -35,6 +35,7 @@ endif
 TRUST ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 0
 V ?=
 quiet := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2);)
@@ -265,7 +266,7 @@ $(foreach f,$(fuzz),$(eval $(call fuzz-rule,$(f))))
 .PHONY: fuzz-build fuzz
 fuzz-build: $(fuzz-bins)
 fuzz: $(fuzz-bins)
-	$(quiet)$(PYTHON) tests/run_fuzz.py --seconds $(FUZZ_SECONDS) --work $(B)/tests/fuzz $(fuzz-bins)
+	$(quiet)$(PYTHON) tests/run_fuzz.py --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --work $(B)/tests/fuzz $(fuzz-bins)
 
 # The same targets with a main() of their own: built like unit tests to play the corpus again, or by AFL++'s compiler.
 fuzz-main-srcs = $(sort tests/fuzz/main_afl.c tests/fuzz/fuzz_$(1).c $(fuzz-$(1)-srcs))
