@@ -176,6 +176,11 @@ def check_screen(machine, text, fonts, limit):
         time.sleep(0.5)
 
 
+def whole(text):
+    """Its lines; one that is still on its way has no end yet."""
+    return text[:text.rfind("\n") + 1]
+
+
 def check_forbidden(text, forbidden, where=""):
     for regex in forbidden:
         match = re.search(regex, text, re.M)
@@ -242,9 +247,8 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=
         pattern = re.compile(regex, re.M)
 
         def seen(text):
-            check_forbidden(text, forbidden)
-            # A line that is still on its way has no end yet.
-            return pattern.search(text[:text.rfind("\n") + 1] if regex.endswith("$") else text, at)
+            check_forbidden(whole(text), forbidden)
+            return pattern.search(whole(text) if regex.endswith("$") else text, at)
 
         match = machine.wait_text(seen, min(limit, wait_limit or limit))
         if not match and wait_limit and not machine.ended and time.monotonic() < limit:
@@ -296,7 +300,7 @@ def run_script(machine, script, forbidden, limit, fonts="", fixture=None, vouch=
             run_control(vouch, machine, rest)
         elif mark == "c":
             drive.drive(vouch, machine, limit, rest)
-            check_forbidden(machine.text(), forbidden)
+            check_forbidden(whole(machine.text()), forbidden)
         elif mark == "^":
             run_control_often(machine, rest)
         elif mark == "~":
@@ -462,7 +466,7 @@ class Test:
             return
         reason = None
         while reason is None and time.monotonic() < limit:
-            check_forbidden(machine.text(), forbidden)
+            check_forbidden(whole(machine.text()), forbidden)
             reason = machine.wait_end(min(limit, time.monotonic() + 1))
         if reason is None:
             raise Failure("%s still runs, %s expected" % (machine.what, end))

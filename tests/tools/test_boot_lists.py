@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "boot"))
@@ -26,6 +27,48 @@ cpu = core2
 GOOD = "PASS: one\nPASS: two\nSUMMARY: 2 passed, 0 failed\n"
 ONE_BAD = "PASS: one\nFAIL: a broken check\nSUMMARY: 1 passed, 1 failed\n"
 TWO_BAD = "PASS: one\nFAIL: a broken check\nFAIL: another\nSUMMARY: 1 passed, 2 failed\n"
+
+
+class Slow:
+    """A machine whose words arrive letter by letter; `answers` follow what is typed, each once."""
+    what, ended = "machine", False
+
+    def __init__(self, said, answers=()):
+        self.said, self.answers, self.typed = said, list(answers), []
+
+    def wait_text(self, test, limit):
+        """As Machine's, with no time to wait for more than what has been said."""
+        for n in range(len(self.said) + 1):
+            match = test(self.said[:n])
+            if match:
+                return match
+        return None
+
+    def send(self, data):
+        self.typed.append(data)
+        self.said += self.answers.pop(0)
+
+
+class Scripts(unittest.TestCase):
+    def play(self, machine, script, *forbidden):
+        return run.run_script(machine, script, forbidden, time.monotonic() + 60)
+
+    def test_forbidden_is_a_line(self):
+        """What ends otherwise than it began is judged when it has ended."""
+        machine = Slow("one\npanic: as it must be\ntwo\n")
+        self.play(machine, "= ^two$", "panic: (?!as it must be)")
+        self.assertRaises(run.Failure, self.play, machine, "= ^two$", "panic: (?!as it mustn't be)")
+
+    def test_until(self):
+        machine = Slow("", ["state: running\n", "state: stop", "ped\nstate: stopped\n", "end\n"])
+        self.play(machine, "u > list -> ^state: stopped$\n> quit\n= ^end$")
+        self.assertEqual(machine.typed, [b"list\n"] * 3 + [b"quit\n"])
+        self.assertRaises(run.Failure, self.play, Slow(""), "u % list -> x")
+
+    def test_until_time_is_up(self):
+        machine = Slow("", ["no\n"] * 9)
+        self.assertRaises(run.Failure, run.run_script, machine, "u > list -> ^yes$", (), time.monotonic() - 1)
+        self.assertEqual(len(machine.typed), 1)
 
 
 class BootLists(unittest.TestCase):
