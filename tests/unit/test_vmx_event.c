@@ -365,15 +365,36 @@ static void an_nmi_waits_for_the_shadow(void **ctx)
 	block(BLOCK_MOV_SS);
 	assert_int_equal(enter(), 0);
 	assert_int_equal(windows(), CPU_NMI_WINDOW);
-	/* An NMI window may be open in STI's shadow, and some CPUs take no NMI there. */
 	block(BLOCK_STI);
 	assert_int_equal(enter(), 0);
-	assert_int_equal(windows(), CPU_INTR_WINDOW);
+	assert_int_equal(windows(), CPU_NMI_WINDOW);
 	block(BLOCK_STI | BLOCK_NMI);
 	assert_int_equal(enter(), 0);
 	assert_int_equal(windows(), CPU_NMI_WINDOW);
+	block(BLOCK_STI);
+	assert_int_equal(enter(), 0);
+	/* CLI was in the shadow: no interrupt could come now. */
+	set_flags(0);
 	block(0);
+	hw.reason = VMX_EXIT_NMI_WINDOW;
 	assert_int_equal(enter(), event(INTR_NMI, EXC_NMI));
+	assert_int_equal(windows(), 0);
+}
+
+/* Such a CPU takes NMIs there; for an injection it may ask that the shadow be over. */
+static void an_nmi_window_may_open_in_the_shadow_of_sti(void **ctx)
+{
+	(void)ctx;
+	fresh();
+	v.nmi_pending = true;
+	block(BLOCK_STI);
+	assert_int_equal(enter(), 0);
+	assert_int_equal(windows(), CPU_NMI_WINDOW);
+	hw.reason = VMX_EXIT_NMI_WINDOW;
+	assert_int_equal(enter(), event(INTR_NMI, EXC_NMI));
+	assert_int_equal(blocking(), 0);
+	assert_int_equal(windows(), 0);
+	assert_false(v.nmi_pending);
 }
 
 static void an_nmi_goes_before_an_interrupt(void **ctx)
@@ -508,6 +529,7 @@ static void run_all(void *failed)
 		cmocka_unit_test(real_mode_has_no_error_codes),
 		cmocka_unit_test(nmis_come_one_at_a_time),
 		cmocka_unit_test(an_nmi_waits_for_the_shadow),
+		cmocka_unit_test(an_nmi_window_may_open_in_the_shadow_of_sti),
 		cmocka_unit_test(an_nmi_goes_before_an_interrupt),
 		cmocka_unit_test(what_waits_behind_an_exception_gets_its_window),
 		cmocka_unit_test(an_iret_undone_blocks_again),

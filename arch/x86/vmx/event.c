@@ -137,16 +137,19 @@ static bool prepare_nmi(struct vcpu *v, bool busy, uint32_t *window)
 {
 	uint64_t block = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
 
+	/*
+	 * SDM 3C "Other Causes of VM Exits": whether the NMI window opens in the shadow of STI is the CPU's choice. Where it
+	 * does, NMIs come in that shadow, and waiting on would be an exit for ever; the injection ends the shadow. Elsewhere
+	 * the window opens behind it, whatever IF is then.
+	 */
+	if (v->hw->reason == VMX_EXIT_NMI_WINDOW)
+		block &= ~(uint64_t)BLOCK_STI;
 	if (!busy && !(block & (BLOCK_NMI | BLOCK_INSN))) {
 		inject(&(struct vmx_event){ .vector = EXC_NMI, .type = INTR_NMI });
 		v->nmi_pending = false;
 		return true;
 	}
-	/*
-	 * The NMI window may be open in the shadow of STI, where some CPUs refuse the injection: it would exit for ever.
-	 * That shadow means IF=1, so the interrupt window opens as soon as it is over.
-	 */
-	*window = block & BLOCK_STI && !(block & BLOCK_NMI) ? CPU_INTR_WINDOW : CPU_NMI_WINDOW;
+	*window = CPU_NMI_WINDOW;
 	return false;
 }
 
