@@ -2,6 +2,8 @@
 /* What `vouch inspect` prints for people. Text from the image is escaped. */
 #include "facts.h"
 
+#include "common/cli.h"
+
 #include <vouch/log.h>
 
 #include <inttypes.h>
@@ -46,7 +48,9 @@ static void show_container(const struct facts *f)
 {
 	const struct image *img = &f->o->img;
 
-	show_text("Image", f->path);
+	printf("%-14s", "Image");
+	cli_print(stdout, f->path);
+	putchar('\n');
 	printf("%-14sv3vee version %u, %" PRIu64 " bytes, XML %u bytes, %u file%s\n", "Format", img->version,
 	       f->o->source.size, img->xml_len, img->file_count, img->file_count == 1 ? "" : "s");
 	printf("%-14sgood, %s\n", "Container",

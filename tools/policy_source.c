@@ -133,8 +133,11 @@ static int resolve_key(struct source *s, int node, const char *name, int name_le
 	if (status == CLI_GOOD)
 		status = key_load_public(path, &key);
 	free(path);
-	if (status != CLI_GOOD)
+	if (status != CLI_GOOD) {
+		cli_error("%s: /keys/%s:" KEY_FILE " names that file; names are relative to the directory of this source", s->path,
+			  fdt_get_name(s->fdt, node, NULL));
 		return status;
+	}
 	id = fdt_getprop(s->fdt, node, "key-id", &id_len);
 	if (id && (id_len != SHA256_LEN || !digest_equal(id, key.id)))
 		return refuse_key(s, node, "the file holds another key than key-id says");

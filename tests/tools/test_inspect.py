@@ -40,6 +40,12 @@ class Inspect(ToolTest):
                      "console=ttyS0", "Linux boot protocol 2.15", "Configuration good"):
             self.assertIn(text, out)
 
+    def test_name_of_the_image(self):
+        """As messages show it: what prints in UTF-8 as it is, the rest escaped."""
+        os.rename(self.make_linux_image(), os.fsencode(self.path("")) + b"\xc3\xbc \xff\x1b.img")
+        done = self.expect(self.vouch("inspect", b"\xc3\xbc \xff\x1b.img"), GOOD)
+        self.assertEqual(done.stdout.split("\n")[0], "Image         \u00fc \\xff\\x1b.img")
+
     def test_container_refused(self):
         path = os.path.join(VECTORS, "invalid", "hash.img")
         got = self.json(path, REFUSED)
