@@ -213,6 +213,19 @@ bool console_typed(struct console *c, unsigned int place)
 	return typed;
 }
 
+/* What a reader fetched from the chip may have moved the focus and be another's: the boot CPU wakes that one. */
+static void tell_focus(const struct console *c, unsigned int reader)
+{
+	struct pcpu *p = this_cpu();
+
+	if (!c->mux || c->mux->focus == reader || !mux_typed(c->mux, c->mux->focus))
+		return;
+	if (p->id == 0)
+		p->host_event = true;
+	else
+		cpu_kick(0);
+}
+
 size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_t n)
 {
 	size_t got;
@@ -222,8 +235,10 @@ size_t console_read(struct console *c, unsigned int place, uint8_t *bytes, size_
 	full = !has_room(c);
 	got = c->mux ? mux_take(c->mux, place, bytes, n) : rx_take(c, bytes, n);
 	/* Nobody interrupts for bytes that were left in the chip. */
-	if (full && got)
+	if (full && got) {
 		console_fill(c);
+		tell_focus(c, place);
+	}
 	settle(c);
 	lock_drop(&c->lock);
 	return got;

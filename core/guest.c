@@ -152,7 +152,8 @@ static void leave(struct host *h, struct guest *g)
 	vm_destroy(vm);
 	cpu_back();
 	report_pages(h);
-	if (kind == STOP_RESET) {
+	/* A destroy that came when it was stopping already holds. */
+	if (kind == STOP_RESET && !g->by_operator) {
 		g->state = GUEST_WAITING;
 		g->restart_at = pace(h, g);
 	} else {

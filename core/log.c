@@ -219,6 +219,7 @@ void log_emergency(const char *fmt, ...)
 {
 	struct console *c = &this_cpu()->host->console;
 	char line[LINE_MAX_LEN];
+	uint32_t held = this_cpu()->locks_held;
 	bool locked = lock_soon(&c->lock);
 	va_list ap;
 
@@ -229,4 +230,6 @@ void log_emergency(const char *fmt, ...)
 	va_end(ap);
 	if (locked)
 		lock_drop(&c->lock);
+	/* In an NMI that came while this very lock was being taken: its bit was there before, and stays. */
+	this_cpu()->locks_held = held;
 }

@@ -181,6 +181,12 @@ bool vcpu_halted_for_good(struct vcpu *v)
 	return all;
 }
 
+void vcpu_wakes(struct vcpu *v)
+{
+	v->halted = false;
+	__atomic_store_n(&v->stuck, false, __ATOMIC_SEQ_CST);
+}
+
 void vcpu_spins(struct vcpu *v)
 {
 	struct pcpu *p = this_cpu();
@@ -200,6 +206,8 @@ void vcpu_begin_turn(struct vcpu *v)
 	p->run_until = max_u64(p->run_until, now + mul_div(khz, TURN_MIN_US, 1000));
 	if (v->own_timer && !p->sole)           /* whom nobody waits for is not disturbed */
 		p->run_until = min_u64(p->run_until, now + khz * TURN_MAX_MS);
+	if (has_console(v))                     /* cpu_turn() has looked after it */
+		v->poll_ns = vclock_now(&v->vm->clock) + CONSOLE_POLL_NS;
 }
 
 enum run_end vcpu_service(struct vcpu *v)
@@ -211,7 +219,7 @@ enum run_end vcpu_service(struct vcpu *v)
 	if (p->host_event) {
 		take_host_event(v, p);
 		leave = p->leave;
-	} else if ((v->vm->input_len || !v->armed_ns) && v->id == 0) {
+	} else if (v->id == 0 && (v->vm->input_len || !v->armed_ns)) {
 		feed_console(v->vm);            /* at the begin of a turn, too: another's may have taken the event */
 	}
 	changed = find_deadline(v);

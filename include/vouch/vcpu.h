@@ -113,6 +113,9 @@ void vcpu_rest(struct vcpu *v);
 /* It has halted with interrupts off: true if that is so for all of its VM, which can never run again then. */
 __must_check bool vcpu_halted_for_good(struct vcpu *v);
 
+/* It has halted, and something has come that it runs for. */
+void vcpu_wakes(struct vcpu *v);
+
 /* It executes PAUSE again and again, so another vCPU should have its CPU. */
 void vcpu_spins(struct vcpu *v);
 

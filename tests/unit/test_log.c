@@ -417,6 +417,49 @@ static void console_is_shared(void **ctx)
 			    "db$ exit\r\nvouch: c\r\nvouch: error: panic\r\nvouch: console: 0 web (Ctrl-a ?: help)\r\n");
 }
 
+/* Guest 0's ring is full when the focus moves on: what follows stays in the chip until 0 reads, and is for 1. */
+static void typed_ahead(unsigned int told)
+{
+	static char line[MUX_INPUT + 16];
+	static uint8_t got[MUX_INPUT];
+	unsigned int before;
+
+	memset(line, 'a', MUX_INPUT + 8);
+	strcpy(line + MUX_INPUT, "\x01ny");
+	port[0].in = "\x01" "0";
+	console_poll(&host.console);
+	port[0].in = line;
+	console_poll(&host.console);
+	console_poll(&host.console);
+	assert_false(console_typed(&host.console, 1));
+	this_cpu()->host_event = false;
+	before = kicks;
+	assert_int_equal(console_read(&host.console, 0, got, sizeof(got)), MUX_INPUT);
+	assert_true(console_typed(&host.console, 1));
+	assert_int_equal(kicks - before, told);
+	assert_int_equal(console_read(&host.console, 1, got, sizeof(got)), 1);
+	assert_int_equal(got[0], 'y');
+}
+
+static void ahead(void *arg)
+{
+	(void)arg;
+	share();
+	console_begin(&host.console, 0, "web");
+	console_begin(&host.console, 1, "db");
+	typed_ahead(0);
+	assert_true(this_cpu()->host_event);
+	this_cpu()->id = 1;
+	typed_ahead(1);
+	this_cpu()->id = 0;
+}
+
+static void what_another_fetched_is_told(void **ctx)
+{
+	(void)ctx;
+	run(ahead);
+}
+
 static void held(void *arg)
 {
 	(void)arg;
@@ -708,6 +751,7 @@ int main(void)
 		cmocka_unit_test_setup(screen_not_wanted_says_so, fresh),
 		cmocka_unit_test_setup(no_screen_is_no_channel, fresh),
 		cmocka_unit_test_setup(console_is_shared, fresh),
+		cmocka_unit_test_setup(what_another_fetched_is_told, fresh),
 		cmocka_unit_test_setup(a_log_line_is_held_for_a_while, fresh),
 		cmocka_unit_test_setup(the_boot_cpu_is_told, fresh),
 		cmocka_unit_test_setup(shared_with_a_log, fresh),

@@ -207,6 +207,36 @@ static void turn_without_deadline_ends(void *arg)
 	assert_true(this_cpu()->run_until == UINT64_MAX);
 }
 
+/* It halts, and is picked again only when the console wants to be looked at: in the past there would be no end to that. */
+static void busy_console_is_no_past(void *arg)
+{
+	(void)arg;
+	r.host.console.polled = true;
+	for (unsigned int i = 0; i < 3; i++) {
+		begin(UINT64_MAX);
+		assert_int_equal(vcpu_service(&r.v), RUN_ON);
+		assert_true(r.v.due_tsc > host_tsc());
+		pass(r.v.due_tsc - host_tsc());
+	}
+}
+
+/* Both halted with interrupts off, but the first has been woken by something of its own. */
+static void woken_is_not_lost(void *arg)
+{
+	static struct vcpu second;
+
+	(void)arg;
+	second = (struct vcpu){ .vm = &r.vm, .id = 1 };
+	r.vm.vcpu[1] = &second;
+	r.vm.vcpus = 2;
+	r.v.halted = true;
+	assert_false(vcpu_halted_for_good(&r.v));
+	vcpu_wakes(&r.v);
+	assert_false(r.v.halted);
+	assert_false(vcpu_halted_for_good(&second));
+	assert_true(vcpu_halted_for_good(&r.v));
+}
+
 /* What cannot wait does not wait for an entry. */
 static void asked_comes_first(void *arg)
 {
@@ -260,6 +290,8 @@ TEST(late_turn_has_an_entry)
 TEST(turn_is_no_longer_than_asked)
 TEST(turn_without_deadline_ends)
 TEST(asked_comes_first)
+TEST(busy_console_is_no_past)
+TEST(woken_is_not_lost)
 TEST(own_timer_arms_none)
 
 int main(void)
@@ -274,6 +306,8 @@ int main(void)
 		cmocka_unit_test(test_turn_is_no_longer_than_asked),
 		cmocka_unit_test(test_turn_without_deadline_ends),
 		cmocka_unit_test(test_asked_comes_first),
+		cmocka_unit_test(test_busy_console_is_no_past),
+		cmocka_unit_test(test_woken_is_not_lost),
 		cmocka_unit_test(test_own_timer_arms_none),
 	};
 

@@ -287,6 +287,19 @@ static void order_set(struct ap *a, enum ap_order o)
 	__atomic_store_n(&a->order, o, __ATOMIC_RELEASE);
 }
 
+/* The other CPU takes an order back to AP_WAIT when it has obeyed. */
+static bool order_done(const struct ap *a, uint64_t us)
+{
+	uint64_t until = tsc_read() + mul_div(us, this_cpu()->host->platform.tsc_khz, 1000);
+	bool done;
+
+	do {
+		done = __atomic_load_n(&a->order, __ATOMIC_ACQUIRE) == AP_WAIT;
+		cpu_relax();
+	} while (!done && tsc_read() < until);
+	return done;
+}
+
 /* Compares the clocks, and sets the other one where that can be done. False if the CPU has gone silent. */
 static bool sync_clock(struct host *h, struct pcpu *p, struct ap *a)
 {
@@ -301,8 +314,8 @@ static bool sync_clock(struct host *h, struct pcpu *p, struct ap *a)
 			break;
 		a->adjust = p->tsc_delta;
 		order_set(a, AP_ADJUST);
-		while (__atomic_load_n(&a->order, __ATOMIC_ACQUIRE) != AP_WAIT)
-			cpu_relax();
+		if (!order_done(a, STEP_MS * 1000))
+			return false;
 	}
 	h->platform.tsc_uneven |= !steady;
 	if (p->tsc_delta || !steady)

@@ -94,7 +94,7 @@ static void unload_guest(struct vcpu *v)
 static enum run_end wait_for_event(struct vcpu *v)
 {
 	if (svm_event_wakes(v)) {
-		v->halted = false;
+		vcpu_wakes(v);
 		return RUN_ON;
 	}
 	/* Nothing can ever wake it. */
