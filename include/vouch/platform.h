@@ -31,6 +31,7 @@ struct platform {
 	uint64_t lapic_hpa;
 	uint64_t lapic_khz;           /* rate of the LAPIC timer at divide 1; 0 when TSC deadline is used */
 	bool tsc_deadline;
+	uint32_t lvt_thermal;         /* of every LAPIC: masked, or the firmware's SMI */
 	uint64_t ioapic_hpa;          /* first IOAPIC, 0 = none */
 	uint32_t ioapic_gsi_base;
 	uint64_t ioapics[PLATFORM_IOAPICS]; /* all of them, the first one too */

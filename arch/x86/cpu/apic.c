@@ -20,6 +20,7 @@
 #define APIC_LDR     0x0d0u
 #define APIC_DFR     0x0e0u
 #define APIC_SVR     0x0f0u
+#define APIC_LVT_CMCI    0x2f0u
 #define APIC_ICR     0x300u
 #define APIC_ICR_HIGH    0x310u
 #define APIC_LVT_TIMER   0x320u
@@ -39,6 +40,8 @@
 #define APIC_BASE_ADDR   0x000ffffffffff000ull
 #define CPUID_ECX_X2APIC (1u << 21)      /* leaf 1 */
 #define LVT_MASKED   0x10000u
+#define LVT_MODE     0x700u             /* how it is delivered */
+#define LVT_SMI      0x200u
 #define LVT_NMI      0x400u
 #define LVT_DEADLINE 0x40000u
 #define TIMER_DIV_1  0xbu
@@ -140,9 +143,21 @@ static void lapic_enable(struct host *h)
 		panic("cannot map the LAPIC at %#lx", (unsigned long)h->platform.lapic_hpa);
 }
 
-static void lapic_set_lines(bool boot)
+static unsigned int lvt_count(void)
 {
-	unsigned int lvts = (lapic_read(APIC_VERSION) >> 16 & 0xff) + 1;
+	return (lapic_read(APIC_VERSION) >> 16 & 0xff) + 1;
+}
+
+uint32_t lapic_thermal_line(void)
+{
+	uint32_t now = lvt_count() > 5 ? lapic_read(APIC_LVT_THERMAL) : 0;
+
+	return (now & LVT_MODE) == LVT_SMI ? now & (LVT_MASKED | LVT_MODE) : LVT_MASKED;
+}
+
+void lapic_set_lines(uint32_t thermal, bool boot)
+{
+	unsigned int lvts = lvt_count();
 
 	lapic_write(APIC_TPR, 0);
 	if (this_cpu()->arch->lapic) {
@@ -157,7 +172,9 @@ static void lapic_set_lines(bool boot)
 	if (lvts > 4)
 		lapic_write(APIC_LVT_PERF, LVT_MASKED);
 	if (lvts > 5)
-		lapic_write(APIC_LVT_THERMAL, LVT_MASKED);
+		lapic_write(APIC_LVT_THERMAL, thermal);
+	if (lvts > 6)
+		lapic_write(APIC_LVT_CMCI, LVT_MASKED);
 	lapic_write(APIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
 	host_lapic_eoi();
 }
@@ -207,7 +224,8 @@ void lapic_init(struct host *h)
 {
 	pics_mask();
 	lapic_enable(h);
-	lapic_set_lines(true);
+	h->platform.lvt_thermal = lapic_thermal_line();
+	lapic_set_lines(h->platform.lvt_thermal, true);
 	this_cpu()->apic_id = this_cpu()->arch->lapic ? lapic_read(APIC_ID) >> 24 : lapic_read(APIC_ID);
 	timer_init(&h->platform);
 }
@@ -227,7 +245,7 @@ const char *lapic_init_other(const struct host *h)
 			msr_write(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
 	}
 	this_cpu()->arch->lapic = regs;
-	lapic_set_lines(false);
+	lapic_set_lines(h->platform.lvt_thermal, false);
 	timer_start(&h->platform);
 	return NULL;
 }

@@ -15,6 +15,13 @@ void lapic_init(struct host *h);
  * NULL, or why it can't be.
  */
 const char *lapic_init_other(const struct host *h);
+/*
+ * Parts of both. What the thermal sensor's line shall be: masked, or what firmware has set if that is an SMI, by which firmware
+ * cools the machine. INIT masks it, so the other CPUs get the boot CPU's, as firmware had given it to all.
+ */
+uint32_t lapic_thermal_line(void);
+/* Sets all lines of this CPU and enables it. */
+void lapic_set_lines(uint32_t thermal, bool boot);
 void host_lapic_eoi(void);
 
 /* Sends an interprocessor interrupt by the low half of the ICR; waits, bounded, until the one before is on its way. */
