@@ -11,6 +11,7 @@
 #include "arch/x86/cpu/acpi.h"
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/deadline.h"
 #include "arch/x86/cpu/display.h"
 #include "arch/x86/cpu/errata.h"
 #include "arch/x86/cpu/lib_cpu.h"
@@ -129,9 +130,10 @@ static void stage_clock(struct host *h)
 
 static void stage_interrupts(struct host *h)
 {
-	const struct platform *p = &h->platform;
+	struct platform *p = &h->platform;
 	uint64_t begin = host_tsc();
 
+	p->tsc_deadline = deadline_usable();
 	lapic_init(h);
 	h->timing.wait += host_tsc() - begin;
 	ioapic_init(h);

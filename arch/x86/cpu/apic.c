@@ -210,7 +210,6 @@ static void timer_start(const struct platform *p)
 
 static void timer_init(struct platform *p)
 {
-	p->tsc_deadline = (cpuid_leaf(1, 0).ecx & 1u << 24) != 0;
 	if (!p->tsc_deadline) {
 		lapic_write(APIC_TIMER_DIV, TIMER_DIV_1);
 		p->lapic_khz = timer_measure(p->tsc_khz);

@@ -7,8 +7,8 @@
 
 struct host;
 
-/* Enables this CPU's LAPIC (x2APIC if the firmware left it on), timer off, LINT1 = NMI, PICs masked. Needs ACPI done
- * and platform.tsc_khz; fills lapic_khz or tsc_deadline. */
+/* Enables this CPU's LAPIC (x2APIC if the firmware left it on), timer off, LINT1 = NMI, PICs masked. Needs ACPI done,
+ * platform.tsc_khz and tsc_deadline; fills lapic_khz if that is not set. */
 void lapic_init(struct host *h);
 /*
  * The same for another CPU, on that CPU: in the boot CPU's mode, LINT1 masked (an NMI from outside is the boot CPU's).

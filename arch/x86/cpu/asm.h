@@ -110,6 +110,13 @@ static inline struct cpuid_regs cpuid_leaf(uint32_t leaf, uint32_t subleaf)
 	return cpuid_read(leaf, subleaf);
 }
 
+static inline bool cpuid_is_intel(void)
+{
+	struct cpuid_regs r = cpuid_read(0, 0);
+
+	return r.ebx == 0x756e6547u && r.edx == 0x49656e69u && r.ecx == 0x6c65746eu;    /* "GenuineIntel" */
+}
+
 #define CR_ACCESS(n)									\
 	static inline uint64_t cr##n##_read(void)					\
 	{										\
