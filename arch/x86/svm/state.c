@@ -8,6 +8,7 @@
 #include <vouch/log.h>
 #include <vouch/pcpu.h>
 #include <vouch/vm.h>
+#include <vouch/x86.h>
 
 static struct x86_seg seg_from_vmcb(const struct vmcb_seg *s)
 {
@@ -146,6 +147,8 @@ bool svm_state_ok(struct vcpu *v)
 	struct refusals r;
 
 	check(&r, v->hw->vmcb);
+	/* VMRUN would take them, and switch off the caches of a CPU that others' guests use, too. */
+	ASSERT_SLOW(!(v->hw->vmcb->cr0 & (CR0_CD | CR0_NW)));
 	v->hw->unchecked = false;
 	if (r.count)
 		vm_stop(v->vm, STOP_UNHANDLED, "VMRUN would refuse the guest's state: %s 0x%lx: %s", r.list[0].field,
