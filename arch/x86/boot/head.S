@@ -6,6 +6,8 @@
  */
 #include "start.h"
 
+#include "arch/x86/cpu/long_mode.inc"
+
 #define MB2_MAGIC	0xe85250d6
 #define MB2_LOADED	0x36d76289
 #define CODE32		0x08
@@ -70,16 +72,7 @@ boot_in_32:
 	movl %ebx, %esi
 	leal boot_stack_offset(%ebp), %esp
 
-	/* APM 3 "CPUID": Fn8000_0001 EDX bit 29 is long mode, bit 20 NX. */
-	movl $0x80000000, %eax
-	cpuid
-	cmpl $0x80000001, %eax
-	jb boot_no_long_mode
-	movl $0x80000001, %eax
-	cpuid
-	andl $(1 << 29 | 1 << 20), %edx
-	cmpl $(1 << 29 | 1 << 20), %edx
-	jne boot_no_long_mode
+	NEED_LONG_MODE boot_no_long_mode
 
 	/*
 	 * Tables, in this order: PML4, PDPT for the low and the direct map, PDPT for the image, its PD, four PDs for

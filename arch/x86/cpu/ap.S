@@ -6,6 +6,8 @@
  */
 #include "ap.h"
 
+#include "arch/x86/cpu/long_mode.inc"
+
 	.section .rodata.ap, "a", @progbits
 	.balign 16
 	.code16
@@ -46,16 +48,8 @@ ap_32:
 
 	/* A CPU without long mode or NX would raise a fault that nobody takes, which resets the machine. */
 	movl %ebx, %esi
-	movl $0x80000000, %eax
-	cpuid
-	cmpl $0x80000001, %eax
-	jb ap_stay
-	movl $0x80000001, %eax
-	cpuid
+	NEED_LONG_MODE ap_stay
 	movl %esi, %ebx
-	andl $(1 << 29 | 1 << 20), %edx
-	cmpl $(1 << 29 | 1 << 20), %edx
-	jne ap_stay
 
 	movl $(1 << 5), %eax			/* PAE */
 	movl %eax, %cr4
