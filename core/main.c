@@ -119,8 +119,9 @@ static void cache_pages(struct host *h)
 static void stage_clock(struct host *h)
 {
 	struct platform *p = &h->platform;
+	struct tsc_facts facts = tsc_facts_read();
 	uint64_t begin = host_tsc();
-	const char *by = tsc_init(p);
+	const char *by = tsc_init(p, &facts);
 
 	lock_init(&p->cmos_lock, LOCK_CMOS, "CMOS");
 	h->timing.wait += host_tsc() - begin;

@@ -24,7 +24,7 @@ struct platform_range {
 };
 
 struct platform {
-	uint64_t tsc_khz;             /* calibrated against the PM timer, or the PIT */
+	uint64_t tsc_khz;             /* measured, or as the CPU says: arch/x86/cpu/tsc.c */
 	bool tsc_invariant;           /* CPUID 80000007 EDX bit 8 */
 	bool tsc_uneven;              /* a CPU's TSC runs otherwise than the boot CPU's: their difference is no constant */
 	unsigned int phys_bits;       /* MAXPHYADDR */
