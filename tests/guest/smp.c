@@ -340,6 +340,8 @@ static void check_ipis(void)
 	try_ipi(ICR_FIXED | TO_OTHERS, 0, all & ~1u, "to all others");
 	try_ipi(ICR_FIXED, x2 ? 0xffffffff : 0xff, all, "broadcast ID");
 	try_ipi(ICR_FIXED, 0x7e, 0, "to nobody");
+	if (x2)
+		try_ipi(ICR_FIXED, 0xff, 0, "255, which is one ID like others here");
 	try_nmi(0, cpus - 1, 1u << (cpus - 1), "NMI to one ID");
 	try_nmi(TO_OTHERS, 0, all & ~1u, "NMI to all others");
 	try_nmi(0, 0, 1, "NMI to itself, by its ID");

@@ -16,15 +16,17 @@
 static struct rig {
 	struct ioapic io;
 	unsigned int sent;
+	bool nobody;                  /* takes it */
 	struct apic_msg last;
 } rig;
 
-static void on_send(void *ctx, const struct apic_msg *m)
+static bool on_send(void *ctx, const struct apic_msg *m)
 {
 	struct rig *r = ctx;
 
 	r->sent++;
 	r->last = *m;
+	return !r->nobody;
 }
 
 static int setup(void **state)
@@ -240,6 +242,24 @@ static void test_level_mask(void **state)
 	assert_int_equal(rig.sent, 2);
 }
 
+/* Unmasked before it has its destination: the pin is not dead for that. */
+static void test_nobody_takes_it(void **state)
+{
+	(void)state;
+	rig.nobody = true;
+	set_reg(0x10 + 2 * 9, LEVEL | 0x800 | 0x39);
+	ioapic_set(&rig.io, 9, true);
+	assert_int_equal(rig.sent, 1);
+	assert_false(remote_irr(9));
+	rig.nobody = false;
+	set_reg(0x11 + 2 * 9, 1u << 24);
+	assert_int_equal(rig.sent, 2);
+	assert_int_equal(rig.last.dest, 1);
+	assert_true(remote_irr(9));
+	set_reg(0x11 + 2 * 9, 2u << 24);
+	assert_int_equal(rig.sent, 2);
+}
+
 /* What Linux does to a pin stuck behind Remote IRR when the chip has no EOI register. */
 static void test_edge_clears_remote_irr(void **state)
 {
@@ -425,6 +445,7 @@ int main(void)
 		cmocka_unit_test_setup(test_edge_masked_is_lost, setup),
 		cmocka_unit_test_setup(test_level, setup),
 		cmocka_unit_test_setup(test_level_mask, setup),
+		cmocka_unit_test_setup(test_nobody_takes_it, setup),
 		cmocka_unit_test_setup(test_edge_clears_remote_irr, setup),
 		cmocka_unit_test_setup(test_trigger_change, setup),
 		cmocka_unit_test_setup(test_shared_vector, setup),

@@ -30,7 +30,8 @@ static bool rte_is_level(uint64_t rte)
 	return (rte & IOAPIC_RTE_LEVEL) && (rte_mode(rte) == APIC_MODE_FIXED || rte_mode(rte) == APIC_MODE_LOWEST);
 }
 
-static void send(struct ioapic *io, uint64_t rte)
+/* False: nobody has it. */
+static bool send(struct ioapic *io, uint64_t rte)
 {
 	struct apic_msg m = {
 		.mode = rte_mode(rte),
@@ -41,21 +42,25 @@ static void send(struct ioapic *io, uint64_t rte)
 		.dest = (uint32_t)(rte >> IOAPIC_RTE_DEST_SHIFT),
 	};
 
-	if (m.mode == APIC_MODE_RESERVED || m.mode == APIC_MODE_SIPI)
+	if (m.mode == APIC_MODE_RESERVED || m.mode == APIC_MODE_SIPI) {
 		io->refused++;
-	else
-		io->send(io->ctx, &m);
+		return false;
+	}
+	return io->send(io->ctx, &m);
 }
 
-/* Sends a level-triggered pin that is asserted and not already on its way. */
+/*
+ * Sends a level-triggered pin that is asserted and not already on its way. 82093AA "Remote IRR": set when a local APIC has
+ * accepted it. What none accepts is tried again when its entry is written or the pin is asserted anew.
+ */
 static void service_level(struct ioapic *io, unsigned int pin)
 {
 	uint64_t *rte = &io->rte[pin];
 
 	if (!rte_is_level(*rte) || (*rte & (IOAPIC_RTE_MASK | IOAPIC_RTE_REMOTE_IRR)) || !(io->lines >> pin & 1))
 		return;
-	*rte |= IOAPIC_RTE_REMOTE_IRR;
-	send(io, *rte);
+	if (send(io, *rte))
+		*rte |= IOAPIC_RTE_REMOTE_IRR;
 }
 
 void ioapic_set(void *ioapic, unsigned int pin, bool level)
@@ -96,12 +101,12 @@ static void write_rte(struct ioapic *io, unsigned int pin, bool high, uint32_t v
 
 	if (high) {
 		*rte = (*rte & UINT32_MAX) | (uint64_t)(val & RTE_HIGH_RW) << 32;
-		return;
+	} else {
+		*rte = (*rte & ~(uint64_t)RTE_LOW_RW) | (val & RTE_LOW_RW);
+		/* Guests rely on it where there is no EOI register: as edge, a pin forgets that it waits for an EOI. */
+		if (!rte_is_level(*rte))
+			*rte &= ~IOAPIC_RTE_REMOTE_IRR;
 	}
-	*rte = (*rte & ~(uint64_t)RTE_LOW_RW) | (val & RTE_LOW_RW);
-	/* Guests rely on it where there is no EOI register: as edge, a pin forgets that it waits for an EOI. */
-	if (!rte_is_level(*rte))
-		*rte &= ~IOAPIC_RTE_REMOTE_IRR;
 	service_level(io, pin);
 }
 
@@ -161,7 +166,7 @@ void ioapic_reset(struct ioapic *io)
 		io->rte[pin] = IOAPIC_RTE_MASK;
 }
 
-void ioapic_create(struct ioapic *io, uint8_t id, void (*send_msg)(void *ctx, const struct apic_msg *m), void *ctx)
+void ioapic_create(struct ioapic *io, uint8_t id, bool (*send_msg)(void *ctx, const struct apic_msg *m), void *ctx)
 {
 	memset(io, 0, sizeof(*io));
 	io->reset_id = id & 0xf;

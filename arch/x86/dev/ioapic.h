@@ -35,15 +35,18 @@ struct ioapic {
 	uint32_t lines;               /* levels at the pins */
 
 	uint8_t reset_id;             /* the ID that the MADT names */
-	void (*send)(void *ctx, const struct apic_msg *m);
+	bool (*send)(void *ctx, const struct apic_msg *m);
 	void *ctx;
 	uint64_t refused;             /* entries of a reserved delivery mode that were due; for whoever debugs a guest */
 };
 
 extern const struct vdev_ops ioapic_ops;   /* dev is the struct ioapic */
 
-/* send delivers a message; it may be called from every function below and must not call back into the IOAPIC. */
-void ioapic_create(struct ioapic *io, uint8_t id, void (*send)(void *ctx, const struct apic_msg *m), void *ctx);
+/*
+ * send delivers a message, false: no local APIC takes it; it may be called from every function below and must not call back
+ * into the IOAPIC.
+ */
+void ioapic_create(struct ioapic *io, uint8_t id, bool (*send)(void *ctx, const struct apic_msg *m), void *ctx);
 
 /* All pins masked. Lines keep their levels; ID as the MADT says, as firmware leaves it. */
 void ioapic_reset(struct ioapic *io);

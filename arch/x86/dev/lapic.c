@@ -278,10 +278,7 @@ void lapic_ack_extint(struct lapic *l)
 
 static bool matches_physical(const struct lapic *l, uint32_t dest)
 {
-	/*
-	 * 0xff is a broadcast in x2APIC mode too: it is what an IOAPIC, which has only 8 bits, means by it, and no CPU
-	 * has the ID 255.
-	 */
+	/* 0xff is a broadcast in x2APIC mode too: the IOAPIC has only 8 bits. Of other senders in that mode see machine.c. */
 	return dest == UINT32_MAX || dest == 0xff || dest == l->id;
 }
 

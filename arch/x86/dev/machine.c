@@ -79,6 +79,9 @@ static void pic_output(void *ctx, bool level)
 /* True if the message is for l; from is NULL for the IOAPIC's. */
 static bool is_for(const struct apic_msg *msg, const struct lapic *l, const struct lapic *from)
 {
+	/* SDM 3A "Physical Destination Mode": in x2APIC mode 0xff is one CPU's ID, and here no CPU's; an IOAPIC's broadcast. */
+	if (from && lapic_x2apic_enabled(from) && !msg->logical && !msg->shorthand && msg->dest == 0xff)
+		return false;
 	switch (msg->shorthand) {
 	case APIC_DEST_SELF:   return l == from;
 	case APIC_DEST_ALL:    return true;
@@ -100,7 +103,7 @@ static void deliver(struct machine *m, struct vcpu *v, const struct apic_msg *ms
  * Lowest priority goes to the one receiver that is least busy, the first of equals. Other CPUs' registers are read as they are
  * at this moment, as on a real bus.
  */
-static void deliver_lowest(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
+static bool deliver_lowest(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
 {
 	struct vcpu *best = NULL;
 
@@ -112,6 +115,7 @@ static void deliver_lowest(struct machine *m, const struct apic_msg *msg, const 
 	}
 	if (best)
 		deliver(m, best, msg, from);
+	return best;
 }
 
 /* INIT and SIPI concern the CPU, so its own local APIC has no part in it, and the sender is one like the others. */
@@ -127,26 +131,38 @@ static void ignore(struct machine *m)
 	__atomic_fetch_add(&m->ignored_ipis, 1, __ATOMIC_RELAXED);
 }
 
-static void apic_route(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
+/* To each that it is for. False: no local APIC takes it, as far as those of other CPUs can be seen at this moment. */
+static bool deliver_all(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
+{
+	bool taken = false;
+
+	for (unsigned int i = 0; i < m->cpus; i++) {
+		if (!is_for(msg, m->vcpu[i]->lapic, from))
+			continue;
+		taken |= lapic_delivers(m->vcpu[i]->lapic);
+		deliver(m, m->vcpu[i], msg, from);
+	}
+	return taken;
+}
+
+/* False: no local APIC takes it, which matters to what waits for an EOI. */
+static bool apic_route(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
 {
 	switch (msg->mode) {
 	case APIC_MODE_SMI:
 		ignore(m);
-		return;
+		return false;
 	case APIC_MODE_INIT:
 	case APIC_MODE_SIPI:
 		if (m->cpus > 1)
 			deliver_signal(m, msg, from);
 		else
 			ignore(m);
-		return;
+		return false;
 	case APIC_MODE_LOWEST:
-		deliver_lowest(m, msg, from);
-		return;
+		return deliver_lowest(m, msg, from);
 	default:
-		for (unsigned int i = 0; i < m->cpus; i++)
-			if (is_for(msg, m->vcpu[i]->lapic, from))
-				deliver(m, m->vcpu[i], msg, from);
+		return deliver_all(m, msg, from);
 	}
 }
 
@@ -155,9 +171,9 @@ static void lapic_ipi(void *ctx, struct lapic *from, const struct apic_msg *msg)
 	apic_route(ctx, msg, from);
 }
 
-static void ioapic_message(void *ctx, const struct apic_msg *msg)
+static bool ioapic_message(void *ctx, const struct apic_msg *msg)
 {
-	apic_route(ctx, msg, NULL);
+	return apic_route(ctx, msg, NULL);
 }
 
 static void lapic_eoi(void *ctx, uint8_t vector)
