@@ -198,6 +198,14 @@ static void cpuid_shows_a_hypervisor_and_no_virtualization(void **ctx)
 	assert_memory_equal(&kvm.ebx, "KVMK", 4);
 	assert_int_equal(policy_cpuid(0x40000101, 0, 0, 0).eax, 1u << 1 | 1u << 3 | 1u << 24);
 	assert_int_equal(policy_cpuid(0xb, 0, 0, 7).edx, 7);
+	assert_int_equal(policy_cpuid(0xb, 1, 0, 7).ecx, 0x201);
+	for (uint32_t sub = 2; sub < 300; sub += 99) {
+		struct cpuid_view beyond = policy_cpuid(0xb, sub, 0, 7);
+
+		assert_int_equal(beyond.eax | beyond.ebx, 0);
+		assert_int_equal(beyond.ecx, sub & 0xff);
+		assert_int_equal(beyond.edx, 7);
+	}
 }
 
 static void a_guest_without_apic_sees_none(void **ctx)

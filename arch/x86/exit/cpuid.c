@@ -74,10 +74,11 @@ struct cpuid_row {
 static const struct cpuid_row table[] = {
 	{ 0x00000000, 0, ALL, ALL, ALL, ALL, ALL },
 	{ 0x00000001, 0, ALL, ALL, 0x0000ff00, F1_ECX, F1_EDX },
+	{ 0x00000002, 0, ALL, ALL, ALL, ALL, ALL },
 	{ 0x00000004, 0, 7, 0x000003ff, ALL, ALL, 7 },
 	{ 0x00000006, 0, ALL, 0, 0, 0, 0 },
 	{ 0x00000007, 0, 0, 0, F7_EBX, F7_ECX, F7_EDX },
-	{ 0x0000000b, 0, 1, 0, 0, 0, 0 },
+	{ 0x0000000b, 0, ALL, 0, 0, 0, 0 },
 	{ 0x0000000d, 0, 0, (uint32_t)XCR0_ALLOWED, ALL, ALL, 0 },
 	{ 0x0000000d, 1, 1, FD1_EAX, ALL, 0, 0 },
 	{ 0x0000000d, 2, 2, ALL, ALL, ALL, 0 },
@@ -113,11 +114,11 @@ static void signature(struct cpuid_view *r, uint32_t max, const char sig[12])
 	memcpy(&r->edx, sig + 8, 4);
 }
 
-/* x2APIC topology (leaf Bh): one thread, one core; more by show_cores(). */
+/* x2APIC topology (leaf Bh): one thread, one core; more by show_cores(). Behind these two levels the ID is all there is. */
 static void topology(struct cpuid_view *r, uint32_t sub, uint32_t apic_id)
 {
-	r->ebx = 1;
-	r->ecx = sub | (sub + 1) << 8;
+	r->ebx = sub < 2;
+	r->ecx = (sub & 0xff) | (sub < 2 ? (sub + 1) << 8 : 0);
 	r->edx = apic_id;
 }
 
