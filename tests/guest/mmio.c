@@ -10,6 +10,7 @@ const char test_name[] = "mmio";
 
 #define SCRATCH (LAPIC + APIC_TMICT)
 #define NOBODY 0xd1230000ull      /* in the MMIO window; plain QEMU has nothing there either */
+#define UD 6u
 #define PF 14u
 
 #define ARITHMETIC 0x8d5u         /* OF SF ZF AF PF CF */
@@ -276,6 +277,21 @@ static void load_at(void *p)
 	asm volatile("movl (%0), %%eax" :: "r"(p) : "eax", "memory");
 }
 
+static void jump_to(void *p)
+{
+	((void (*)(void))p)();
+}
+
+static void flush_at(void *p)
+{
+	asm volatile("clflush (%0)" :: "r"(p) : "memory");
+}
+
+static void maskmov_at(void *p)
+{
+	asm volatile("pcmpeqd %%mm0, %%mm0; maskmovq %%mm0, %%mm0; emms" :: "D"(p) : "memory");
+}
+
 static void load_quad_at(void *p)
 {
 	asm volatile("movq (%0), %%rax" :: "r"(p) : "rax", "memory");
@@ -313,6 +329,9 @@ static void check_faults(void)
 	paging_user(true);
 	f = guarded_user(load_at, at(LAPIC + APIC_ID));
 	report(f.vector == USER_DONE, "a register read at CPL 3");
+	report_fault(guarded_user(jump_to, at(NOBODY)), UD, "code where no memory is, at CPL 3");
+	report_fault(guarded_user(flush_at, at(LAPIC)), USER_DONE, "CLFLUSH of a device at CPL 3");
+	report_fault(guarded_user(maskmov_at, at(NOBODY)), UD, "MASKMOVQ to a device is not emulated at CPL 3");
 	paging_user(false);
 	pte = map_page((u64)va, NOBODY, PTE_P | PTE_W | PTE_PCD);
 	load_at(va);

@@ -767,6 +767,43 @@ static void test_refusals(void **state)
 	guest_put(0x4000, GUEST_MMIO | RW, 8);
 	refused("code outside RAM");
 	assert_int_equal(guestmem.accesses, 0);
+	start_64();
+	guest_put(0x4000, GUEST_MMIO | RW | PTE_US, 8);
+	e.cpl = 3;
+	faults(EXC_UD, false, 0, 0);
+	assert_int_equal(vm.stop.kind, STOP_NONE);
+	start_64();
+	CODE("\x0f\xf7\xc1");                          /* maskmovq; clzero */
+	refused("0ff7c1");
+	start_64();
+	CODE("\x0f\x01\xfc");
+	refused("0f01fc");
+}
+
+/* A device's registers are in no cache: nothing happens, but for what a load's address would be refused for. */
+static void test_cache_flush(void **state)
+{
+	static const char *const flush[] = { "\x0f\xae\x3b", "\x66\x0f\xae\x3b", "\x66\x0f\xae\x33" };
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(flush); i++) {
+		unsigned int len = (unsigned int)strlen(flush[i]);
+
+		start_64();
+		put_code(flush[i], len);
+		v.gpr[REG_RBX] = LIN_PAGE(1);
+		runs(len);
+		assert_int_equal(guestmem.accesses, 0);
+		v.gpr[REG_RBX] = LIN_PAGE(4);
+		e.rip = LIN_CODE;
+		faults(EXC_PF, true, 0, LIN_PAGE(4));
+		v.gpr[REG_RBX] = 1ull << 63;
+		faults(EXC_GP, true, 0, 0);
+	}
+	start_64();
+	CODE("\x0f\xae\x33");                          /* xsaveopt is no flush */
+	v.gpr[REG_RBX] = LIN_PAGE(1);
+	refused("0fae33");
 }
 
 static void test_length_at(void **state)
@@ -831,7 +868,8 @@ int main(void)
 		cmocka_unit_test(test_rep_single_step), cmocka_unit_test(test_rep_chunks), cmocka_unit_test(test_string_widths),
 		cmocka_unit_test(test_string_io),
 		cmocka_unit_test(test_chunk_time),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_cache_flush), cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,13 +163,13 @@ static bool exec_stack(struct emu *m)
 	return true;
 }
 
-/* Instructions that touch memory without naming it: the stack, XLAT. Re-entering one would loop for ever. */
+/* Instructions that touch memory without naming it: the stack, XLAT, MASKMOVQ, CLZERO. Re-entering one would loop for ever. */
 static bool has_hidden_memory(const struct insn *in)
 {
 	uint8_t o = in->opcode;
 
 	if (in->map == MAP_0F)
-		return o == 0xa0 || o == 0xa1 || o == 0xa8 || o == 0xa9;
+		return o == 0xa0 || o == 0xa1 || o == 0xa8 || o == 0xa9 || o == 0xf7 || (o == 0x01 && in->modrm == 0xfc);
 	if (in->map != MAP_1)
 		return false;
 	switch (o) {
@@ -179,6 +179,22 @@ static bool has_hidden_memory(const struct insn *in)
 	default:
 		return (o >= 0x50 && o <= 0x5f) || (o >= 0xc8 && o <= 0xcf);
 	}
+}
+
+/* CLFLUSH, and with 66h CLFLUSHOPT; CLWB. */
+static bool is_cache_flush(const struct insn *in)
+{
+	unsigned int which = in->modrm >> 3 & 7;
+
+	return in->map == MAP_0F && in->opcode == 0xae && !in->rep && (which == 7 || (which == 6 && in->opsize_prefix));
+}
+
+/* SDM 2A "CLFLUSH": checked as the load of a byte is; a device has nothing in a cache. */
+static bool exec_other(struct emu *m)
+{
+	struct place mem;
+
+	return is_cache_flush(&m->in) ? emu_map_operand(m, 1, 0, GVA_READ, &mem) : emu_unsupported(m);
 }
 
 static bool execute(struct emu *m)
@@ -202,7 +218,7 @@ static bool execute(struct emu *m)
 	case INSN_PUSH: case INSN_POP:
 		return exec_stack(m);
 	default:
-		return emu_unsupported(m);
+		return exec_other(m);
 	}
 }
 

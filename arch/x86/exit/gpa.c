@@ -42,12 +42,14 @@ enum exit_action exit_gpa(struct vcpu *v, const struct gpa_exit *x)
 	struct x86_env e;
 	enum exit_action a;
 
+	v->vm->host->hvm->env_load(v, &e);
 	if (x->fetch) {
+		if (e.cpl == 3)                 /* a program's jump must not stop its kernel's machine */
+			return vcpu_ud(v);
 		vm_stop(v->vm, STOP_UNHANDLED, "instruction fetch from GPA 0x%lx, which is no memory",
 			x->gpa.v);
 		return EXIT_STOP;
 	}
-	v->vm->host->hvm->env_load(v, &e);
 	if (in_lapic(v, x->gpa))
 		fast_learn_code(v, &e);
 	a = emulate_mmio(v, &e);

@@ -103,6 +103,8 @@ bool emu_begin(struct emu *m, struct vcpu *v, struct x86_env *e)
 	case -EFAULT: return emu_raise(m, &f);
 	case -EAGAIN: return emu_fail(m, EXIT_AGAIN);
 	case -ENXIO:
+		if (e->cpl == 3)                /* as in emu_unsupported() */
+			return emu_fail(m, vcpu_ud(v));
 		vm_stop(v->vm, STOP_UNHANDLED, "code outside RAM: rip %lx", (unsigned long)e->rip);
 		return emu_fail(m, EXIT_STOP);
 	default:      return emu_unsupported(m);
