@@ -483,6 +483,37 @@ static void a_written_tsc_moves_deadlines_too(void **ctx)
 	assert_gp0(v, msr_write_of(v, 0x8ff, 0));
 }
 
+/* It is compared with the TSC: what is written there brings it nearer, or takes it away, and does not change it. */
+static void a_written_tsc_leaves_deadlines_their_value(void **ctx)
+{
+	struct vcpu *v = fresh();
+	uint64_t val;
+
+	(void)ctx;
+	assert_int_equal(msr_write_of(v, MSR_TSC_DEADLINE, 9000), EXIT_NEXT);
+	assert_int_equal(apic_value, 9000);
+	assert_int_equal(msr_write_of(v, MSR_TSC, 8900), EXIT_NEXT);
+	assert_int_equal(apic_value, 1100);             /* 100 ticks from now */
+	assert_int_equal(msr_read_of(v, MSR_TSC_DEADLINE, &val), EXIT_NEXT);
+	assert_int_equal(val, 9000);
+	assert_int_equal(msr_write_of(v, MSR_TSC, 500), EXIT_NEXT);
+	assert_int_equal(apic_value, 9500);             /* back again */
+	assert_int_equal(msr_read_of(v, MSR_TSC_DEADLINE, &val), EXIT_NEXT);
+	assert_int_equal(val, 9000);
+	assert_int_equal(msr_write_of(v, MSR_TSC, 9000), EXIT_NEXT);
+	assert_int_equal(apic_value, 1);                /* now */
+	assert_int_equal(msr_write_of(v, MSR_TSC, 0), EXIT_NEXT);
+	assert_int_equal(apic_value, 1);                /* what has gone off does not come back */
+	apic_value = 0;
+	assert_int_equal(msr_write_of(v, MSR_TSC, 5000), EXIT_NEXT);
+	assert_int_equal(apic_value, 0);                /* none is armed by it */
+	seam.vm.plan.devices = 0;
+	apic_value = 9000;
+	assert_int_equal(msr_write_of(v, MSR_TSC, 0), EXIT_NEXT);
+	assert_int_equal(apic_value, 9000);             /* no APIC of the guest's to ask */
+	seam.vm.plan.devices = PLAN_STANDARD;
+}
+
 static void kvmclock_writes_its_record(void **ctx)
 {
 	struct vcpu *v = fresh();
@@ -680,6 +711,7 @@ int main(void)
 		cmocka_unit_test(memory_type_msrs_check_their_types),
 		cmocka_unit_test(fixed_ranges_do_not_share_their_place),
 		cmocka_unit_test(a_written_tsc_moves_deadlines_too),
+		cmocka_unit_test(a_written_tsc_leaves_deadlines_their_value),
 		cmocka_unit_test(kvmclock_writes_its_record),
 		cmocka_unit_test(cr0_rules),
 		cmocka_unit_test(cr4_and_cr8_rules),

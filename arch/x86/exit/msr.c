@@ -90,15 +90,6 @@ void vcpu_tsc_match(struct vcpu *v)
 	vcpu_set_reg(v, HVM_TSC_OFFSET, offset);
 }
 
-static int write_tsc(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	(void)msr;
-	v->tsc_adjust = val - vclock_tsc(&v->vm->clock);
-	vcpu_tsc_match(v);
-	kvmclock_update(v);
-	return 0;
-}
-
 /* CPUID shows none of the APIC's MSRs to a guest configured without one: it must not be able to switch it on. */
 static bool has_apic(const struct vcpu *v)
 {
@@ -141,6 +132,25 @@ static int write_deadline(struct vcpu *v, uint32_t msr, uint64_t val)
 	if (!has_apic(v))
 		return -1;
 	return lapic_msr_write(v->lapic, msr, deadline_by_clock(v, val)) ? -1 : 0;
+}
+
+/*
+ * SDM 3A "TSC-Deadline Mode" (11.5.4.1): the deadline is compared with the TSC itself, so an armed one keeps its value and comes
+ * sooner or later. One that the clock has passed already stays so.
+ */
+static int write_tsc(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	uint64_t clock = vclock_tsc(&v->vm->clock), old = v->tsc_adjust, deadline = 0;
+
+	(void)msr;
+	if (has_apic(v) && lapic_msr_read(v->lapic, MSR_TSC_DEADLINE, &deadline))
+		deadline = 0;
+	v->tsc_adjust = val - clock;
+	vcpu_tsc_match(v);
+	kvmclock_update(v);
+	if (deadline > clock)
+		write_deadline(v, MSR_TSC_DEADLINE, deadline + old);
+	return 0;
 }
 
 static int read_efer(struct vcpu *v, uint32_t msr, uint64_t *val)
