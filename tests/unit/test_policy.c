@@ -160,7 +160,7 @@ static void assert_round_trip(uint32_t msr, uint64_t val)
 
 static void unknown_leaves_are_zero(void **ctx)
 {
-	static const uint32_t leaves[] = { 2, 4, 5, 0xa, 0xc, 0xe, 0x14, 0x3fffffff, 0x40000002,
+	static const uint32_t leaves[] = { 3, 5, 0xa, 0xc, 0xe, 0x14, 0x3fffffff, 0x40000002,
 					   0x40000003, 0x40000004, 0x400000ff, 0x40000102,
 					   0x80000009, 0x8000000a, 0x8000001d, 0x8000001f, 0xc0000000, 0xffffffff };
 
@@ -223,6 +223,9 @@ static void a_guest_without_apic_sees_none(void **ctx)
 	exit_cpuid(v);
 	assert_false(v->gpr[REG_RDX] & 1u << 9);
 	assert_false(v->gpr[REG_RCX] & (1u << 21 | 1u << 24));
+	v->gpr[REG_RAX] = 0x80000001;
+	exit_cpuid(v);
+	assert_false(v->gpr[REG_RDX] & 1u << 9);
 	seam.vm.plan.devices = PLAN_STANDARD;
 	v->gpr[REG_RAX] = 1;
 	exit_cpuid(v);

@@ -298,6 +298,8 @@ static void hide_apic(struct cpuid_view *r, uint32_t leaf)
 	if (leaf == 1) {
 		r->ecx &= ~(F1_ECX_X2APIC | F1_ECX_TSC_DEADLINE);
 		r->edx &= ~F1_EDX_APIC;
+	} else if (leaf == 0x80000001) {        /* AMD's copy */
+		r->edx &= ~F1_EDX_APIC;
 	} else if (leaf == 0xb) {
 		*r = (struct cpuid_view){ 0 };
 	}
