@@ -83,6 +83,8 @@ struct vcpu {
 	struct {                      /* the instruction of this exit, where the CPU gave its bytes; len 0: fetch it */
 		uint8_t len, bytes[15];
 	} insn;
+	uint64_t again_rip;           /* an instruction that was not there when it was looked at, and how often in a row */
+	unsigned int agains;
 	uint64_t poll_ns;             /* guest time of the next look at a console that is busy */
 	uint64_t armed_ns;            /* its earliest deadline, in guest ns; 0: unknown */
 	uint64_t due_tsc;             /* host TSC of that */

@@ -780,6 +780,33 @@ static void test_refusals(void **state)
 	refused("0f01fc");
 }
 
+/* Memory that is in no operand, or an instruction that has changed: tried again, but a kernel not for ever. */
+static void test_tried_again(void **state)
+{
+	static const char *const code[] = { "\x8e\xc0", "\xc5\xf9\xf7\xc1" };      /* mov %eax,%es; vmaskmovdqu */
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(code); i++) {
+		start_64();
+		put_code(code[i], (unsigned int)strlen(code[i]));
+		for (unsigned int n = 0; n < 999; n++)
+			runs(0);
+		e.rip++;                               /* another one, as good: the count begins anew */
+		put_code("\x90\x90\x90", 3);
+		runs(0);
+		e.rip--;
+		put_code(code[i], (unsigned int)strlen(code[i]));
+		for (unsigned int n = 0; n < 999; n++)
+			runs(0);
+		refused(i ? "c5f9f7c1" : "8ec0");
+		start_64();
+		put_code(code[i], (unsigned int)strlen(code[i]));
+		e.cpl = 3;
+		for (unsigned int n = 0; n < 5000; n++)
+			runs(0);
+	}
+}
+
 /* A device's registers are in no cache: nothing happens, but for what a load's address would be refused for. */
 static void test_cache_flush(void **state)
 {
@@ -869,6 +896,7 @@ int main(void)
 		cmocka_unit_test(test_string_io),
 		cmocka_unit_test(test_chunk_time),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_tried_again),
 		cmocka_unit_test(test_cache_flush), cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
 	};
 

@@ -10,6 +10,9 @@
 #include "alu.h"
 #include "operand.h"
 
+/* So often an instruction is tried again that could not have exited. */
+#define AGAINS_MAX 1000u
+
 /* The operand that is not memory. */
 static uint64_t other_operand(const struct emu *m)
 {
@@ -222,6 +225,24 @@ static bool execute(struct emu *m)
 	}
 }
 
+/*
+ * No instruction that could have exited: another CPU changed it, or it uses memory that is in no operand, as a segment load or a
+ * page walk does. Try again, but not for ever; a program may, as it must not be able to stop its kernel's machine.
+ */
+static enum exit_action try_again(struct emu *m)
+{
+	struct vcpu *v = m->v;
+
+	if (v->again_rip != m->e->rip)
+		v->agains = 0;
+	v->again_rip = m->e->rip;
+	if (m->e->cpl != 3 && ++v->agains == AGAINS_MAX)
+		(void)emu_unsupported(m);
+	else
+		m->action = EXIT_AGAIN;
+	return m->action;
+}
+
 enum exit_action emulate_mmio(struct vcpu *v, struct x86_env *e)
 {
 	struct emu m;
@@ -231,7 +252,8 @@ enum exit_action emulate_mmio(struct vcpu *v, struct x86_env *e)
 	if (m.in.op >= INSN_MOVS && m.in.op <= INSN_SCAS)
 		return emulate_string(&m);
 	if (!m.in.mem && !has_hidden_memory(&m.in))
-		return EXIT_AGAIN;
+		return try_again(&m);
+	v->agains = 0;
 	if (!(m.in.mem ? execute(&m) : emu_unsupported(&m)))
 		return m.action;
 	env_advance(e, m.in.len);
