@@ -138,7 +138,8 @@ static void stage_interrupts(struct host *h)
 	lapic_init(h);
 	h->timing.wait += host_tsc() - begin;
 	ioapic_init(h);
-	log_stage("interrupts: LAPIC %u, timer by %s %lu kHz", this_cpu()->apic_id,
+	log_stage("interrupts: LAPIC %u%s, timer by %s %lu kHz", this_cpu()->apic_id,
+		  this_cpu()->arch->lapic ? "" : " in x2APIC mode",
 		  p->tsc_deadline ? "TSC deadline" : "count",
 		  (unsigned long)(p->tsc_deadline ? p->tsc_khz : p->lapic_khz));
 }

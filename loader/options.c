@@ -65,6 +65,7 @@ static const char *const consoles_names[] = { "mux", "prefix" };
 #define CPUS_OPTION_MAX 65535u       /* more than any machine has: a number, not a slip of the finger */
 static const char *const measure_names[] = { "quiet", "print" };
 static const char *const mitigations_names[] = { "auto", "off", "all" };
+static const char *const x2apic_names[] = { "auto", "on" };
 static const char *const end_names[] = { "halt", "reboot", "poweroff" };
 static const char *const guests_names[] = { "together", "sequential" };
 
@@ -188,6 +189,10 @@ static bool read_option(struct options *o, struct seen *seen, struct word key, s
 	if (word_is(key, "mitigations") && read_choice(v, mitigations_names, ARRAY_SIZE(mitigations_names), &choice)) {
 		o->mitigations_off = choice == 1;
 		o->mitigations_all = choice == 2;
+		return true;
+	}
+	if (word_is(key, "x2apic") && read_choice(v, x2apic_names, ARRAY_SIZE(x2apic_names), &choice)) {
+		o->x2apic = choice == 1;
 		return true;
 	}
 	if (word_is(key, "end") && read_choice(v, end_names, ARRAY_SIZE(end_names), &choice)) {

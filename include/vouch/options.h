@@ -56,6 +56,7 @@ struct options {
 	bool mitigations_off;         /* nothing is done against speculation; default: what the CPU needs */
 	bool mitigations_all;         /* all code there is, needed or not, but for MSRs that the CPU does not have */
 	uint32_t features_off;        /* bits FEATURE_*, default 0 */
+	bool x2apic;                  /* x2apic=on: this machine's local APICs by MSRs; auto, the default: where they must be */
 	uint32_t cpus;                /* at most so many CPUs are used, from 1 on; 0, the default: all */
 	bool print_events;            /* measure=print: what is measured is a line of the log; default quiet */
 	uint32_t unknown_count;       /* unknown or malformed words, the first few kept for the report */

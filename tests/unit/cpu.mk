@@ -20,7 +20,7 @@ unit-pci-srcs := arch/x86/cpu/pci.c arch/x86/cpu/usb.c tests/unit/support/ports.
 
 unit += power
 unit-power-srcs := arch/x86/cpu/power.c arch/x86/cpu/apic.c \
-	tests/unit/support/stop.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
+	tests/unit/support/stop.c tests/unit/support/log.c tests/unit/support/ports.c tests/unit/support/cpu_area.c \
 	tests/unit/support/panic.c
 
 unit += tpm tpm_regs
@@ -35,4 +35,4 @@ unit-fpu-cflags := -mgeneral-regs-only -DDIRECT_MAP_BASE=0x200000000000ull
 
 unit += deadline host_lapic
 unit-deadline-srcs := arch/x86/cpu/deadline.c tests/unit/support/log.c tests/unit/support/msrs.c
-unit-host_lapic-srcs := arch/x86/cpu/apic.c $(addprefix tests/unit/support/,cpu_area.c panic.c ports.c)
+unit-host_lapic-srcs := arch/x86/cpu/apic.c $(addprefix tests/unit/support/,cpu_area.c log.c panic.c ports.c)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The lines of this machine's LAPICs: which are masked, which are firmware's, which are not there. */
+/* This machine's LAPICs: their mode; their lines: which are masked, which are firmware's, which are not there. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -125,12 +125,61 @@ static void other_cpus_get_the_boot_cpus(void **ctx)
 	}
 }
 
+#define BASE   0xfee00000ull
+#define ENABLE 0x800ull
+#define X2     0x400ull
+#define BSP    0x100ull
+
+static uint64_t mode(uint64_t base, bool has, bool asked, uint32_t top_id)
+{
+	return lapic_mode(&(struct lapic_facts){ .base = base, .has_x2apic = has, .asked = asked, .top_id = top_id });
+}
+
+/* 254 is the last ID that the page has room for: 255 means all. */
+static void ids_demand_x2apic(void **ctx)
+{
+	static const struct {
+		uint32_t top_id;
+		bool has, asked;
+		uint64_t is;
+	} rows[] = {
+		{ 0, true, false, 0 }, { 1, true, false, 0 }, { 253, true, false, 0 }, { 254, true, false, 0 },
+		{ 255, true, false, X2 }, { 256, true, false, X2 }, { 0xfffffffe, true, false, X2 },
+		{ 254, false, false, 0 }, { 255, false, false, 0 }, { 256, false, false, 0 },   /* where there is none */
+		{ 0, true, true, X2 }, { 254, true, true, X2 }, { 255, true, true, X2 },        /* x2apic=on */
+		{ 0, false, true, 0 }, { 255, false, true, 0 },
+	};
+
+	(void)ctx;
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t is = BASE | ENABLE | BSP | rows[i].is;
+
+		assert_true(mode(BASE | ENABLE | BSP, rows[i].has, rows[i].asked, rows[i].top_id) == is);
+		/* Firmware has left it off. */
+		assert_true(mode(BASE | BSP, rows[i].has, rows[i].asked, rows[i].top_id) == is);
+	}
+}
+
+/* From there xAPIC mode is reached over "off" only, and with LEGACY_XAPIC_DISABLED not at all. */
+static void firmwares_x2apic_stays(void **ctx)
+{
+	const uint64_t left = 0xfed40000ull | ENABLE | X2 | BSP;
+
+	(void)ctx;
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_true(mode(left, i & 1, i & 2, 0) == left);
+		assert_true(mode(left, i & 1, i & 2, 300) == left);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_that_are_there_are_masked),
 		cmocka_unit_test(a_thermal_smi_is_firmwares),
 		cmocka_unit_test(other_cpus_get_the_boot_cpus),
+		cmocka_unit_test(ids_demand_x2apic),
+		cmocka_unit_test(firmwares_x2apic_stays),
 	};
 
 	return cmocka_run_group_tests_name("host_lapic", tests, NULL, NULL);

@@ -114,6 +114,23 @@ static void mitigations(void **state)
 	parse("mitigations", 1);
 }
 
+static void x2apic(void **state)
+{
+	static const char *const bad[] = { "x2apic", "x2apic=", "x2apic=off", "x2apic=On", "x2apic=1", "x2apic=on,auto", "X2APIC=on" };
+
+	(void)state;
+	parse("", 0);
+	assert_false(o.x2apic);
+	parse("x2apic=on", 0);
+	assert_true(o.x2apic);
+	parse("x2apic=on x2apic=auto", 0);
+	assert_false(o.x2apic);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		parse(bad[i], 1);
+		assert_false(o.x2apic);
+	}
+}
+
 static void cpus(void **state)
 {
 	static const char *const bad[] = {
@@ -425,7 +442,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test(f)
 	const struct CMUnitTest tests[] = {
-		T(defaults), T(all), T(ports), T(mitigations), T(cpus), T(features), T(control), T(log_shared), T(integrity),
+		T(defaults), T(all), T(ports), T(mitigations), T(cpus), T(x2apic), T(features), T(control), T(log_shared), T(integrity),
 		T(integrity_misspelt), T(unknown), T(unknown_long), T(modules), T(module_words),
 		T(escape), T(escape_sizes),
 	};

@@ -4,6 +4,7 @@
 
 #include <vouch/assert.h>
 #include <vouch/host.h>
+#include <vouch/log.h>
 #include <vouch/pcpu.h>
 #include <vouch/smp.h>
 #include <vouch/x86.h>
@@ -112,32 +113,46 @@ static void pics_mask(void)
 	port_out8(0xa1, 0xff);
 }
 
-/* The xAPIC's registers hold IDs of eight bits, of which 255 is the broadcast. */
-static bool wants_x2apic(const struct platform *p)
+uint64_t lapic_mode(const struct lapic_facts *f)
 {
-	if (!(cpuid_leaf(1, 0).ecx & CPUID_ECX_X2APIC))
-		return false;
+	/* Firmware may have seen to it that there is no way back: SDM 3A "x2APIC State Transitions", LEGACY_XAPIC_DISABLED. */
+	if (f->base & APIC_BASE_X2APIC)
+		return f->base;
+	/* The xAPIC's registers hold IDs of eight bits, of which 255 is the broadcast. */
+	if (f->has_x2apic && (f->asked || f->top_id >= XAPIC_IDS))
+		return f->base | APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+	return f->base | APIC_BASE_ENABLE;
+}
+
+static struct lapic_facts lapic_facts_read(const struct host *h)
+{
+	const struct platform *p = &h->platform;
+	struct lapic_facts f = {
+		.base = msr_read(MSR_APIC_BASE), .has_x2apic = cpuid_leaf(1, 0).ecx & CPUID_ECX_X2APIC,
+		.asked = h->options.x2apic,
+	};
+
 	for (unsigned int i = 0; i < p->cpu_count && i < PLATFORM_CPUS; i++)
-		if (p->cpu[i].apic_id >= XAPIC_IDS)
-			return true;
-	return false;
+		if (p->cpu[i].apic_id > f.top_id)
+			f.top_id = p->cpu[i].apic_id;
+	return f;
 }
 
 static void lapic_enable(struct host *h)
 {
-	uint64_t base = msr_read(MSR_APIC_BASE);
+	const struct lapic_facts f = lapic_facts_read(h);
+	uint64_t base = lapic_mode(&f);
 
-	if (!(base & APIC_BASE_ENABLE)) {
-		base |= APIC_BASE_ENABLE;
+	/* SDM 3A "x2APIC State Transitions" (10.12.5): enabled first, then x2APIC mode. */
+	if (!(f.base & APIC_BASE_ENABLE))
+		msr_write(MSR_APIC_BASE, f.base | APIC_BASE_ENABLE);
+	if ((base ^ f.base) & APIC_BASE_X2APIC)
 		msr_write(MSR_APIC_BASE, base);
-	}
 	h->platform.lapic_hpa = base & APIC_BASE_ADDR;
-	if (!(base & APIC_BASE_X2APIC) && wants_x2apic(&h->platform)) {
-		base |= APIC_BASE_X2APIC;
-		msr_write(MSR_APIC_BASE, base);
-	}
 	if (base & APIC_BASE_X2APIC)
 		return;
+	if (f.asked)
+		log_warn("x2apic=on: this CPU has no x2APIC");
 	this_cpu()->arch->lapic = mmio_map(hpa(h->platform.lapic_hpa), PAGE_SIZE);
 	if (!this_cpu()->arch->lapic)
 		panic("cannot map the LAPIC at %#lx", (unsigned long)h->platform.lapic_hpa);

@@ -7,7 +7,16 @@
 
 struct host;
 
-/* Enables this CPU's LAPIC (x2APIC if the firmware left it on), timer off, LINT1 = NMI, PICs masked. Needs ACPI done,
+/* What decides whether the boot CPU's LAPIC, and so all others, is used by its page (xAPIC) or by MSRs (x2APIC). */
+struct lapic_facts {
+	uint64_t base;                /* IA32_APIC_BASE, as firmware has left it */
+	bool has_x2apic;              /* by CPUID */
+	bool asked;                   /* x2apic=on */
+	uint32_t top_id;              /* the highest APIC ID of a CPU */
+};
+/* IA32_APIC_BASE as it shall be. Never leads from x2APIC back to xAPIC. */
+uint64_t lapic_mode(const struct lapic_facts *f);
+/* Enables this CPU's LAPIC in the mode that lapic_mode() says, timer off, LINT1 = NMI, PICs masked. Needs ACPI done,
  * platform.tsc_khz and tsc_deadline; fills lapic_khz if that is not set. */
 void lapic_init(struct host *h);
 /*

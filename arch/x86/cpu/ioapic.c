@@ -14,6 +14,9 @@
 #define IOAPIC_VERSION 1u
 #define IOAPIC_REDIR   0x10u
 
+/* A pin names its CPU by eight bits, of which 255 means all. */
+#define IOAPIC_IDS   255u
+
 #define REDIR_LOW    (1u << 13)
 #define REDIR_LEVEL  (1u << 15)
 #define REDIR_MASKED (1u << 16)
@@ -96,6 +99,11 @@ void ioapic_init(struct host *h)
 	if (!first) {
 		h->console.polled = true;
 		log_warn("no IOAPIC: console input is polled");
+		return;
+	}
+	if (this_cpu()->apic_id >= IOAPIC_IDS) {
+		h->console.polled = true;
+		log_warn("no IOAPIC reaches APIC ID %u: console input is polled", this_cpu()->apic_id);
 		return;
 	}
 	ports_route(h, first);
