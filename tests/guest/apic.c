@@ -328,6 +328,17 @@ static void check_page_gone(const char *mode)
 	report_vouch(*svr == 0xffffffff && *(volatile u64 *)at(LAPIC + 0xff8) == ~0ull, "%s: and keeps nothing", mode);
 }
 
+/* Twice: Vouch answers from a table that the first one has filled. AMD's copy of the bit must agree. */
+static bool cpuid_has_apic(void)
+{
+	bool has = cpuid(1).d >> 9 & 1;
+
+	for (unsigned int i = 0; i < 2; i++)
+		if ((cpuid(1).d >> 9 & 1) != has || (!cpu_is_intel() && (cpuid(0x80000001).d >> 9 & 1) != has))
+			report(false, "CPUID tells of the APIC in one way");
+	return has;
+}
+
 static void check_modes(void)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
@@ -339,7 +350,9 @@ static void check_modes(void)
 		wrmsr(MSR_APIC_BASE, base & ~BASE_ENABLE);
 		check_page_gone("disabled");
 		report(rdmsr_try(0x802, &(u64){ 0 }) == GP && wrmsr_try(0x80b, 0) == GP, "disabled: no x2APIC MSRs");
+		report(!cpuid_has_apic(), "disabled: CPUID shows none");
 		wrmsr(MSR_APIC_BASE, base);
+		report(cpuid_has_apic(), "enabled again: CPUID shows one");
 		report(lapic_read(APIC_SVR) == 0xff && lapic_read(APIC_ID) == cpuid(1).b >> 24 << 24,
 		       "enabled again: the registers are fresh (%x)", lapic_read(APIC_SVR));
 	}

@@ -63,6 +63,8 @@ bool gpa_is_writable(struct vm *vm, gpa_t a)
 	return a.v >= 0x5000 && a.v < 0x5000 + sizeof(record);
 }
 
+static struct lapic lapic = { .base = APIC_DEFAULT_BASE | APIC_BASE_ENABLE };
+
 int lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *val)
 {
 	(void)l;
@@ -141,6 +143,7 @@ static struct vcpu *fresh(unsigned int on)
 	real = 5000000000ull;
 	here = &cpu[on];
 	seam.vm.plan.devices = PLAN_STANDARD;
+	seam.vcpu.lapic = &lapic;
 	vclock_init(&seam.vm.clock, 2000000);
 	msr_reset(&seam.vcpu);
 	turn_on(&seam.vcpu, on);

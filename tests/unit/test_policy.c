@@ -24,6 +24,8 @@ static uint64_t apic_value;
 static struct { uint64_t at; uint8_t bytes[64]; size_t len; } written;
 static bool ram_is_there;
 
+static struct lapic lapic;
+
 int lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *val)
 {
 	(void)l;
@@ -33,7 +35,8 @@ int lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *val)
 
 int lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t val)
 {
-	(void)l;
+	if (msr == MSR_APIC_BASE)
+		l->base = val;
 	apic_value = val;
 	return msr == 0x8ff ? -EINVAL : 0;
 }
@@ -114,6 +117,8 @@ static struct vcpu *fresh(void)
 	ram_is_there = true;
 	seam.vm.clock.host_khz = 2000000;
 	seam.vm.plan.devices = PLAN_STANDARD;
+	lapic.base = APIC_DEFAULT_BASE | APIC_BASE_ENABLE;
+	seam.vcpu.lapic = &lapic;
 	msr_reset(&seam.vcpu);
 	return &seam.vcpu;
 }
@@ -254,6 +259,37 @@ static void addresses_are_no_wider_than_guests_walk(void **ctx)
 	(void)ctx;
 	assert_in_range(policy_cpuid(0x80000008, 0, 0, 0).eax >> 8, 1, 48);
 	assert_int_equal(policy_cpuid(7, 0, 0, 0).ecx & 1u << 16, 0);   /* LA57 */
+}
+
+static bool shows_apic(struct vcpu *v, uint32_t leaf)
+{
+	v->gpr[REG_RAX] = leaf;
+	v->gpr[REG_RCX] = 0;
+	exit_cpuid(v);
+	return v->gpr[REG_RDX] & 1u << 9;
+}
+
+/* The answers that the fast path has learnt go with each write. */
+static void cpuid_follows_the_apics_enable_bit(void **ctx)
+{
+	const uint64_t base = APIC_DEFAULT_BASE | APIC_BASE_BSP;
+	struct vcpu *v = fresh();
+	bool amds = shows_apic(v, 0x80000001);  /* this host's */
+
+	(void)ctx;
+	assert_true(shows_apic(v, 1));
+	assert_int_equal(v->fast.cpuid[FAST_CPUID_SLOT(1, 0)].key, 1);
+	msr_write_of(v, MSR_APIC_BASE, base);
+	assert_int_not_equal(v->fast.cpuid[FAST_CPUID_SLOT(1, 0)].key, 1);
+	assert_false(shows_apic(v, 1));
+	assert_false(shows_apic(v, 0x80000001));
+	v->gpr[REG_RAX] = 1;
+	exit_cpuid(v);
+	assert_true(v->gpr[REG_RCX] & 1u << 21);        /* what it could do stays */
+	msr_write_of(v, MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+	assert_int_not_equal(v->fast.cpuid[FAST_CPUID_SLOT(1, 0)].key, 1);
+	assert_true(shows_apic(v, 1));
+	assert_int_equal(shows_apic(v, 0x80000001), amds);
 }
 
 static void osxsave_follows_cr4(void **ctx)
@@ -704,6 +740,7 @@ int main(void)
 		cmocka_unit_test(osxsave_follows_cr4),
 		cmocka_unit_test(xsave_sizes_go_with_its_features),
 		cmocka_unit_test(addresses_are_no_wider_than_guests_walk),
+		cmocka_unit_test(cpuid_follows_the_apics_enable_bit),
 		cmocka_unit_test(cpuid_exit_fills_four_clean_registers),
 		cmocka_unit_test(a_guest_reads_its_name),
 		cmocka_unit_test(unknown_msrs_fault),

@@ -13,6 +13,7 @@
 #include <vouch/x86.h>
 
 #include "arch/x86/cpu/asm.h"
+#include "arch/x86/dev/lapic.h"
 #include "arch/x86/exit/exit.h"
 #include "arch/x86/exit/fast.h"
 
@@ -292,17 +293,21 @@ static void show_cores(struct cpuid_view *r, uint32_t leaf, uint32_t sub, unsign
 	}
 }
 
+/* SDM 3A "Enabling or Disabling the Local APIC" (11.4.3): the bit, and AMD's copy of it, follow IA32_APIC_BASE. */
+static void hide_apic_off(struct cpuid_view *r, uint32_t leaf)
+{
+	if (leaf == 1 || leaf == 0x80000001)
+		r->edx &= ~F1_EDX_APIC;
+}
+
 /* A guest configured without a local APIC sees none. */
 static void hide_apic(struct cpuid_view *r, uint32_t leaf)
 {
-	if (leaf == 1) {
+	hide_apic_off(r, leaf);
+	if (leaf == 1)
 		r->ecx &= ~(F1_ECX_X2APIC | F1_ECX_TSC_DEADLINE);
-		r->edx &= ~F1_EDX_APIC;
-	} else if (leaf == 0x80000001) {        /* AMD's copy */
-		r->edx &= ~F1_EDX_APIC;
-	} else if (leaf == 0xb) {
+	else if (leaf == 0xb)
 		*r = (struct cpuid_view){ 0 };
-	}
 }
 
 /* Nothing that has the guest compare one vCPU's TSC with another's. */
@@ -353,6 +358,8 @@ enum exit_action exit_cpuid(struct vcpu *v)
 
 	if (!(v->vm->plan.devices & 1u << PLAN_LAPIC))
 		hide_apic(&r, leaf);
+	else if (!(v->lapic->base & APIC_BASE_ENABLE))
+		hide_apic_off(&r, leaf);
 	if (v->vm->clock.uneven)
 		hide_even_tsc(&r, leaf);
 	if (v->vm->vcpus > 1)

@@ -106,6 +106,12 @@ static int write_apic(struct vcpu *v, uint32_t msr, uint64_t val)
 	return !has_apic(v) || lapic_msr_write(v->lapic, msr, val) ? -1 : 0;
 }
 
+static int write_apic_base(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	fast_forget_cpuid(v);                   /* leaf 1 tells whether it is enabled */
+	return write_apic(v, msr, val);
+}
+
 static int read_deadline(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	if (!has_apic(v) || lapic_msr_read(v->lapic, msr, val))
@@ -303,7 +309,7 @@ static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t val)
 
 static const struct msr_row table[] = {
 	{ MSR_TSC, MSR_TSC, read_tsc, write_tsc, false },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic, write_apic, true },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic, write_apic_base, true },
 	{ MSR_UCODE_REV, MSR_UCODE_REV, read_ucode, write_ignored, true },
 	{ MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, NULL, true },
 	{ MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL, true }, /* no bank of machine-check registers */
