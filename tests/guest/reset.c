@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Each documented way to reset a PC: how= kbd, cf9, port92, acpi, triple. A machine whose CMOS memory survives comes
+ * Each documented way to reset a PC: how= kbd, cf9, port92, acpi, init, triple. A machine whose CMOS memory survives comes
  * back once, says so and powers off; without it (Vouch builds the guest anew) the runner counts the boots.
  */
 #include "lib/guest.h"
@@ -33,6 +33,17 @@ static void reset_triple(void)
 	asm volatile("lidt %0; ud2" :: "m"(none));
 }
 
+/* INIT to oneself by the ID, which firmware follows with a start from the reset vector. By shorthand it is no such thing. */
+static void reset_init(void)
+{
+	lapic_write(APIC_ICR, 0x8500);          /* level de-assert */
+	lapic_write(APIC_ICR, 0xc4500);         /* to all others, of whom there is none */
+	report(true, "alive after INITs to nobody");
+	summary();
+	lapic_write(APIC_ICR2, cpuid(1).b >> 24 << 24);
+	lapic_write(APIC_ICR, 0x4500);
+}
+
 /* What must not reset: the same registers with other values. */
 static void near_misses(void)
 {
@@ -63,6 +74,8 @@ void test_main(void)
 	print("reset by %s\n", how);
 	if (!strcmp(how, "acpi")) {
 		reset_acpi();
+	} else if (!strcmp(how, "init")) {
+		reset_init();
 	} else {
 		summary();
 		if (!strcmp(how, "kbd"))

@@ -434,6 +434,22 @@ static void test_svr_masks_lvts(void **state)
 	}
 }
 
+/* Who waits for it hears of it each time, and only when it was off. */
+static void test_svr_tells_when_enabled(void **state)
+{
+	(void)state;
+	rig_write(&rig, LAPIC_SVR, 0xff);
+	rig.enables = 0;
+	rig_write(&rig, LAPIC_SVR, 0x1ff);
+	assert_int_equal(rig.enables, 1);
+	rig_write(&rig, LAPIC_SVR, 0x1ef);
+	assert_int_equal(rig.enables, 1);
+	rig_write(&rig, LAPIC_SVR, 0xef);
+	assert_int_equal(rig.enables, 1);
+	rig_write(&rig, LAPIC_SVR, 0x1ef);
+	assert_int_equal(rig.enables, 2);
+}
+
 static void test_icr_fields(void **state)
 {
 	(void)state;
@@ -1040,6 +1056,7 @@ int main(void)
 		cmocka_unit_test_setup(test_level_eoi, setup),
 		cmocka_unit_test_setup(test_software_disabled, setup),
 		cmocka_unit_test_setup(test_svr_masks_lvts, setup),
+		cmocka_unit_test_setup(test_svr_tells_when_enabled, setup),
 		cmocka_unit_test_setup(test_icr_fields, setup),
 		cmocka_unit_test_setup(test_icr_combinations, setup),
 		cmocka_unit_test_setup(test_icr_init_sipi, setup),

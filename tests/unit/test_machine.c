@@ -446,17 +446,60 @@ static void ipis(void **state)
 	assert_false(r.cpu.nmi_pending);
 }
 
-static void init_and_sipi_change_nothing(void **state)
+static void init_and_sipi_for_nobody_change_nothing(void **state)
 {
 	(void)state;
 	lapic_mmio_write(r.cpu.lapic, 0xf0, 4, 0x1ff);
 	lapic_mmio_write(r.cpu.lapic, 0x310, 4, 0);
-	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x00004500);      /* INIT to itself */
-	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x000c4500);
+	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x00044500);      /* by these shorthands INIT goes to no CPU */
+	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x00084500);
+	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x0000c500 ^ 0x4000);    /* level de-assert */
+	assert_int_equal(r.vm.machine->ignored_ipis, 0);
+	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x000c4500);      /* to all others */
 	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x000c4608);      /* SIPI */
-	assert_int_equal(r.vm.machine->ignored_ipis, 3);
+	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x00004608);      /* to itself */
+	lapic_mmio_write(r.cpu.lapic, 0x310, 4, 1u << 24);
+	lapic_mmio_write(r.cpu.lapic, 0x300, 4, 0x00004500);      /* to a CPU that is not there */
+	assert_int_equal(r.vm.machine->ignored_ipis, 4);
 	assert_int_equal(r.vm.stop.kind, STOP_NONE);
 	assert_int_equal(lapic_mmio_read(r.cpu.lapic, 0xf0, 4), 0x1ff);
+	assert_int_equal(take(), -1);
+}
+
+static void init_for_the_only_cpu_is_a_reset(void **state)
+{
+	static const struct {
+		uint32_t dest, icr;
+	} rows[] = { { 0, 0x4500 }, { 0xff, 0x4500 }, { 1, 0x4d00 } };   /* its ID, all, its logical ID */
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		create(PLAN_STANDARD);
+		lapic_mmio_write(r.cpu.lapic, 0xd0, 4, 1u << 24);
+		assert_int_equal(r.vm.stop.kind, STOP_NONE);
+		lapic_mmio_write(r.cpu.lapic, 0x310, 4, rows[i].dest << 24);
+		lapic_mmio_write(r.cpu.lapic, 0x300, 4, rows[i].icr);
+		assert_int_equal(r.vm.stop.kind, STOP_RESET);
+	}
+}
+
+/* It asserts its line while no local APIC takes it: not lost, but sent when one does. */
+static void a_level_waits_for_a_local_apic(void **state)
+{
+	(void)state;
+	lapic_mmio_write(r.cpu.lapic, 0xf0, 4, 0xff);
+	ioapic_route(9, 0x8070);
+	out(0x602, 2, 0x100);
+	machine_power_button(&r.vm);
+	assert_int_equal(take(), -1);
+	lapic_mmio_write(r.cpu.lapic, 0xf0, 4, 0x1ff);
+	assert_int_equal(take(), 0x70);
+	lapic_mmio_write(r.cpu.lapic, 0xf0, 4, 0x1fe);            /* enabled already, and it waits for its EOI */
+	assert_int_equal(take(), -1);
+	out(0x600, 2, 0x100);
+	lapic_eoi();
+	lapic_mmio_write(r.cpu.lapic, 0xf0, 4, 0xff);
+	lapic_mmio_write(r.cpu.lapic, 0xf0, 4, 0x1ff);
 	assert_int_equal(take(), -1);
 }
 
@@ -626,7 +669,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(works_without_an_apic, setup, teardown),
 		cmocka_unit_test_setup_teardown(works_without_a_pic, setup, teardown),
 		cmocka_unit_test_setup_teardown(ipis, setup, teardown),
-		cmocka_unit_test_setup_teardown(init_and_sipi_change_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(init_and_sipi_for_nobody_change_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(init_for_the_only_cpu_is_a_reset, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_level_waits_for_a_local_apic, setup, teardown),
 		cmocka_unit_test_setup_teardown(lowest_priority_finds_its_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(console_both_ways, setup, teardown),
 		cmocka_unit_test_setup_teardown(debug_port_logs_escaped, setup, teardown),

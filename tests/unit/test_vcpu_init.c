@@ -67,7 +67,7 @@ static void no_nmi(void *ctx, struct lapic *l) { (void)ctx, (void)l; }
 
 static int setup(void **state)
 {
-	const struct lapic_wires w = { .ipi = no_ipi, .eoi = no_eoi, .nmi = no_nmi };
+	const struct lapic_wires w = { .ipi = no_ipi, .eoi = no_eoi, .nmi = no_nmi, .enabled = no_nmi };
 	const struct vcpu_start start = { .rip = 0x100000 };
 
 	(void)state;

@@ -51,7 +51,7 @@ static bool send(struct ioapic *io, uint64_t rte)
 
 /*
  * Sends a level-triggered pin that is asserted and not already on its way. 82093AA "Remote IRR": set when a local APIC has
- * accepted it. What none accepts is tried again when its entry is written or the pin is asserted anew.
+ * accepted it. What none accepts is tried again when its entry is written, the pin is asserted anew, or a local APIC is enabled.
  */
 static void service_level(struct ioapic *io, unsigned int pin)
 {
@@ -93,6 +93,12 @@ void ioapic_eoi(struct ioapic *io, uint8_t vector)
 		*rte &= ~IOAPIC_RTE_REMOTE_IRR;
 		service_level(io, pin);
 	}
+}
+
+void ioapic_retry(struct ioapic *io)
+{
+	for (unsigned int pin = 0; pin < IOAPIC_PINS; pin++)
+		service_level(io, pin);
 }
 
 static void write_rte(struct ioapic *io, unsigned int pin, bool high, uint32_t val)

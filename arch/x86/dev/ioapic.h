@@ -61,4 +61,7 @@ void ioapic_set(void *ioapic, unsigned int pin, bool level);
 /* A local APIC ended a level-triggered interrupt of this vector. What is still asserted is sent again. */
 void ioapic_eoi(struct ioapic *io, uint8_t vector);
 
+/* A local APIC takes interrupts that did not: what is asserted and was accepted by none is sent again. */
+void ioapic_retry(struct ioapic *io);
+
 #endif

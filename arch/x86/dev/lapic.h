@@ -64,11 +64,12 @@ enum {
 
 struct lapic;
 
-/* All three are set. They may be called from any function below that takes a struct lapic that is not const. */
+/* All four are set. They may be called from any function below that takes a struct lapic that is not const. */
 struct lapic_wires {
 	void (*ipi)(void *ctx, struct lapic *from, const struct apic_msg *m);  /* may call lapic_deliver(), on from too */
 	void (*eoi)(void *ctx, uint8_t vector);                                /* a level-triggered interrupt ended */
 	void (*nmi)(void *ctx, struct lapic *l);                               /* l's CPU gets an NMI */
+	void (*enabled)(void *ctx, struct lapic *l);                           /* software has enabled l: it takes interrupts */
 	void *ctx;
 };
 

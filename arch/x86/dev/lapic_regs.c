@@ -124,10 +124,15 @@ static void send(struct lapic *l, uint32_t icr, uint32_t dest)
 
 static void write_svr(struct lapic *l, uint32_t val)
 {
+	bool was = l->reg[LAPIC_SVR] & SVR_ENABLE;
+
 	lapic_set(l, LAPIC_SVR, val);
 	l->changed = true;
-	if (val & SVR_ENABLE)
+	if (val & SVR_ENABLE) {
+		if (!was)
+			l->wires.enabled(l->wires.ctx, l);
 		return;
+	}
 	/* SDM 3A "Local APIC State After It Has Been Software Disabled" (11.4.7.2): the masks stay when enabled again. */
 	for (unsigned int i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
 		lapic_set(l, i, l->reg[i] | LVT_MASK);

@@ -131,6 +131,15 @@ static void ignore(struct machine *m)
 	__atomic_fetch_add(&m->ignored_ipis, 1, __ATOMIC_RELAXED);
 }
 
+/* The only CPU may send itself an INIT by its ID: SDM 3A "Interrupt Command Register (ICR)". It never waits for a SIPI. */
+static void signal_alone(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
+{
+	if (msg->mode == APIC_MODE_INIT && is_for(msg, m->vcpu[0]->lapic, from))
+		vm_stop(m->vm, STOP_RESET, "INIT sent to its boot CPU");
+	else
+		ignore(m);
+}
+
 /* To each that it is for. False: no local APIC takes it, as far as those of other CPUs can be seen at this moment. */
 static bool deliver_all(struct machine *m, const struct apic_msg *msg, const struct lapic *from)
 {
@@ -157,7 +166,7 @@ static bool apic_route(struct machine *m, const struct apic_msg *msg, const stru
 		if (m->cpus > 1)
 			deliver_signal(m, msg, from);
 		else
-			ignore(m);
+			signal_alone(m, msg, from);
 		return false;
 	case APIC_MODE_LOWEST:
 		return deliver_lowest(m, msg, from);
@@ -184,6 +193,18 @@ static void lapic_eoi(void *ctx, uint8_t vector)
 		return;
 	vm_lock(m->vm);
 	ioapic_eoi(&m->ioapic, vector);
+	vm_unlock(m->vm);
+}
+
+static void lapic_on(void *ctx, struct lapic *l)
+{
+	struct machine *m = ctx;
+
+	(void)l;
+	if (!has(m, PLAN_IOAPIC))
+		return;
+	vm_lock(m->vm);
+	ioapic_retry(&m->ioapic);
 	vm_unlock(m->vm);
 }
 
@@ -230,7 +251,7 @@ static const struct vdev_ops ignore_ops = { .read = ignore_read, .write = ignore
 static void create_interrupts(struct machine *m)
 {
 	struct vm *vm = m->vm;
-	struct lapic_wires w = { .ipi = lapic_ipi, .eoi = lapic_eoi, .nmi = lapic_nmi, .ctx = m };
+	struct lapic_wires w = { .ipi = lapic_ipi, .eoi = lapic_eoi, .nmi = lapic_nmi, .enabled = lapic_on, .ctx = m };
 
 	pic_create(&m->pic, pic_output, m);
 	ioapic_create(&m->ioapic, LAYOUT_IOAPIC_ID, ioapic_message, m);

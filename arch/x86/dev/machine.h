@@ -81,8 +81,8 @@ size_t machine_size(void);
  * Each vCPU has its lapic, zeroed memory, and timers, ready; vcpus[0] is the boot CPU. 0, or negative errno with a line logged:
  * -EINVAL (a range or count that cannot be), -EEXIST (ranges overlap), -ENOSPC; then machine_destroy() is not needed but allowed.
  *
- * INIT and SIPI are posted to their vCPU. Where there is one vCPU they are counted and ignored, also INIT to the sender
- * itself: there is nobody to start, and a guest starts again only through a verified reset.
+ * INIT and SIPI are posted to their vCPU. Where there is one vCPU, INIT for it stops the VM for a reset, as it does for the boot
+ * CPU of several; others, and SIPI, are counted and ignored: there is nobody to start.
  */
 __must_check int machine_create(struct vm *vm, struct vcpu *const vcpus[], unsigned int n, uint64_t epoch_seconds);
 

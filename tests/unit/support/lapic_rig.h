@@ -14,7 +14,7 @@ struct lapic_rig {
 	struct lapic l;
 	struct vclock clock;
 	struct vtimers timers;
-	unsigned int ipis, eois, nmis;
+	unsigned int ipis, eois, nmis, enables;
 	struct apic_msg last;         /* the last IPI */
 	uint8_t eoi_vector;
 	bool loop_self;               /* IPIs with the self shorthand come back, as the machine does it */
@@ -46,9 +46,16 @@ static inline void rig_nmi(void *ctx, struct lapic *l)
 		r->nmis++;
 }
 
+static inline void rig_enabled(void *ctx, struct lapic *l)
+{
+	struct lapic_rig *r = ctx;
+
+	r->enables += lapic_delivers(l);
+}
+
 static inline void rig_create(struct lapic_rig *r, uint32_t id, bool bsp)
 {
-	struct lapic_wires w = { .ipi = rig_ipi, .eoi = rig_eoi, .nmi = rig_nmi, .ctx = r };
+	struct lapic_wires w = { .ipi = rig_ipi, .eoi = rig_eoi, .nmi = rig_nmi, .enabled = rig_enabled, .ctx = r };
 
 	*r = (struct lapic_rig){ .loop_self = true };
 	memset(&r->l, 0xa5, sizeof(r->l));
