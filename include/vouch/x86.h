@@ -119,8 +119,9 @@ struct x86_env {
 	uint64_t rflags;          /* written back */
 	uint64_t cr0, cr3, cr4, efer;
 	uint8_t cpl;
-	struct x86_seg seg[SEG_COUNT];
 	bool stepped;             /* result: an instruction, or one element of a REP, is done, which TF traps */
+	struct x86_seg seg[SEG_COUNT];
+	const uint64_t *pdpte;        /* of PAE paging, where the CPU holds these four; NULL: they are read from memory */
 };
 
 /* An exception to deliver to the guest. */

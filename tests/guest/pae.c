@@ -40,6 +40,9 @@ LOOK(look_cr3, "movl %cr3, %eax\nmovl %eax, %cr3");
 LOOK(look_cr4, "movl %cr4, %eax\nxorl $0x80, %eax\nmovl %eax, %cr4");
 LOOK(look_cr0, "movl %cr0, %eax\nxorl $0x40000000, %eax\nmovl %eax, %cr0");
 
+/* What is read from a port goes where the registers lead, not memory. */
+CODE32(string_in, "movl %ecx, (%ebx)\nmovl $0x40000010, %edi\nmovl $0x2e0, %edx\ncld", "insl");
+
 static void make_tables(void)
 {
 	unsigned int i;
@@ -169,6 +172,20 @@ static void look(const u8 *code, const char *text)
 		report_cpu(l.edi == MARK_A, "they are as before until then (%x)", l.edi);
 }
 
+static void check_string_in(void)
+{
+	struct legacy l = fresh(string_in);
+
+	page_a[4] = page_b[4] = 0;
+	l.ebx = (u32)(u64)&pointers[1];
+	l.ecx = (u32)(u64)far_b | 1;
+	legacy_run(&l);
+	report(l.vector == DONE && l.edi == 0x40000014 && page_a[4] + page_b[4] == 0xffffffff, "INS writes once (%x, %x)", page_a[4],
+	       page_b[4]);
+	if (cpu_is_intel())
+		report(page_a[4] == 0xffffffff, "and by the entries that were loaded");
+}
+
 void test_main(void)
 {
 	legacy_init();
@@ -179,5 +196,6 @@ void test_main(void)
 	look(look_cr3, "MOV to CR3");
 	look(look_cr4, "CR4.PGE");
 	look(look_cr0, "CR0.CD");
+	check_string_in();
 	report(TRAPS(6, "ud2"), "long mode works as before");
 }

@@ -178,6 +178,29 @@ static void test_pae(void **state)
 	good(0x40923456, GVA_READ, 0x123456);
 }
 
+/* Those that a CPU has in registers count, whatever memory says; in other kinds of paging there are none. */
+static void test_pae_held(void **state)
+{
+	uint64_t pdpte[4] = { 0 };
+
+	(void)state;
+	start_pae(EFER_NXE);
+	e.pdpte = pdpte;
+	bad(0x40603000, GVA_READ, 0);
+	pdpte[1] = T2 | PTE_P;
+	guest_put(T3 + 0x28, 0, 8);
+	good(0x40603123, GVA_WRITE, 0x9123);
+	pdpte[3] = T2 | PTE_P;
+	good(0xc0603123, GVA_READ, 0x9123);
+	bad(0x00603000, GVA_READ, 0);
+	start_long(0, 0);
+	e.pdpte = (uint64_t[4]){ 0 };
+	good(LIN64, GVA_READ, 0x9000);
+	start_32(0);
+	e.pdpte = (uint64_t[4]){ 0 };
+	good(0x00c03000, GVA_READ, 0x9000);
+}
+
 static void test_pae_reserved(void **state)
 {
 	static const unsigned int pdpte[] = { 1, 2, 6, 7, 8, 40, 51, 52, 62, 63 };
@@ -518,7 +541,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_paging), cmocka_unit_test(test_32), cmocka_unit_test(test_32_large),
-		cmocka_unit_test(test_pae), cmocka_unit_test(test_pae_reserved), cmocka_unit_test(test_long),
+		cmocka_unit_test(test_pae), cmocka_unit_test(test_pae_held),
+		cmocka_unit_test(test_pae_reserved), cmocka_unit_test(test_long),
 		cmocka_unit_test(test_long_reserved), cmocka_unit_test(test_rights), cmocka_unit_test(test_canonical),
 		cmocka_unit_test(test_race), cmocka_unit_test(test_tables_not_ram), cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_fetch_long), cmocka_unit_test(test_fetch_segmented),

@@ -201,6 +201,8 @@ static void no_such_register_is_our_bug(void **ctx)
 
 static void pae_paging_loads_its_pdptes(void **ctx)
 {
+	struct x86_env e;
+
 	(void)ctx;
 	fresh_32(CR4_PAE);
 	put_pdpte(0, 0x2001);
@@ -213,8 +215,12 @@ static void pae_paging_loads_its_pdptes(void **ctx)
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE1), 0x3001);
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE2), 0xfffffffffffffffeull);
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE3), 0);
+	vmx_env_load(&v, &e);
+	assert_non_null(e.pdpte);
 	/* They are registers: what memory holds now counts from the next load on. */
 	put_pdpte(0, 0x3001);
+	assert_int_equal(e.pdpte[0], 0x2001);
+	assert_int_equal(e.pdpte[2], 0xfffffffffffffffeull);
 	assert_true(vmx_cr_takes(&v, 0, CR0_PE | CR0_ET | CR0_PG | CR0_NE));
 	vmx_reg_set(&v, HVM_CR0, CR0_PE | CR0_ET | CR0_PG | CR0_NE);
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE0), 0x2001);
@@ -228,6 +234,11 @@ static void pae_paging_loads_its_pdptes(void **ctx)
 	put_pdpte(0, 0x3001);
 	vmx_reg_set(&v, HVM_CR0, CR0_PE | CR0_ET | CR0_PG | CR0_CD);
 	assert_int_equal(fake_vmcs_get(VMCS_GUEST_PDPTE0), 0x3001);
+	vmx_env_load(&v, &e);
+	assert_int_equal(e.pdpte[0], 0x3001);
+	vmx_reg_set(&v, HVM_CR0, CR0_PE | CR0_ET);
+	vmx_env_load(&v, &e);
+	assert_null(e.pdpte);                           /* no paging, none */
 }
 
 static void bad_pdptes_are_refused(void **ctx)

@@ -157,12 +157,28 @@ static gpa_t leaf_address(const struct walk *w, uint64_t entry)
 	return gpa((entry & PTE_ADDR & ~offset) | (w->gva & offset));
 }
 
+/*
+ * SDM 3A "PDPTE Registers" (4.4.1): what memory says since they were loaded does not count. Those that are present had no
+ * reserved bit when the CPU took them.
+ */
+static uint64_t held_entry(const struct walk *w)
+{
+	return w->e->pdpte[w->gva >> level_shift(w, 3) & 3];
+}
+
 /* Reads each entry once, root to leaf. 0 or -EFAULT with *f. */
 static int walk_down(struct walk *w, gpa_t *out, struct x86_fault *f)
 {
 	uint64_t table = root_table(w);
+	unsigned int level = w->levels;
 
-	for (unsigned int level = w->levels;; level--) {
+	if (w->paging == PAGING_PAE && w->e->pdpte) {
+		if (!(held_entry(w) & PTE_P))
+			return page_fault(w, 0, f);
+		table = held_entry(w) & PTE_ADDR;
+		level = 2;
+	}
+	for (;; level--) {
 		uint64_t index = w->gva >> level_shift(w, level) & bits(w->index_bits - 1, 0);
 		gpa_t at = gpa(table + index * w->entry_size);
 		uint64_t entry = read_entry(w, at);

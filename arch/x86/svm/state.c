@@ -57,6 +57,7 @@ void svm_env_load(const struct vcpu *v, struct x86_env *e)
 	e->cr4 = c->cr4;
 	e->efer = guest_efer(c);
 	e->cpl = c->cpl;
+	e->pdpte = NULL;                        /* APM 2 "Legacy PAE Mode" (15.25.10): they are read at each walk */
 	e->stepped = false;
 	e->seg[SEG_ES] = seg_from_vmcb(&c->es);
 	e->seg[SEG_CS] = seg_from_vmcb(&c->cs);

@@ -78,6 +78,20 @@ void vmx_state_init(struct vcpu *v)
 	vmcs_write(VMCS_GUEST_CR4, 0);
 }
 
+static bool uses_pdptes(uint64_t cr0, uint64_t cr4, bool long_mode)
+{
+	return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !long_mode;
+}
+
+static const uint64_t *pdptes_get(uint64_t pdpte[4])
+{
+	pdpte[0] = vmcs_read(VMCS_GUEST_PDPTE0);
+	pdpte[1] = vmcs_read(VMCS_GUEST_PDPTE1);
+	pdpte[2] = vmcs_read(VMCS_GUEST_PDPTE2);
+	pdpte[3] = vmcs_read(VMCS_GUEST_PDPTE3);
+	return pdpte;
+}
+
 void vmx_env_load(const struct vcpu *v, struct x86_env *e)
 {
 	vmx_make_current(v);
@@ -87,6 +101,7 @@ void vmx_env_load(const struct vcpu *v, struct x86_env *e)
 	e->cr3 = vmcs_read(VMCS_GUEST_CR3);
 	e->cr4 = cr4_get();
 	e->efer = vmcs_read(VMCS_GUEST_EFER);
+	e->pdpte = uses_pdptes(e->cr0, e->cr4, e->efer & EFER_LMA) ? pdptes_get(v->hw->pdpte) : NULL;
 	for (unsigned int i = 0; i < SEG_COUNT; i++)
 		e->seg[i] = seg_read(i);
 	/* SDM 3C "Guest Register State": the DPL of SS is the CPL, in every mode and for an unusable SS too. */
@@ -120,11 +135,6 @@ void vmx_env_store(struct vcpu *v, const struct x86_env *e)
 	}
 	end_shadow();
 	vmcs_write(VMCS_GUEST_RFLAGS, e->rflags);
-}
-
-static bool uses_pdptes(uint64_t cr0, uint64_t cr4, bool long_mode)
-{
-	return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !long_mode;
 }
 
 /*

@@ -81,6 +81,7 @@ struct vcpu_hw {
 	uint32_t entry_error;         /* VM-instruction error of a VMLAUNCH or VMRESUME that failed, else 0 */
 	uint64_t cr2, dr[4], dr6;     /* while this vCPU is not live in the CPU; else they are in the registers */
 	uint64_t live_msr[VMX_LIVE_MSRS];   /* likewise, in the order of vmx_live_msrs[] */
+	uint64_t pdpte[4];            /* what the VMCS holds, for the last vmx_env_load() in PAE paging */
 };
 
 /* MSRs that no VM entry or exit switches and Vouch never uses: the guest has them for itself. */
