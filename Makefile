@@ -87,7 +87,8 @@ hv-cold := $(filter-out loader/chunk.c loader/sha256_ni.c loader/verify.c,$(filt
 	$(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c pciconfig.c pit.c reset.c rtc.c) \
 	$(addprefix arch/x86/exit/,insn_text.c refusal.c report.c) \
 	$(addprefix arch/x86/mm/,hostmap.c mtrr.c mtrr_copy.c paging.c) $(addprefix arch/x86/svm/,features.c names.c setup.c) \
-	$(addprefix arch/x86/vmx/,caps.c check.c check_guest.c check_report.c names.c setup.c task.c) arch/x86/boot/start.c arch/x86/guest/linux.c
+	$(addprefix arch/x86/vmx/,caps.c check.c check_guest.c check_report.c names.c setup.c task.c) \
+	arch/x86/boot/start.c arch/x86/guest/linux.c
 hv-missing := $(filter-out $(hv-srcs),$(hv-cold))
 $(if $(hv-missing),$(error hv-cold names what is not built: $(hv-missing)))
 
