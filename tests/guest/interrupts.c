@@ -431,6 +431,8 @@ static void check_self_ipi(void)
 
 static void check_priority(void)
 {
+	u32 same = 0;
+
 	ipis_clear();
 	lapic_write(APIC_TPR, 0x70);
 	report(read_cr8() == 7, "CR8 shows the TPR");
@@ -457,6 +459,17 @@ static void check_priority(void)
 	asm volatile("nop; nop");
 	cli();
 	report(order_count == 4 && order[3] == 0x99, "a self-IPI with IF set comes at once");
+	lapic_write(APIC_TPR, 0x25);
+	write_cr8(2);
+	report(lapic_read(APIC_TPR) == 0x20, "CR8 2 clears the low half of TPR 25 (%x)", lapic_read(APIC_TPR));
+	lapic_write(APIC_TPR, 0);
+	for (u32 i = 0; i < 64; i++) {
+		write_cr8(i & 15);
+		same += lapic_read(APIC_TPR) == (i & 15) << 4;
+		lapic_write(APIC_TPR, (~i & 15) << 4);
+		same += read_cr8() == (~i & 15);
+	}
+	report(same == 128, "CR8 and the TPR follow one another (%u of 128 times)", same);
 	lapic_write(APIC_TPR, 0);
 }
 

@@ -7,6 +7,9 @@ unit-fast-srcs := arch/x86/exit/fast.c arch/x86/exit/fast_code.c arch/x86/exit/f
 unit += svm_fast
 unit-svm_fast-srcs := arch/x86/svm/fast.c arch/x86/svm/names.c
 
+unit += svm_tpr
+unit-svm_tpr-srcs := arch/x86/svm/tpr.c
+
 unit += spec
 unit-spec-srcs := arch/x86/cpu/spec.c arch/x86/exit/decode.c tests/unit/support/log.c
 

@@ -308,6 +308,25 @@ static void test_tpr(void **state)
 	expect_pending(0xff);
 }
 
+static void test_cr8_needed(void **state)
+{
+	(void)state;
+	assert_false(lapic_needs_cr8(&rig.l));
+	rig_write(&rig, LAPIC_TPR, 0x40);
+	assert_false(lapic_needs_cr8(&rig.l));
+	rig_write(&rig, LAPIC_TPR, 0x41);
+	assert_true(lapic_needs_cr8(&rig.l));              /* CR8 4 would make it 40 */
+	rig_write(&rig, LAPIC_TPR, 0x01);
+	assert_true(lapic_needs_cr8(&rig.l));
+	rig_write(&rig, LAPIC_TPR, 0x40);
+	inject(0x45);
+	assert_true(lapic_needs_cr8(&rig.l));
+	rig_write(&rig, LAPIC_TPR, 0x30);
+	assert_false(lapic_needs_cr8(&rig.l));             /* it is delivered as it is */
+	rig_write(&rig, LAPIC_TPR, 0xf0);
+	assert_true(lapic_needs_cr8(&rig.l));
+}
+
 static void test_all_vectors(void **state)
 {
 	(void)state;
@@ -1049,6 +1068,7 @@ int main(void)
 		cmocka_unit_test_setup(test_priority, setup),
 		cmocka_unit_test_setup(test_same_vector_twice, setup),
 		cmocka_unit_test_setup(test_tpr, setup),
+		cmocka_unit_test_setup(test_cr8_needed, setup),
 		cmocka_unit_test_setup(test_all_vectors, setup),
 		cmocka_unit_test_setup(test_illegal_vectors, setup),
 		cmocka_unit_test_setup(test_esr_write_then_read, setup),

@@ -15,8 +15,10 @@
 
 static struct vm vm;
 static struct vcpu v;
+static struct vcpu_hw hw;
 static struct vmcb c, before;
-static struct { enum fast_answer answer; uint32_t val; uint16_t port; unsigned int size; uint64_t at, rax; bool write; } dev;
+static struct { enum fast_answer answer; uint32_t val; uint16_t port; unsigned int size; uint64_t at, rax; bool write; uint8_t tpr; }
+	dev;
 
 int64_t machine_fast_in(const struct vm *m, uint16_t port, unsigned int size)
 {
@@ -25,6 +27,14 @@ int64_t machine_fast_in(const struct vm *m, uint16_t port, unsigned int size)
 	dev.size = size;
 	return dev.answer == FAST_NO ? -1 : (int64_t)dev.val;
 }
+
+void lapic_set_cr8(struct lapic *l, uint8_t cr8)
+{
+	(void)l;
+	assert_int_equal(dev.at, 0);                       /* before the register is looked at */
+	dev.tpr = cr8;
+}
+
 
 enum fast_answer fast_mmio(struct vcpu *x, const struct fast_code *code, gpa_t a, bool write)
 {
@@ -41,8 +51,10 @@ static void start(uint32_t code, uint64_t info1, uint64_t info2, enum fast_answe
 {
 	memset(&v, 0, sizeof(v));
 	memset(&c, 0xa5, sizeof(c));
+	hw = (struct vcpu_hw){ .vmcb = &c };
 	memset(&dev, 0, sizeof(dev));
 	v.vm = &vm;
+	v.hw = &hw;
 	c.exit_code = code;
 	c.info1 = info1;
 	c.info2 = info2;
@@ -118,8 +130,19 @@ static void apic_page(void **state)
 			assert_int_equal(dev.at, 0xfee00080);
 			assert_int_equal(dev.write, write);
 			assert_int_equal(dev.rax, 0x1122334455667788);
+			assert_int_equal(dev.tpr, 5);              /* V_TPR */
 		}
 	}
+}
+
+static void no_tpr(void **state)
+{
+	static const struct fast_code code = { .len = 6 };
+
+	(void)state;
+	start(SVM_EXIT_NPF, 1ull << 32 | 1u << 2, 0xfee000b0, FAST_NEXT);
+	assert_int_equal(svm_fast_mmio(&v, &c, &code), FAST_NEXT);
+	assert_int_equal(dev.tpr, 0);
 }
 
 static void refused_pages(void **state)
@@ -144,6 +167,7 @@ int main(void)
 		cmocka_unit_test(ports),
 		cmocka_unit_test(refused_ports),
 		cmocka_unit_test(apic_page),
+		cmocka_unit_test(no_tpr),
 		cmocka_unit_test(refused_pages),
 	};
 

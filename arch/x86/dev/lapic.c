@@ -238,6 +238,18 @@ uint8_t lapic_tpr_threshold(const struct lapic *l)
 	return isrv >= 0 && wants <= PRIORITY_CLASS((uint32_t)isrv) ? 0 : (uint8_t)(wants >> 4);
 }
 
+bool lapic_needs_cr8(const struct lapic *l)
+{
+	uint32_t tpr = l->page[LAPIC_TPR].val;
+
+	if (PRIORITY_CLASS(tpr) != tpr)
+		return true;
+	for (unsigned int i = 0; i <= tpr / 32; i++)    /* what is above the TPR it does not hold back */
+		if (l->page[LAPIC_IRR + i].val)
+			return lapic_tpr_threshold(l);
+	return false;
+}
+
 bool lapic_x2apic_enabled(const struct lapic *l)
 {
 	return lapic_enabled(l) && lapic_x2apic(l);

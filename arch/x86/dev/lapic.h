@@ -130,6 +130,8 @@ void lapic_set_cr8(struct lapic *l, uint8_t cr8);  /* bits 3-0 count; a value ab
  * TPR's own. 0 if there is none.
  */
 uint8_t lapic_tpr_threshold(const struct lapic *l);
+/* Something else hangs on a write to CR8 than the TPR's upper half: that, or the lower half, which it clears. */
+bool lapic_needs_cr8(const struct lapic *l);
 
 int lapic_pending(const struct lapic *l);          /* the vector that may be delivered now, or -1 */
 void lapic_ack(struct lapic *l, uint8_t vector);   /* the CPU takes it: from IRR to ISR */

@@ -6,6 +6,7 @@
 #include "arch/x86/svm/svm.h"
 
 #include "arch/x86/exit/fast.h"
+#include "arch/x86/svm/tpr.h"
 
 /* The number of names.c, for the codes that come here. */
 #define KIND_OF_NPF 0xa4u
@@ -44,6 +45,8 @@ enum fast_answer svm_fast_mmio(struct vcpu *v, struct vmcb *c, const struct fast
 
 	if (c->info1 & (PF_I | SVM_NPF_WALK))
 		return FAST_NO;
+	if ((c->info2 & (PAGE_SIZE - 1)) == LAPIC_TPR << 4)
+		svm_tpr_collect(v);
 	v->gpr[REG_RAX] = c->rax;
 	a = fast_mmio(v, code, gpa(c->info2), c->info1 & PF_W);
 	if (a == FAST_NO)

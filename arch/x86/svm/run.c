@@ -13,8 +13,8 @@
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/spec.h"
-#include "arch/x86/dev/lapic.h"
 #include "arch/x86/exit/policy.h"
+#include "arch/x86/svm/tpr.h"
 
 /*
  * What the processor saved at the last exit it takes back. What Vouch changed since is checked, in debug builds all of it
@@ -36,12 +36,13 @@ static bool enter(struct vcpu *v, struct svm_cpu *s)
 	svm_tlb_prepare(v, s);
 	vmcb_put(hw, rax, v->gpr[REG_RAX]);
 	vmcb_put(hw, rsp, v->gpr[REG_RSP]);
-	vmcb_put(hw, int_ctl, (c->int_ctl & ~SVM_INTCTL_V_TPR) | lapic_cr8(v->lapic));
+	svm_tpr_prepare(v);
 	if (!may_enter(v))
 		return false;
 	vmcb_clean_enter(&hw->cache, hpa_to_ptr(hw->vmcb_hpa), s, s->has.clean);
 	a = svm_enter(v, hw->vmcb_hpa.v, hpa_to_ptr(hw->vmcb_hpa));
 	vmcb_clean_exit(&hw->cache, c);
+	svm_tpr_collect(v);
 	v->gpr[REG_RAX] = c->rax;
 	v->gpr[REG_RSP] = c->rsp;
 	return a == FAST_NO;

@@ -176,7 +176,7 @@ void svm_vcpu_destroy(struct vcpu *v)
  */
 static void set_intercepts(struct vmcb *c)
 {
-	c->intercept_cr_write = SVM_CR0 | 1u << 4 | 1u << 8;
+	c->intercept_cr_write = SVM_CR0 | 1u << 4;      /* CR8: tpr.h */
 	c->intercept_exceptions = SVM_EXCEPTIONS;
 	c->intercept1 = SVM_INT1_INTR | SVM_INT1_NMI | SVM_INT1_INIT | SVM_INT1_RDPMC | SVM_INT1_INVD | SVM_INT1_CPUID |
 			SVM_INT1_HLT | SVM_INT1_INVLPGA | SVM_INT1_IOIO | SVM_INT1_MSR | SVM_INT1_SHUTDOWN;
@@ -248,6 +248,8 @@ void svm_vcpu_reset(struct vcpu *v, const struct vcpu_start *s)
 	v->gpr[REG_RSP] = s->rsp;
 	v->gpr[REG_RSI] = s->rsi;
 	hw->asid = (struct tlb_id){ 0 };
+	hw->v_tpr = 0;
+	hw->cr8_exits = false;
 	hw->unchecked = true;
 	hw->event.valid = false;
 	hw->nmi_masked = hw->iret_next = hw->stepping = hw->shadowed = hw->shadow_cut = false;

@@ -42,6 +42,8 @@ struct vcpu_hw {
 	bool unchecked;               /* Vouch changed what VMRUN checks: svm_state_ok() decides before the next entry */
 	struct svm_event event;       /* to inject at the next entry */
 	uint64_t next_rip;            /* of the instruction that exited; valid in its handler only */
+	uint8_t v_tpr;                /* V_TPR as the local APIC knows it: another one is the guest's MOV to CR8 */
+	bool cr8_exits;               /* MOV to CR8 does */
 	bool nmi_masked;              /* an NMI was delivered, its IRET not yet executed */
 	bool iret_next;               /* that IRET has exited and is at RIP: to be stepped over */
 	bool stepping;                /* the entry under way is for one instruction */

@@ -94,7 +94,7 @@ struct vmcb {
 #define SVM_TLB_FLUSH_ALL 1
 #define SVM_TLB_FLUSH_ASID 3
 
-#define SVM_INTCTL_V_TPR       0xffull
+#define SVM_INTCTL_V_TPR       0xfull
 #define SVM_INTCTL_V_IRQ       (1ull << 8)
 #define SVM_INTCTL_V_PRIO_MAX  (0xfull << 16)
 #define SVM_INTCTL_V_IGN_TPR   (1ull << 20)
