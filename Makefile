@@ -81,7 +81,7 @@ hv-cold := $(filter-out loader/chunk.c loader/sha256_ni.c loader/verify.c,$(filt
 	$(addprefix core/,console.c control.c control_port.c file_copy.c file_share.c gpa_build.c guest.c identity.c launch.c \
 		line_edit.c log.c main.c measured.c memory.c module.c monitor.c mux.c operator.c page.c record.c rollback.c screen.c \
 		steer.c stopped.c trust.c vcpu_init.c vm.c) \
-	$(addprefix arch/x86/cpu/,acpi.c acpi_host.c cpu.c cpu_facts.c display.c entropy.c errata.c framebuffer.c gdt.c idt.c \
+	$(addprefix arch/x86/cpu/,acpi.c acpi_host.c cpu.c cpu_facts.c display.c entropy.c errata.c firmware.c framebuffer.c gdt.c idt.c \
 		ioapic.c mce.c panic.c pci.c power.c rtc.c smp.c spec.c stop.c tpm.c tpm_crb.c tpm_regs.c tpm_tis.c tsc.c \
 		tsc_sync.c uart.c usb.c vga.c) \
 	$(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c pciconfig.c pit.c reset.c rtc.c) \

@@ -49,9 +49,12 @@ static void stage_cpu(struct host *h)
 {
 	char name[CPU_NAME_LEN];
 	struct cpu_model model;
+	unsigned int keys;
 
-	h->platform.phys_bits = cpu_phys_bits();
+	h->platform.phys_bits = cpu_phys_bits(&keys);
 	log_stage("CPU: %s, %u physical address bits, SHA-256 %s", cpu_name(name), h->platform.phys_bits, sha_init(h));
+	if (keys)
+		log_info("CPU: %u more address bits name keys of its memory encryption: Vouch sets none", keys);
 	mce_enable();
 	model = cpu_model_read();
 	errata_mend(&model, true);
@@ -61,8 +64,12 @@ static void stage_cpu(struct host *h)
 static void stage_memory(struct host *h)
 {
 	struct memory_reserved r = { .count = 0 };
+	uint64_t beyond = memory_limit(&h->boot, 1ull << h->platform.phys_bits);
 	uint64_t frames = memory_end(&h->boot) >> PAGE_SHIFT, state = 0;
 
+	if (beyond)
+		log_warn("%lu MiB of memory lie beyond the CPU's %u address bits: not used", (unsigned long)(beyond >> 20),
+			 h->platform.phys_bits);
 	memory_reserve_boot(&r, &h->boot);
 	memory_reserve(&r, h->boot.load_base.v, image_size());
 	if (!memory_find(&h->boot, &r, frames, BOOT_MAP_TOP, &state))

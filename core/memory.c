@@ -64,6 +64,22 @@ static struct span ram_entry(const struct boot_info *b, uint32_t i)
 	return end > base ? (struct span){ base, end - base } : (struct span){ 0, 0 };
 }
 
+uint64_t memory_limit(struct boot_info *b, uint64_t top)
+{
+	uint64_t gone = 0;
+
+	for (uint32_t i = 0; i < b->mem_count; i++) {
+		struct boot_mem *m = &b->mem[i];
+		uint64_t keep = m->base.v >= top ? 0 : min_u64(m->len, top - m->base.v);
+
+		if (m->type != BOOT_MEM_RAM)
+			continue;
+		gone += m->len - keep;
+		m->len = keep;
+	}
+	return gone;
+}
+
 uint64_t memory_end(const struct boot_info *b)
 {
 	uint64_t end = 0;

@@ -26,6 +26,9 @@ void memory_reserve_boot(struct memory_reserved *r, const struct boot_info *b);
 /* Adds [base, base + len), widened to whole pages. */
 void memory_reserve(struct memory_reserved *r, uint64_t base, uint64_t len);
 
+/* Takes what lies at top and above out of the map's RAM, and says how many bytes that were. */
+uint64_t memory_limit(struct boot_info *b, uint64_t top);
+
 /* End of the highest RAM entry, clipped to MEMORY_TOP. */
 uint64_t memory_end(const struct boot_info *b);
 

@@ -27,7 +27,7 @@ struct platform {
 	uint64_t tsc_khz;             /* measured, or as the CPU says: arch/x86/cpu/tsc.c */
 	bool tsc_invariant;           /* CPUID 80000007 EDX bit 8 */
 	bool tsc_uneven;              /* a CPU's TSC runs otherwise than the boot CPU's: their difference is no constant */
-	unsigned int phys_bits;       /* MAXPHYADDR */
+	unsigned int phys_bits;       /* of addresses in Vouch's own and nested tables: MAXPHYADDR without bits for keys */
 	uint64_t lapic_hpa;
 	uint64_t lapic_khz;           /* rate of the LAPIC timer at divide 1; 0 when TSC deadline is used */
 	bool tsc_deadline;

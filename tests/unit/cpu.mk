@@ -33,6 +33,9 @@ unit-fpu-srcs := arch/x86/cpu/fpu.c loader/sha256_ni.c core/page.c \
 	$(addprefix tests/unit/support/,cpu_area.c hostram.c lock.c panic_catch.c)
 unit-fpu-cflags := -mgeneral-regs-only -DDIRECT_MAP_BASE=0x200000000000ull
 
+unit += firmware
+unit-firmware-srcs := arch/x86/cpu/firmware.c tests/unit/support/msrs.c
+
 unit += deadline host_lapic
 unit-deadline-srcs := arch/x86/cpu/deadline.c tests/unit/support/log.c tests/unit/support/msrs.c
 unit-host_lapic-srcs := arch/x86/cpu/apic.c $(addprefix tests/unit/support/,cpu_area.c log.c panic.c ports.c)

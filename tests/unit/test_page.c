@@ -399,6 +399,27 @@ static void finds_a_page_to_start_in(void **ctx)
 	assert_false(memory_find_start(&boot, &at));
 }
 
+/* As where memory encryption takes address bits, and a map from before that. */
+static void beyond_the_address_width_is_nothing(void **ctx)
+{
+	(void)ctx;
+	mem(0, 8 * MIB, BOOT_MEM_RAM);
+	mem(32 * MIB, 8 * MIB, BOOT_MEM_RAM);
+	mem(64 * MIB, 8 * MIB, BOOT_MEM_RAM + 1);
+	mem(~0ull - MIB + 1, 2 * MIB, BOOT_MEM_RAM + 1);
+	assert_int_equal(memory_limit(&boot, 1ull << 40), 0);
+	assert_int_equal(memory_limit(&boot, 40 * MIB), 0);
+	assert_int_equal(memory_end(&boot), 40 * MIB);
+	assert_int_equal(memory_limit(&boot, 36 * MIB), 4 * MIB);
+	assert_int_equal(memory_end(&boot), 36 * MIB);
+	assert_int_equal(memory_limit(&boot, 32 * MIB), 4 * MIB);
+	assert_int_equal(memory_end(&boot), 8 * MIB);
+	assert_int_equal(memory_limit(&boot, 16 * MIB), 0);
+	/* What is no RAM stays what it was. */
+	assert_int_equal(boot.mem[2].len, 8 * MIB);
+	assert_int_equal(boot.mem[3].len, 2 * MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +442,7 @@ int main(void)
 		cmocka_unit_test_setup(entries_that_wrap_do_no_harm, fresh_boot),
 		cmocka_unit_test_setup(finds_the_lowest_place, fresh_boot),
 		cmocka_unit_test_setup(finds_a_page_to_start_in, fresh_boot),
+		cmocka_unit_test_setup(beyond_the_address_width_is_nothing, fresh_boot),
 	};
 
 	return cmocka_run_group_tests(tests, ram_map, NULL);

@@ -8,6 +8,7 @@
 #include <vouch/x86.h>
 
 #include "asm.h"
+#include "firmware.h"
 
 /*
  * PAT as after reset (entry 3, PCD and PWT, is uncached) but for entry 1, PWT alone, which nothing used: it combines
@@ -35,6 +36,7 @@ static uint64_t cr4_wanted(void)
 
 void cpu_features_init(void)
 {
+	cpuid_unlimit(cpuid_is_intel(), cpuid_read(0, 0).eax);
 	cr0_write(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
 	cr4_write(cr4_wanted());
 	/* Whole, for all CPUs alike; LMA is as paging has made it. */
@@ -44,11 +46,11 @@ void cpu_features_init(void)
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));
 }
 
-unsigned int cpu_phys_bits(void)
+unsigned int cpu_phys_bits(unsigned int *keys)
 {
-	unsigned int bits = cpuid_leaf(0x80000008, 0).eax & 0xff;
+	const struct width_facts f = width_facts_read();
 
-	return bits ? bits : 36;
+	return width_of(&f, keys);
 }
 
 char *cpu_name(char name[CPU_NAME_LEN])

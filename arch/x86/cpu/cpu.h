@@ -93,8 +93,8 @@ void cpu_tables_init(struct pcpu *p);
 /* Control registers, EFER, PAT: everything this CPU has of what Vouch relies on. */
 void cpu_features_init(void);
 
-/* MAXPHYADDR. */
-unsigned int cpu_phys_bits(void);
+/* The width of this CPU's physical addresses; *keys: without so many higher bits that name keys (firmware.h). */
+unsigned int cpu_phys_bits(unsigned int *keys);
 /* The brand string, printable, without padding; "unnamed" if there is none. Returns name. */
 #define CPU_NAME_LEN 64
 char *cpu_name(char name[CPU_NAME_LEN]);

@@ -5,4 +5,4 @@ hv-srcs += arch/x86/cpu/lib.c arch/x86/cpu/entropy.c arch/x86/cpu/sha.c
 hv-srcs += arch/x86/cpu/pci.c arch/x86/cpu/usb.c arch/x86/cpu/power.c arch/x86/cpu/uart.c
 hv-srcs += arch/x86/cpu/display.c arch/x86/cpu/framebuffer.c arch/x86/cpu/vga.c
 hv-srcs += arch/x86/cpu/tpm.c arch/x86/cpu/tpm_regs.c arch/x86/cpu/tpm_tis.c arch/x86/cpu/tpm_crb.c
-hv-srcs += $(addprefix arch/x86/cpu/,ap.S cpu_facts.c deadline.c errata.c mce.c retpoline.S smp.c spec.c stop.c tsc_sync.c)
+hv-srcs += $(addprefix arch/x86/cpu/,ap.S cpu_facts.c deadline.c errata.c firmware.c mce.c retpoline.S smp.c spec.c stop.c tsc_sync.c)

@@ -95,8 +95,11 @@ static void check_alike(struct ap *a, const struct host *h)
 	const struct mtrr_regs *boot_mtrr = &a->starter->mtrr;
 	struct mtrr_regs mtrr;
 	struct cpu_facts f;
+	unsigned int keys;
 	const char *why;
 
+	if (cpu_phys_bits(&keys) != h->platform.phys_bits)
+		refuse(a, "its physical addresses have another width, by its memory encryption");
 	cpu_facts_read(&f);
 	a->microcode = f.microcode;
 	if (!cpu_facts_same(&a->starter->facts, &f, a->why, sizeof(a->why)))

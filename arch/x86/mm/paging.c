@@ -147,6 +147,9 @@ static void *window_map(hpa_t a, size_t len, uint64_t flags)
 
 	if (!len || len > MMIO_WINDOW_SIZE || a.v >= MEMORY_TOP - MMIO_WINDOW_SIZE)
 		return NULL;
+	/* A higher bit would name a key, or be reserved. */
+	if ((a.v + len - 1) >> h->platform.phys_bits)
+		return NULL;
 	size = align_up(offset + len, PAGE_SIZE);
 	lock_take(&h->platform.map_lock);
 	va = MMIO_WINDOW_BASE + h->platform.mmio_used;
