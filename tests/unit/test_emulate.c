@@ -833,6 +833,26 @@ static void test_cache_flush(void **state)
 	refused("0fae33");
 }
 
+/* Where nothing may be read, a line may be flushed; the limit counts, and so does whether the segment is there. */
+static void test_cache_flush_of_code(void **state)
+{
+	(void)state;
+	start_flat(true, true);
+	e.seg[SEG_CS].attr = 0xc99;
+	v.gpr[REG_RBX] = GUEST_MMIO;
+	CODE("\x2e\x8b\x03");                          /* mov %cs:(%ebx),%eax */
+	faults(EXC_GP, true, 0, 0);
+	CODE("\x2e\x0f\xae\x3b");
+	runs(4);
+	assert_int_equal(guestmem.accesses, 0);
+	e.rip = GPA_CODE;
+	e.seg[SEG_CS].limit = GUEST_MMIO - 1;
+	faults(EXC_GP, true, 0, 0);
+	CODE("\x0f\xae\x3b");
+	e.seg[SEG_DS].attr = 0;
+	faults(EXC_GP, true, 0, 0);
+}
+
 static void test_length_at(void **state)
 {
 	struct x86_fault f;
@@ -897,7 +917,8 @@ int main(void)
 		cmocka_unit_test(test_chunk_time),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_tried_again),
-		cmocka_unit_test(test_cache_flush), cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
+		cmocka_unit_test(test_cache_flush), cmocka_unit_test(test_cache_flush_of_code),
+		cmocka_unit_test(test_length_at), cmocka_unit_test(test_advance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

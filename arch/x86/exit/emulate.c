@@ -192,12 +192,13 @@ static bool is_cache_flush(const struct insn *in)
 	return in->map == MAP_0F && in->opcode == 0xae && !in->rep && (which == 7 || (which == 6 && in->opsize_prefix));
 }
 
-/* SDM 2A "CLFLUSH": checked as the load of a byte is; a device has nothing in a cache. */
+/* SDM 2A "CLFLUSH": checked as the load of a byte is, but for one thing; a device has nothing in a cache. */
 static bool exec_other(struct emu *m)
 {
 	struct place mem;
 
-	return is_cache_flush(&m->in) ? emu_map_operand(m, 1, 0, GVA_READ, &mem) : emu_unsupported(m);
+	m->flush = is_cache_flush(&m->in);
+	return m->flush ? emu_map_operand(m, 1, 0, GVA_READ, &mem) : emu_unsupported(m);
 }
 
 static bool execute(struct emu *m)

@@ -148,7 +148,7 @@ static bool seg_fault(struct emu *m, unsigned int seg)
 }
 
 /* APM 2 "Data-Segment Descriptors" and "Code-Segment Descriptors" (4.7.3, 4.7.2): what the type allows. */
-static bool seg_type_ok(const struct x86_seg *s, unsigned int access)
+static bool seg_type_ok(const struct x86_seg *s, unsigned int access, bool flush)
 {
 	bool code = s->attr & SEG_ATTR_CODE;
 
@@ -156,7 +156,8 @@ static bool seg_type_ok(const struct x86_seg *s, unsigned int access)
 		return false;
 	if (access & PF_W)
 		return !code && s->attr & SEG_ATTR_RW;
-	return !code || s->attr & SEG_ATTR_RW;
+	/* SDM 2A "CLFLUSH": allowed in a segment that can only be executed. */
+	return !code || flush || s->attr & SEG_ATTR_RW;
 }
 
 static bool seg_limit_ok(const struct x86_seg *s, uint64_t first, unsigned int size, bool typed)
@@ -185,7 +186,7 @@ bool seg_linear(struct emu *m, unsigned int seg, uint64_t offset, unsigned int s
 		*linear = offset + (seg == SEG_FS || seg == SEG_GS ? s->base : 0);
 		return canonical_span(*linear, size) ? true : seg_fault(m, seg);
 	}
-	if ((typed && !seg_type_ok(s, access)) || !seg_limit_ok(s, offset, size, typed))
+	if ((typed && !seg_type_ok(s, access, m->flush)) || !seg_limit_ok(s, offset, size, typed))
 		return seg_fault(m, seg);
 	*linear = (uint32_t)(s->base + offset);
 	return true;

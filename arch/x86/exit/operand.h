@@ -16,6 +16,7 @@ struct emu {
 	struct x86_env *e;
 	enum x86_mode mode;
 	enum exit_action action;
+	bool flush;                   /* it flushes a cache line: what is only for execution will do */
 	struct insn in;
 	uint8_t bytes[INSN_MAX_LEN];
 };
