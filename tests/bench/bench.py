@@ -39,6 +39,8 @@ PLAIN = " mitigations=off"
 # What /init does then, and what the table calls it. Bochs takes minutes for a boot.
 THENS = {"": "boot", "sleeps": "100 sleeps", "forks": "500 processes"}
 HISTOGRAMS = {"QEMU SVM": ("", "sleeps", "forks"), "Bochs VMX": ("",)}
+# Where KVM's kicks are measured: on two CPUs in QEMU, of which one is executed at a time, its Linux gets nowhere.
+KVM_KICKS = ("Bochs VMX",)
 LINUX_MEMORY = 256
 LINUX_CMDLINE = "console=ttyS0 quiet nokaslr"
 KVM_CMDLINE = "console=ttyS0 quiet nokaslr mitigations=off"
@@ -74,6 +76,8 @@ class Bench:
         self.wake = binary.symbols(self.exits_kernel.replace(".bzimage", ".elf"), "exits_hlt", "exits_handler")
         self.beside_kernel = os.path.join(build, "tests", "guest", "beside.bzimage")
         self.beside = binary.symbols(self.beside_kernel.replace(".bzimage", ".elf"), "beside_hlt", "beside_handler")
+        self.kernels = {"exits": self.exits_kernel, "beside": self.beside_kernel}
+        self.kick_kernel = os.path.join(build, "tests", "guest", "kick.bzimage")
         self.linux = os.path.join("build", "guest", "vmlinuz")
         self.initrd = os.path.join(work, "initrd.gz")
         with open(self.initrd, "wb") as f:
@@ -93,14 +97,14 @@ class Bench:
             iso.make(path, self.work, f.read(), "console=com1 loglevel=debug end=poweroff" + options, made)
         return path
 
-    def run_vouch(self, recipes, machine="QEMU SVM", marks=(), extra=""):
+    def run_vouch(self, recipes, machine="QEMU SVM", marks=(), extra="", cpus="1"):
         model, options = MACHINES[machine][0], MACHINES[machine][3] + extra
         print("bench: %s in Vouch on %s%s" % (", ".join(recipes), machine, extra), flush=True)
         path = self.vouch_iso(recipes, options)
         if model:
-            run = BochsRun(path, model, "512", self.work)
+            run = BochsRun(path, model, "512", self.work, cpus=cpus)
         else:
-            run = self.run(["-m", "512", "-cdrom", path], marks)
+            run = self.run(["-m", "512", "-smp", cpus, "-cdrom", path], marks)
         for name in recipes:
             run.find(r"^vouch: guest %s stopped: powered off" % name)
         return run
@@ -115,6 +119,17 @@ class Bench:
         run = self.run_vouch(recipes, machine, self.beside, " consoles=prefix")
         run.find(r"(?s)guest beside stopped: .*guest busy stopped: ")     # the one was busy up to the end of the other
         return self.beside_figures(run)
+
+    def kicks_in_vouch(self, machine):
+        cpu = "real" if MACHINES[machine][0] else "tcg"
+        recipe = {"kernel": self.kick_kernel, "memory": "64", "cores": "2",
+                  "cmdline": "expect=vouch running=99999 halted=99999 cpu=" + cpu}
+        return exits.kicks(self.run_vouch({"kick": recipe}, machine, cpus="2"))
+
+    def kicks_in_kvm(self, machine):
+        print("bench: kicks in KVM on %s" % machine, flush=True)
+        run = self.kvm_in_bochs(machine, {"kick": self.kick_kernel}, peer.KICKS, "2")
+        return exits.kicks(run)
 
     def beside_figures(self, run):
         found = exits.figures(run)
@@ -143,19 +158,21 @@ class Bench:
         iso.make(path, self.work, None, "", [(self.bare, "")])
         return exits.bare_loop(machine, BochsRun(path, model, "512", self.work))
 
-    def exits_in_kvm(self, machine):
-        """For Bochs; on QEMU peer_kvm() does it."""
-        print("bench: exits in KVM on %s" % machine, flush=True)
+    def kvm_in_bochs(self, machine, kernels, guests, cpus="1"):
         model, vendor, extra, _ = MACHINES[machine]
         initrd, path = os.path.join(self.work, "kvm.gz"), os.path.join(self.work, "kvm.iso")
         with open(initrd, "wb") as f:
-            f.write(gzip.compress(peer.kvm_initrd(self.linux, BUSYBOX, self.work, vendor, self.exits_kernel,
-                                                  self.beside_kernel), mtime=0))
+            f.write(gzip.compress(peer.kvm_initrd(self.linux, BUSYBOX, self.work, vendor, kernels, guests=guests), mtime=0))
         iso.make(path, self.work, None, "", [(self.linux, KVM_CMDLINE + extra)], initrd)
-        run = BochsRun(path, model, "1024", self.work, "KVM-DONE", True)
+        run = BochsRun(path, model, "1024", self.work, "KVM-DONE", True, cpus)
         if run.hung:
             print("bench: KVM on %s did not come to its end:\n%s" % (machine, run.text[-3000:]), flush=True)
-        return self.kvm_figures(run)
+        return run
+
+    def exits_in_kvm(self, machine):
+        """For Bochs; on QEMU peer_kvm() does it."""
+        print("bench: exits in KVM on %s" % machine, flush=True)
+        return self.kvm_figures(self.kvm_in_bochs(machine, self.kernels, peer.MEASURES))
 
     def exits_in_xen(self):
         """On QEMU, as the only guest, which is dom0. Its own RDTSC exits: two of them are in each figure."""
@@ -202,11 +219,20 @@ class Bench:
         with open(self.initrd, "rb") as f:
             small = f.read()
         with open(path, "wb") as f:
-            f.write(peer.kvm_initrd(self.linux, BUSYBOX, self.work, "amd", self.exits_kernel, self.beside_kernel,
+            f.write(peer.kvm_initrd(self.linux, BUSYBOX, self.work, "amd", self.kernels,
                                     (small, LINUX_CMDLINE, LINUX_MEMORY)))
         run = self.run(["-m", "1024", "-kernel", self.linux, "-initrd", path, "-append", KVM_CMDLINE],
                        (PROTECTED_ENTRY, self.init_entry, *self.wake, *self.beside))
         return run, run.between(PROTECTED_ENTRY, self.init_entry, True)
+
+
+def kick_section(vouch, kvm):
+    """vouch, kvm: {machine: {state: [least, mean, most]}}."""
+    rows = [(what, machine, *found[state], *(kvm[machine][state] if machine in kvm else ("", "", "")),
+             "%.2f" % (found[state][1] / kvm[machine][state][1]) if machine in kvm else "")
+            for state, what in exits.KICKS.items() for machine, found in vouch.items()]
+    head = ("interrupt to another CPU", "machine", "Vouch, least", "mean", "most", "KVM, least", "mean", "most", "mean to mean")
+    return ["### From one vCPU's ICR to another's handler", ""] + table(head, rows)
 
 
 def timing(run):
@@ -342,9 +368,13 @@ def measure(bench, compiler, kept):
     kvm = {m: kept.part("KVM on " + m, theirs, lambda m=m: bench.exits_in_kvm(m))
            for m in MACHINES if MACHINES[m][0] and MACHINES[m][1]}
     kvm["QEMU SVM"] = figures
+    kicks = {m: kept.part("kicks on " + m, [bench.elf, bench.kick_kernel], lambda m=m: bench.kicks_in_vouch(m)) for m in MACHINES}
+    kvm_kicks = {m: kept.part("kicks in KVM on " + m, [bench.kick_kernel, bench.linux], lambda m=m: bench.kicks_in_kvm(m))
+                 for m in KVM_KICKS}
     xens = {"QEMU SVM": kept.part("Xen", theirs, bench.exits_in_xen)}
     run = Transcript(text)
     sections = [how_section(bench, compiler), exit_section(bare, vouch, plain, kvm, xens),
+                kick_section(kicks, kvm_kicks),
                 start_section(Transcript(large), run), boot_section(run, boot, bare_boot, kvm_boot),
                 histogram_section(linuxes), size_section(bench, run)]
     return "\n\n".join("\n".join(s) for s in sections).splitlines()

@@ -64,6 +64,19 @@ def figures(run):
     return found
 
 
+# What tests/guest/kick.c prints: the state of the CPU that is interrupted.
+KICKS = {"running": "runs, without an exit", "halted": "is halted"}
+
+
+def kicks(run):
+    """{state: [least, mean, most] instructions}."""
+    found = {state: [int(n) for n in numbers] for state, *numbers in
+             re.findall(r"^KICK: (\w+) (\d+) (\d+) (\d+)$", run.text, re.M)}
+    if set(found) != set(KICKS):
+        raise BenchError("no figures of kicks in:\n%s" % run.text[-3000:])
+    return found
+
+
 def bare_loop(machine, run):
     cost, wanted = figures(run)["bare-loop"], BARE_LOOP[machine]
     if abs(cost - wanted) > BARE_SLACK:

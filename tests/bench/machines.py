@@ -18,10 +18,10 @@ IPS = 100000000
 class BochsRun(Transcript):
     """Runs until the machine is off, or until a line that begins with `last`; `hung` if that line did not come."""
 
-    def __init__(self, iso_path, model, memory, folder, last=None, bad_msrs=False):
+    def __init__(self, iso_path, model, memory, folder, last=None, bad_msrs=False, cpus="1"):
         os.makedirs(folder, exist_ok=True)
         # Where MSRs may be unknown it complains of each, and of all that SVM does without need.
-        machine = Bochs(iso_path, model, "1", memory, folder, model != "ryzen" and not bad_msrs, IPS, bad_msrs)
+        machine = Bochs(iso_path, model, cpus, memory, folder, model != "ryzen" and not bad_msrs, IPS, bad_msrs)
         try:
             why = self.wait(machine, last and re.compile("^" + last, re.M))
         finally:

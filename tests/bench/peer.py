@@ -21,14 +21,18 @@ guest() {
 		-no-reboot -serial stdio "$@" </dev/null
 }
 [ ! -e /guest/linux ] || guest -m %(memory)d -kernel /guest/linux -initrd /guest/initrd -append "%(cmdline)s"
-guest -m 128 -kernel /guest/exits
-guest -m 64 -kernel /guest/beside -append be=hog >/tmp/hog &
-until $B grep -q busy /tmp/hog; do $B sleep 0.1; done
-guest -m 64 -kernel /guest/beside
+%(guests)s
 echo KVM-DONE
 $B sleep 1      # or the serial port would lose what it has not sent yet
 $B poweroff -f
 """
+
+# The kernel that measures exits, then the one that wakes up beside a busy one; and, on two CPUs, the one that measures kicks.
+MEASURES = """guest -m 128 -kernel /guest/exits
+guest -m 64 -kernel /guest/beside -append be=hog >/tmp/hog &
+until $B grep -q busy /tmp/hog; do $B sleep 0.1; done
+guest -m 64 -kernel /guest/beside"""
+KICKS = 'guest -m 64 -smp 2 -kernel /guest/kick -append "running=99999 halted=99999"'
 
 
 def cpio(tree):
@@ -100,17 +104,19 @@ def libraries(program):
     return [word for line in text.splitlines() for word in line.split() if word.startswith("/")]
 
 
-def kvm_initrd(vmlinuz, busybox, folder, vendor, exits, beside, linux=None):
-    """An uncompressed initrd: Linux with KVM that boots the kernel that measures exits, then the one that wakes up beside a
-    busy one; before them, if linux is its (initrd, command line, memory in MiB), the same Linux again."""
+def kvm_initrd(vmlinuz, busybox, folder, vendor, kernels, linux=None, guests=MEASURES):
+    """An uncompressed initrd: Linux with KVM that does guests with the kernels, {name: path}; before that, if linux is its
+    (initrd, command line, memory in MiB), it boots the same Linux again."""
     qemu = shutil.which("qemu-system-x86_64")
     modules = ("irqbypass", "kvm", "kvm-" + vendor)
     initrd, cmdline, memory = linux or (b"", "", 0)
-    init = KVM_INIT % {"cmdline": cmdline, "memory": memory, "modules": " ".join(modules)}
+    init = KVM_INIT % {"cmdline": cmdline, "memory": memory, "modules": " ".join(modules),
+                       "guests": guests}
     tree = {"init": (0o100755, init.encode()),
             "bin/busybox": (0o100755, read(busybox)), "bin/qemu": (0o100755, read(qemu)),
-            "guest/exits": (0o100644, read(exits)), "guest/beside": (0o100644, read(beside)),
             "rom/bios-256k.bin": (0o100644, read("/usr/share/seabios/bios-256k.bin"))}
+    for name, path in kernels.items():
+        tree["guest/" + name] = (0o100644, read(path))
     if linux:
         tree["guest/linux"], tree["guest/initrd"] = (0o100644, read(vmlinuz)), (0o100644, initrd)
     for name in ("kvmvapic.bin", "linuxboot_dma.bin"):
