@@ -95,7 +95,12 @@ static uint8_t irq_source(const struct uart_state *s)
 
 static void irq_update(struct uart *u)
 {
-	irq_line_set(&u->irq, irq_source(&u->s) != IIR_NONE);
+	bool requests = irq_source(&u->s) != IIR_NONE;
+
+	if (requests == u->requests)
+		return;
+	u->requests = requests;
+	irq_line_set(&u->irq, requests);
 }
 
 /* The modem lines as they stand now: from the world (a peer that is always ready), or looped back from MCR. */

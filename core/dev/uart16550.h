@@ -32,6 +32,7 @@ struct uart_state {
 struct uart {
 	struct irq_line irq;
 	struct chardev out;
+	bool requests;                /* the level of irq */
 	struct uart_state s;
 };
 

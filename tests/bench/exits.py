@@ -38,6 +38,8 @@ KINDS = {
     "IN-PM": ("IN from the PM timer", PORT),
     "IN-unclaimed": ("IN from nobody", None),
     "OUT-80": ("OUT to port 80h", None),
+    "OUT-UART": ("OUT of a character to the UART", None),
+    "OUTS-UART": ("REP OUTSB of 16 characters to it", None),
     "WBINVD": ("WBINVD", None),
     "MOV-CR8": ("MOV to CR8", None),
     "MOV-CR0": ("MOV to CR0", None),

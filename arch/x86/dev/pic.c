@@ -64,11 +64,13 @@ static inline uint8_t isr_seen(const struct pic_chip *c)
 /* The IR that would be acknowledged now, or -1. */
 static int request(const struct pic_chip *c)
 {
-	int ir = highest(c, (uint8_t)(c->irr & ~c->imr));
-	int serving = highest(c, isr_seen(c));
+	uint8_t wants = (uint8_t)(c->irr & ~c->imr);
+	int ir, serving;
 
-	if (ir < 0 || c->init_state)
+	if (!wants || c->init_state)
 		return -1;
+	ir = highest(c, wants);
+	serving = highest(c, isr_seen(c));
 	if (serving < 0 || rank(c, (unsigned int)ir) < rank(c, (unsigned int)serving))
 		return ir;
 	/* 8259A "Special Fully Nested Mode": a slave in service may ask again, for a higher IR of its own. */

@@ -194,10 +194,20 @@ bool seg_linear(struct emu *m, unsigned int seg, uint64_t offset, unsigned int s
 
 static bool translate(struct emu *m, uint64_t linear, unsigned int access, gpa_t *out)
 {
+	uint64_t offset = linear & (PAGE_SIZE - 1);
+	bool write = access & PF_W;
 	struct x86_fault f;
 
+	if (m->page[write].known && m->page[write].linear == linear - offset) {
+		*out = gpa_add(m->page[write].at, offset);
+		return true;
+	}
 	switch (gva_translate(m->v, m->e, linear, access, out, &f)) {
-	case 0:       return true;
+	case 0:
+		m->page[write].known = true;
+		m->page[write].linear = linear - offset;
+		m->page[write].at = gpa(out->v - offset);
+		return true;
 	case -EFAULT: return emu_raise(m, &f);
 	default:      return emu_fail(m, EXIT_AGAIN);
 	}

@@ -19,6 +19,11 @@ struct emu {
 	bool flush;                   /* it flushes a cache line: what is only for execution will do */
 	struct insn in;
 	uint8_t bytes[INSN_MAX_LEN];
+	struct {
+		bool known;
+		uint64_t linear;
+		gpa_t at;
+	} page[2];                              /* by PF_W: where the last ones lie, as a TLB has it for the time of an instruction */
 };
 
 /* Where a memory operand lies: in one page, or in two. */
