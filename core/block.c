@@ -11,6 +11,11 @@ static unsigned int order_for(size_t bytes)
 	return order;
 }
 
+size_t block_size(size_t bytes)
+{
+	return PAGE_SIZE << order_for(bytes);
+}
+
 void *block_get(struct page_alloc *pages, size_t bytes)
 {
 	unsigned int order = order_for(bytes);

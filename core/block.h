@@ -5,6 +5,8 @@
 
 #include <vouch/page.h>
 
+/* Bytes that a block of so many has. */
+size_t block_size(size_t bytes);
 /* At least bytes, page aligned, zeroed; NULL when there is none. The block belongs to the caller. */
 void *block_get(struct page_alloc *pages, size_t bytes);
 /* bytes as it was asked for; p may be NULL. */

@@ -131,30 +131,57 @@ static int build_rom(struct vm *vm)
 	return err;
 }
 
+/*
+ * What Vouch keeps of a vCPU lies in one block, and only what the hardware wants pages for apart from it: the APIC's
+ * registers, a page that the CPU may work on, come first. Behind this the vendor's part, then the FPU's state where the
+ * block has room for it; what AVX-512 and AMX add takes a block of its own.
+ */
+struct vcpu_block {
+	struct lapic lapic;
+	struct vcpu vcpu __attribute__((aligned(64)));
+};
+
+_Static_assert(offsetof(struct vcpu_block, lapic.page) == 0, "blocks are page aligned, the register page must be");
+
+#define HW_AT align_up(sizeof(struct vcpu_block), 64)
+
+static size_t fpu_at(const struct vm *vm)
+{
+	return align_up(HW_AT + vm->host->hvm->hw_bytes, 64);
+}
+
+static bool fpu_fits(const struct vm *vm)
+{
+	return fpu_at(vm) + fpu_state_bytes() <= block_size(fpu_at(vm));
+}
+
 static void put_vcpu(struct vcpu *v)
 {
-	struct page_alloc *pages = &v->vm->host->pages;
+	const struct vm *vm = v->vm;
 
-	block_put(pages, v->lapic, sizeof(*v->lapic));
-	block_put(pages, v->fpu, fpu_state_bytes());
-	block_put(pages, v, sizeof(*v));
+	if (!fpu_fits(vm))
+		block_put(&vm->host->pages, v->fpu, fpu_state_bytes());
+	block_put(&vm->host->pages, container_of(v, struct vcpu_block, vcpu), fpu_at(vm));
 }
 
 /* A LAPIC's timer goes with its vCPU, and not with the devices', which vCPU 0 looks after: where it is alone both are one. */
 static struct vcpu *create_vcpu(struct vm *vm, unsigned int id)
 {
 	struct page_alloc *pages = &vm->host->pages;
-	struct vcpu *v = block_get(pages, sizeof(*v));
+	struct vcpu_block *b = block_get(pages, fpu_at(vm));
+	struct vcpu *v;
 
-	if (!v)
+	if (!b)
 		return NULL;
+	v = &b->vcpu;
 	v->vm = vm;
 	v->id = id;
+	v->lapic = &b->lapic;
+	v->hw = (struct vcpu_hw *)((uint8_t *)b + HW_AT);
 	vtimers_init(&v->own_timers, &vm->clock);
 	v->timers = vm->vcpus > 1 ? &v->own_timers : &vm->timers;
-	v->fpu = block_get(pages, fpu_state_bytes());
-	v->lapic = block_get(pages, sizeof(*v->lapic));
-	if (!v->fpu || !v->lapic || vm->host->hvm->vcpu_create(v)) {
+	v->fpu = fpu_fits(vm) ? (uint8_t *)b + fpu_at(vm) : block_get(pages, fpu_state_bytes());
+	if (!v->fpu || vm->host->hvm->vcpu_create(v)) {
 		put_vcpu(v);
 		return NULL;
 	}

@@ -28,8 +28,9 @@ struct hvm_ops {
 	int (*cpu_enable)(struct pcpu *p);                  /* on each CPU, once; 0 or negative errno */
 	/* This CPU keeps nothing of any vCPU: it is about to be busy, and no other should have to wait for it. NULL: it never does. */
 	void (*cpu_let_go)(void);
-	int (*vcpu_create)(struct vcpu *v);
-	void (*vcpu_destroy)(struct vcpu *v);
+	size_t hw_bytes;                                    /* of its struct vcpu_hw; alignment 8 must do */
+	int (*vcpu_create)(struct vcpu *v);                 /* v->hw is zeroed memory of the caller's */
+	void (*vcpu_destroy)(struct vcpu *v);               /* what vcpu_create() took beside it goes back */
 	void (*vcpu_reset)(struct vcpu *v, const struct vcpu_start *s);
 	/*
 	 * Runs the vCPU on this CPU until it stops, halts or has to make room; never RUN_ON. When it returns, all of its state

@@ -19,7 +19,7 @@ struct rig {
 	struct host host;
 	struct vm vm;
 	struct vcpu vcpu;
-	struct lapic lapic;
+	struct lapic lapic __attribute__((aligned(LAPIC_MMIO_SIZE)));
 	struct machine machine;
 	uint8_t ram[RIG_RAM];
 	const uint8_t *in;            /* what is left of the input */

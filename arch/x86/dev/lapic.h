@@ -79,7 +79,7 @@ struct lapic_reg {
 };
 
 struct lapic {
-	struct lapic_reg page[LAPIC_MMIO_SIZE / 16] __attribute__((aligned(LAPIC_MMIO_SIZE)));
+	struct lapic_reg page[LAPIC_MMIO_SIZE / 16];    /* page aligned by whoever has it, if a CPU is to work on it */
 	uint32_t reg[LAPIC_REGS];
 	bool changed;             /* ISR, IRR, TMR, the mode or SVR by us: for the vendor, who clears it */
 	bool watched;             /* by the vendor: he has to look after each such change before the guest goes on */

@@ -141,33 +141,17 @@ int svm_cpu_enable(struct pcpu *p)
 
 int svm_vcpu_create(struct vcpu *v)
 {
-	struct page_alloc *pages = &v->vm->host->pages;
-	hpa_t page;
-
-	_Static_assert(sizeof(struct vcpu_hw) <= PAGE_SIZE, "struct vcpu_hw takes one page");
-	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &page))
+	_Static_assert(_Alignof(struct vcpu_hw) <= 8, "what hvm.h promises");
+	if (!page_get_zeroed(&v->vm->host->pages, PAGE_ORDER_4K, &v->hw->vmcb_hpa))
 		return -ENOMEM;
-	v->hw = hpa_to_ptr(page);
-	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &v->hw->vmcb_hpa)) {
-		page_put(pages, page, PAGE_ORDER_4K);
-		v->hw = NULL;
-		return -ENOMEM;
-	}
 	v->hw->vmcb = hpa_to_ptr(v->hw->vmcb_hpa);
 	return 0;
 }
 
 void svm_vcpu_destroy(struct vcpu *v)
 {
-	struct page_alloc *pages = &v->vm->host->pages;
-	struct vcpu_hw *hw = v->hw;
-
-	if (!hw)
-		return;
-	page_scrub(hw->vmcb_hpa, PAGE_ORDER_4K);
-	page_put(pages, hw->vmcb_hpa, PAGE_ORDER_4K);
-	page_put(pages, ptr_to_hpa(hw), PAGE_ORDER_4K);
-	v->hw = NULL;
+	page_scrub(v->hw->vmcb_hpa, PAGE_ORDER_4K);
+	page_put(&v->vm->host->pages, v->hw->vmcb_hpa, PAGE_ORDER_4K);
 }
 
 /*
@@ -261,6 +245,7 @@ const struct hvm_ops svm_ops = {
 	.name = "SVM",
 	.probe = svm_probe,
 	.cpu_enable = svm_cpu_enable,
+	.hw_bytes = sizeof(struct vcpu_hw),
 	.vcpu_create = svm_vcpu_create,
 	.vcpu_destroy = svm_vcpu_destroy,
 	.vcpu_reset = svm_vcpu_reset,

@@ -105,6 +105,7 @@ void vmx_apic_reset(struct vcpu *v)
 	memset(hw->eoi_exit, 0, sizeof(hw->eoi_exit));
 	v->lapic->changed = true;
 	v->lapic->watched = false;
+	ASSERT(!(ptr_to_hpa(v->lapic->page).v & (PAGE_SIZE - 1)));
 	vmcs_write(VMCS_VIRTUAL_APIC, ptr_to_hpa(v->lapic->page).v);
 	vmcs_write(VMCS_TPR_THRESHOLD, 0);
 	if (hw->apic_access.v)

@@ -281,14 +281,10 @@ int vmx_vcpu_create(struct vcpu *v)
 {
 	struct page_alloc *pages = &v->vm->host->pages;
 	const struct vmx_cpu *c = this_cpu()->hvm;
-	hpa_t page;
 
-	_Static_assert(sizeof(struct vcpu_hw) <= PAGE_SIZE, "struct vcpu_hw takes one page");
-	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &page))
-		return -ENOMEM;
-	v->hw = hpa_to_ptr(page);
+	_Static_assert(_Alignof(struct vcpu_hw) <= 8, "what hvm.h promises");
 	if (!page_get_zeroed(pages, PAGE_ORDER_4K, &v->hw->vmcs))
-		goto no_vmcs;
+		return -ENOMEM;
 	if (!page_get(pages, PAGE_ORDER_4K, &v->hw->msr_bitmap))
 		goto no_bitmap;
 	if ((c->ctl.cpu2 & CPU2_APIC_ACCESS) && vmx_apic_create(v))
@@ -300,9 +296,6 @@ no_apic:
 	page_put(pages, v->hw->msr_bitmap, PAGE_ORDER_4K);
 no_bitmap:
 	page_put(pages, v->hw->vmcs, PAGE_ORDER_4K);
-no_vmcs:
-	page_put(pages, ptr_to_hpa(v->hw), PAGE_ORDER_4K);
-	v->hw = NULL;
 	return -ENOMEM;
 }
 
@@ -311,16 +304,11 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	struct page_alloc *pages = &v->vm->host->pages;
 	struct vcpu_hw *hw = v->hw;
 
-	if (!hw)
-		return;
 	forget(v);
 	vmx_apic_destroy(v);
 	page_put(pages, hw->msr_bitmap, PAGE_ORDER_4K);
 	page_scrub(hw->vmcs, PAGE_ORDER_4K);
 	page_put(pages, hw->vmcs, PAGE_ORDER_4K);
-	page_scrub(ptr_to_hpa(hw), PAGE_ORDER_4K);
-	page_put(pages, ptr_to_hpa(hw), PAGE_ORDER_4K);
-	v->hw = NULL;
 }
 
 /*
@@ -432,6 +420,7 @@ const struct hvm_ops vmx_ops = {
 	.probe = vmx_probe,
 	.cpu_enable = vmx_cpu_enable,
 	.cpu_let_go = vmx_let_go,
+	.hw_bytes = sizeof(struct vcpu_hw),
 	.vcpu_create = vmx_vcpu_create,
 	.vcpu_destroy = vmx_vcpu_destroy,
 	.vcpu_reset = vmx_vcpu_reset,

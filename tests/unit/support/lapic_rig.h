@@ -11,7 +11,7 @@
 #define RIG_TSC_KHZ 2500000u
 
 struct lapic_rig {
-	struct lapic l;
+	struct lapic l __attribute__((aligned(LAPIC_MMIO_SIZE)));
 	struct vclock clock;
 	struct vtimers timers;
 	unsigned int ipis, eois, nmis, enables;
