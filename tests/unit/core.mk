@@ -19,6 +19,9 @@ unit += screen framebuffer
 unit-screen-srcs := core/screen.c arch/x86/cpu/vga.c tests/unit/support/ports.c
 unit-framebuffer-srcs := core/screen.c arch/x86/cpu/framebuffer.c
 
+unit += guest
+unit-guest-srcs := core/guest.c core/stopped.c $(addprefix tests/unit/support/,cpu_area.c host_tsc.c lock.c log.c panic.c)
+
 unit += host_acpi
 unit-host_acpi-srcs := arch/x86/cpu/acpi.c loader/escape.c tests/unit/support/log.c
 
