@@ -47,7 +47,7 @@ static void check_cr0(void)
 {
 	u64 old = read_cr0();
 
-	report_vouch(WRITE_CR_TRY(0, old | 1ull << 32) == GP, "CR0: a bit of the upper half is #GP");
+	report_cpu(WRITE_CR_TRY(0, old | 1ull << 32) == GP, "CR0: a bit of the upper half is #GP");
 	report_vouch(WRITE_CR_TRY(0, (old | CR0_NW) & ~CR0_CD) == GP, "CR0: NW without CD is #GP");
 	write_cr0(old);
 	/* QEMU's TCG obeys these two and is lost. */
@@ -90,6 +90,13 @@ static void check_ts(void)
 	msw = (u16)((old & 0xf) | CR0_TS);
 	asm volatile("lmsw %0" :: "m"(msw));
 	report(read_cr0() == (old | CR0_TS), "LMSW from memory");
+	asm volatile("lmsw %w0" :: "r"((old & 0xf) | CR0_EM));
+	report(read_cr0() == (old | CR0_EM) && TRAPS(NM, "fnop"), "LMSW clears TS and sets EM");
+	asm volatile("lmsw %w0" :: "r"((old & 0xf) ^ CR0_MP));
+	report(read_cr0() == (old ^ CR0_MP), "LMSW clears EM and changes MP");
+	report(WRITE_CR_TRY(0, old ^ CR0_MP ^ CR0_TS ^ CR0_AM) == NO_FAULT && read_cr0() == (old ^ CR0_MP ^ CR0_TS ^ CR0_AM),
+	       "TS, MP and AM in one MOV");
+	write_cr0(old | CR0_TS);
 	asm volatile("smsw %0" : "=r"(v));
 	report(v == (old | CR0_TS), "SMSW (%lx)", v);
 	asm volatile("clts");

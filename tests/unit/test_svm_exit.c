@@ -163,7 +163,7 @@ static void other_bytes_end_a_kernel_not_a_program(void **ctx)
 static void a_move_to_cr_is_taken_from_the_cpus_words(void **ctx)
 {
 	static const struct { uint32_t code; unsigned int cr; } rows[] = {
-		{ SVM_EXIT_CR0_WRITE, 0 }, { SVM_EXIT_CR4_WRITE, 4 }, { SVM_EXIT_CR8_WRITE, 8 },
+		{ SVM_EXIT_CR0_WRITE, 0 }, { SVM_EXIT_CR0_SEL, 0 }, { SVM_EXIT_CR4_WRITE, 4 }, { SVM_EXIT_CR8_WRITE, 8 },
 	};
 
 	(void)ctx;
@@ -200,7 +200,7 @@ static void without_such_words_it_is_decoded(void **ctx)
 		fresh(rows[i].nrip, rows[i].decode);
 		vmcb.info1 = rows[i].info1;
 		seen.insn = (struct insn){ .op = INSN_CLTS, .len = 2 };
-		exits(SVM_EXIT_CR0_WRITE);
+		exits(i & 1 ? SVM_EXIT_CR0_SEL : SVM_EXIT_CR0_WRITE);
 		assert_int_equal(seen.decoded, 1);
 		assert_int_equal(seen.cr_val, 0xc175);
 		assert_int_equal(vmcb.rip, 0x1002);

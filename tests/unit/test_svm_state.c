@@ -102,7 +102,7 @@ static void only_what_is_checked_counts(void **ctx)
 	}
 }
 
-/* The guest reads back what it wrote; the CPU never gets CD or NW, and reads exit only while the two differ. */
+/* The guest reads back what it wrote; the CPU never gets CD or NW; reads and all writes exit only while the two differ. */
 static void caches_stay_on(void **ctx)
 {
 	static const uint64_t off[] = { CR0_CD, CR0_CD | CR0_NW };
@@ -111,11 +111,13 @@ static void caches_stay_on(void **ctx)
 
 	(void)ctx;
 	fresh();
+	vmcb.intercept_cr_write = 0x110;
 	for (unsigned int i = 0; i < ARRAY_SIZE(off); i++) {
 		hw.cache.clean = SVM_CLEAN_ALL;
 		svm_reg_set(&v, HVM_CR0, on | off[i]);
 		assert_true(vmcb.cr0 == on);
 		assert_int_equal(vmcb.intercept_cr_read, SVM_CR0);
+		assert_int_equal(vmcb.intercept_cr_write, 0x110 | SVM_CR0);
 		assert_int_equal(hw.cache.clean & SVM_CLEAN_INTERCEPT, i ? SVM_CLEAN_INTERCEPT : 0);      /* written once */
 		assert_true(svm_reg_get(&v, HVM_CR0) == (on | off[i]));
 		svm_env_load(&v, &e);
@@ -126,6 +128,7 @@ static void caches_stay_on(void **ctx)
 	svm_reg_set(&v, HVM_CR0, on);
 	assert_true(vmcb.cr0 == on && svm_reg_get(&v, HVM_CR0) == on);
 	assert_int_equal(vmcb.intercept_cr_read, 0);
+	assert_int_equal(vmcb.intercept_cr_write, 0x110);
 }
 
 static void run_all(void *failed)

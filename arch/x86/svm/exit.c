@@ -267,6 +267,7 @@ static enum exit_action dispatch(struct vcpu *v)
 	case SVM_EXIT_VINTR:     return EXIT_AGAIN;
 	case SVM_EXIT_PAUSE:     vcpu_spins(v); return EXIT_AGAIN;   /* VMRUN sets the count anew */
 	case SVM_EXIT_CR0_READ:  return do_cr0_read(v);
+	case SVM_EXIT_CR0_SEL:
 	case SVM_EXIT_CR0_WRITE: return do_cr_write(v, 0);
 	case SVM_EXIT_CR4_WRITE: return do_cr_write(v, 4);
 	case SVM_EXIT_CR8_WRITE: return do_cr_write(v, 8);

@@ -160,10 +160,10 @@ void svm_vcpu_destroy(struct vcpu *v)
  */
 static void set_intercepts(struct vmcb *c)
 {
-	c->intercept_cr_write = SVM_CR0 | 1u << 4;      /* CR8: tpr.h */
+	c->intercept_cr_write = 1u << 4;                /* CR0: svm_cr0_set(); CR8: tpr.h */
 	c->intercept_exceptions = SVM_EXCEPTIONS;
-	c->intercept1 = SVM_INT1_INTR | SVM_INT1_NMI | SVM_INT1_INIT | SVM_INT1_RDPMC | SVM_INT1_INVD | SVM_INT1_CPUID |
-			SVM_INT1_HLT | SVM_INT1_INVLPGA | SVM_INT1_IOIO | SVM_INT1_MSR | SVM_INT1_SHUTDOWN;
+	c->intercept1 = SVM_INT1_INTR | SVM_INT1_NMI | SVM_INT1_INIT | SVM_INT1_CR0_SEL | SVM_INT1_RDPMC | SVM_INT1_INVD |
+			SVM_INT1_CPUID | SVM_INT1_HLT | SVM_INT1_INVLPGA | SVM_INT1_IOIO | SVM_INT1_MSR | SVM_INT1_SHUTDOWN;
 	c->intercept2 = SVM_INT2_VMRUN | SVM_INT2_VMMCALL | SVM_INT2_VMLOAD | SVM_INT2_VMSAVE | SVM_INT2_STGI |
 			SVM_INT2_CLGI | SVM_INT2_SKINIT | SVM_INT2_WBINVD | SVM_INT2_MONITOR | SVM_INT2_MWAIT |
 			SVM_INT2_MWAIT_ARMED | SVM_INT2_XSETBV | SVM_INT2_RDPRU;

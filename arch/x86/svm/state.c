@@ -40,9 +40,12 @@ static uint64_t guest_cr0(const struct vcpu_hw *hw)
 
 void svm_cr0_set(struct vcpu_hw *hw, uint64_t val)
 {
+	uint16_t others = hw->vmcb->intercept_cr_write & (uint16_t)~SVM_CR0;
+
 	hw->cr0_caches = val & (CR0_CD | CR0_NW);
 	vmcb_put(hw, cr0, val & ~(CR0_CD | CR0_NW));
 	vmcb_put(hw, intercept_cr_read, hw->cr0_caches ? SVM_CR0 : 0);
+	vmcb_put(hw, intercept_cr_write, hw->cr0_caches ? others | SVM_CR0 : others);
 }
 
 void svm_env_load(const struct vcpu *v, struct x86_env *e)

@@ -85,8 +85,9 @@ void svm_env_store(struct vcpu *v, const struct x86_env *e);
 uint64_t svm_reg_get(const struct vcpu *v, enum hvm_reg r);
 void svm_reg_set(struct vcpu *v, enum hvm_reg r, uint64_t val);
 /*
- * CD and NW would switch off the real CPU's caches: the guest's own are kept apart, and its reads of CR0 exit while it
- * has one set. Its writes always do.
+ * CD and NW would switch off the real CPU's caches: the guest's own are kept apart, and its reads and writes of CR0 exit
+ * while it has one set. Else only writes do that change something, TS and MP excepted: CR0_SEL_WRITE, APM 2 "MOV CRx/DRx
+ * Intercepts" (15.8.1). Nothing hangs on these two but the guest's own FPU instructions.
  */
 void svm_cr0_set(struct vcpu_hw *hw, uint64_t val);
 void svm_dump(const struct vcpu *v);

@@ -62,6 +62,7 @@ struct vmcb {
 #define SVM_INT1_SMI      (1u << 2)
 #define SVM_INT1_INIT     (1u << 3)
 #define SVM_INT1_VINTR    (1u << 4)
+#define SVM_INT1_CR0_SEL  (1u << 5)
 #define SVM_INT1_RDPMC    (1u << 15)
 #define SVM_INT1_PUSHF    (1u << 16)
 #define SVM_INT1_POPF     (1u << 17)
@@ -135,6 +136,7 @@ struct vmcb {
 #define SVM_EXIT_SMI       0x62u
 #define SVM_EXIT_INIT      0x63u
 #define SVM_EXIT_VINTR     0x64u
+#define SVM_EXIT_CR0_SEL   0x65u
 #define SVM_EXIT_RDPMC     0x6fu
 #define SVM_EXIT_PUSHF     0x70u
 #define SVM_EXIT_POPF      0x71u
