@@ -76,17 +76,17 @@ guest :=
 include $(wildcard arch/x86/*/*.mk core/*.mk core/dev/*.mk loader/*.mk tools/*.mk tests/*/*.mk)
 
 # What runs seldom is built small: what verifies, starts, ends and reports guests, serves the operator, looks for the machine's parts,
-# finds out why an entry failed, or stands for a device that is slow anyway. Not what hashes.
+# finds out why an entry failed, decodes and works what has to be emulated, or stands for a device that is slow anyway. Not what hashes.
 hv-cold := $(filter-out loader/chunk.c loader/sha256_ni.c loader/verify.c,$(filter loader/%.c,$(hv-srcs))) \
-	$(addprefix core/,console.c control.c control_port.c file_copy.c file_share.c gpa_build.c guest.c identity.c launch.c \
-		line_edit.c log.c main.c measured.c memory.c module.c monitor.c mux.c operator.c page.c record.c rollback.c screen.c \
+	$(addprefix core/,console.c control.c control_port.c file_copy.c file_share.c gpa_build.c guest.c hold.c identity.c launch.c \
+		line_edit.c log.c main.c measured.c memory.c module.c monitor.c mux.c operator.c page.c ram.c record.c rollback.c screen.c \
 		steer.c stopped.c trust.c vcpu_init.c vm.c) \
-	$(addprefix arch/x86/cpu/,acpi.c acpi_host.c cpu.c cpu_facts.c display.c entropy.c errata.c firmware.c framebuffer.c gdt.c idt.c \
-		ioapic.c mce.c panic.c pci.c power.c rtc.c smp.c spec.c stop.c tpm.c tpm_crb.c tpm_regs.c tpm_tis.c tsc.c \
+	$(addprefix arch/x86/cpu/,acpi.c acpi_host.c apic.c cpu.c cpu_facts.c display.c entropy.c errata.c firmware.c framebuffer.c gdt.c \
+		idt.c ioapic.c mce.c panic.c pci.c power.c rtc.c smp.c spec.c stop.c tpm.c tpm_crb.c tpm_regs.c tpm_tis.c tsc.c \
 		tsc_sync.c uart.c usb.c vga.c) \
-	$(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c pciconfig.c pit.c reset.c rtc.c) \
-	$(addprefix arch/x86/exit/,insn_text.c refusal.c report.c) \
-	$(addprefix arch/x86/mm/,hostmap.c mtrr.c mtrr_copy.c paging.c) $(addprefix arch/x86/svm/,features.c names.c setup.c) \
+	$(addprefix arch/x86/dev/,acpi.c debugport.c i8042.c ioapic.c pciconfig.c pic.c pit.c reset.c rtc.c) \
+	$(addprefix arch/x86/exit/,alu.c cpuid.c cr.c decode.c emulate.c insn_text.c kvmclock.c refusal.c report.c) \
+	$(addprefix arch/x86/mm/,hostmap.c mtrr.c mtrr_copy.c paging.c) $(addprefix arch/x86/svm/,check.c features.c names.c setup.c) \
 	$(addprefix arch/x86/vmx/,caps.c check.c check_guest.c check_report.c names.c setup.c task.c) \
 	arch/x86/boot/start.c arch/x86/guest/linux.c
 hv-missing := $(filter-out $(hv-srcs),$(hv-cold))
