@@ -3,7 +3,7 @@
  * A guest with several CPUs that means harm. how= chooses: ipi (all flood each other with interrupts and NMIs, in all modes of
  * delivery), init (they reset and start each other), code (one executes instructions that exit, the others rewrite them
  * meanwhile), tables (the same with its page tables), triple (one dies while all the others make noise). Each begins when a
- * character has been typed.
+ * character has been typed, or at once with go=now.
  */
 #include "lib/guest.h"
 
@@ -308,7 +308,8 @@ void test_main(void)
 	prepare();
 	for (unsigned int i = 1; i < cpus; i++)
 		start(i);
-	await_key();
+	if (!arg_is("go", "now"))
+		await_key();
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (arg_is("how", kinds[i].name)) {
 			if (arg_is("how", "code") || arg_is("how", "tables")) {

@@ -3,7 +3,8 @@
  * A well-behaved guest that notices what others do to it. It fills memory with a pattern and all registers with its mark
  * (mark=N), and then goes round: work, a look at part of its memory, sleep until a deadline, a look at its registers and clocks.
  * rounds=N ends it, as does its power button; rounds=0: only that does. late=US is how late it may be woken, in microseconds of
- * its TSC, and first=US in the first rounds; say=MS has it say so often what its clock shows; mib=N sets how much memory it fills.
+ * its TSC, and first=US in the first rounds; held=US is how long it may be held up, at work or after a deadline. say=MS has it say
+ * so often what its clock shows; mib=N sets how much memory it fills.
  */
 #include "lib/mark.h"
 
@@ -16,6 +17,7 @@ const char test_name[] = "witness";
 #define MIB 0x100000ul
 #define MIB_MOST 12u
 #define SLICES 64u                           /* a round looks at one of so many */
+#define STEPS 20u                            /* of a round's work, each with a look at the TSC behind it */
 #define SLEEP_US 1000u
 #define FIRST_ROUNDS 10u                     /* until whoever shares out the CPU knows that it sleeps much */
 #define AGAIN_US 5000u                       /* in case that an interrupt came before its HLT */
@@ -28,6 +30,7 @@ static u64 mark, khz, words;
 static u64 due, latest, latest_first;        /* a deadline; the worst delay of one, and of the first ones, in TSC ticks */
 static volatile bool asleep, woken;
 static u64 woken_at;
+static u64 step_at, longest;                 /* its last step, and the longest that one took, in TSC ticks */
 static u32 early, bad_words, bad_registers, bad_general, backwards;
 static struct mark mine;
 static u16 pm1a_evt;
@@ -96,16 +99,34 @@ static void sleep(u64 *worst)
 		*worst = woken_at - due;
 }
 
+static void step(void)
+{
+	u64 now = rdtsc();
+
+	longest = now - step_at > longest ? now - step_at : longest;
+	step_at = now;
+}
+
+static void work(void)
+{
+	step_at = rdtsc();
+	asm volatile("sti");
+	for (unsigned int i = 0; i < STEPS; i++) {
+		bad_general += !mark_hold(mark * 0x0123456789abull, 20000 / STEPS);
+		step();
+	}
+	asm volatile("cli");
+}
+
 static void one_round(u64 n)
 {
 	static struct mark now;
 	static u64 tsc;
 	u64 slice = words / SLICES;
 
-	asm volatile("sti");
-	bad_general += !mark_hold(mark * 0x0123456789abull, 20000);
-	asm volatile("cli");
+	work();
 	check_memory(n % SLICES * slice, n % SLICES * slice + slice);
+	step();
 	sleep(n < FIRST_ROUNDS ? &latest_first : &latest);
 	mark_read(&now);
 	bad_registers += memcmp(&mine, &now, sizeof(mine)) != 0;
@@ -143,6 +164,15 @@ static void check_clocks(const struct clocks *c)
 	report(off <= by_pm / 100 + 100, "TSC and PM timer agree: %lu and %lu us", by_tsc, by_pm);
 	print("at most %lu us between two looks at its clocks\n", c->gap * 1000 / khz);
 	report(!backwards, "the TSC never goes back (%u)", backwards);
+}
+
+/* A step's own time counts as well: it is 1000 rounds of mark_hold(). */
+static void check_held(u64 most)
+{
+	u64 late = latest > latest_first ? latest : latest_first;
+
+	report(!most || (longest > late ? longest : late) <= most * khz / 1000,
+	       "held up for at most %lu us at work, %lu us after a deadline", longest * 1000 / khz, late * 1000 / khz);
 }
 
 static void go_round(void)
@@ -186,6 +216,7 @@ void test_main(void)
 	report(!bad_registers, "its registers are its own (%u times not)", bad_registers);
 	report(!bad_general, "its general registers, too (%u times not)", bad_general);
 	report(!early, "no timer was early (%u)", early);
+	check_held(number("held", 0));
 	report((!late || latest <= late * khz / 1000) && (!first || latest_first <= first * khz / 1000),
 	       "woken %lu ticks of %lu kHz late at most, %lu at first", latest, khz, latest_first);
 }
