@@ -36,11 +36,11 @@ MACHINES = {"QEMU SVM": (None, "amd", "", ""), "Bochs SVM": ("ryzen", "amd", " c
             "Bochs VMX": ("corei7_skylake_x", "intel", "", ""),
             "Bochs VMX -apicv": ("corei7_skylake_x", None, "", " features=-apicv")}
 PLAIN = " mitigations=off"
-# What /init does then, and what the table calls it. Bochs takes minutes for a boot.
+# What /init does then, and what the table calls it.
 THENS = {"": "boot", "sleeps": "100 sleeps", "forks": "500 processes"}
-HISTOGRAMS = {"QEMU SVM": ("", "sleeps", "forks"), "Bochs VMX": ("",)}
-# Where KVM's kicks are measured: on two CPUs in QEMU, of which one is executed at a time, its Linux gets nowhere.
+HISTOGRAMS = {machine: ("", "sleeps", "forks") for machine in ("QEMU SVM", "Bochs SVM", "Bochs VMX")}
 BOOT_SHARE = 1 / 3
+# Where KVM's kicks are measured: on two CPUs in QEMU, of which one is executed at a time, its Linux gets nowhere.
 KVM_KICKS = ("Bochs VMX",)
 LINUX_MEMORY = 256
 LINUX_CMDLINE = "console=ttyS0 quiet nokaslr"
