@@ -471,6 +471,13 @@ static void check_priority(void)
 	}
 	report(same == 128, "CR8 and the TPR follow one another (%u of 128 times)", same);
 	lapic_write(APIC_TPR, 0);
+	lapic_self(0x99);
+	write_cr8(1);
+	report(read_cr8() == 1, "CR8 while an interrupt waits for IF");
+	write_cr8(0);
+	sti_nop();
+	cli();
+	report(order_count == 5 && order[4] == 0x99, "which comes then (%u)", order_count);
 }
 
 static void on_outer(struct frame *f)

@@ -10,7 +10,7 @@
 
 #include "arch/x86/svm/tpr.h"
 
-#define OTHERS (SVM_INTCTL_V_IRQ | SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR | SVM_INTCTL_V_MASKING)
+#define OTHERS (SVM_INTCTL_V_PRIO_MAX | SVM_INTCTL_V_IGN_TPR | SVM_INTCTL_V_MASKING)
 
 static struct vcpu v;
 static struct vcpu_hw hw;
@@ -93,12 +93,24 @@ static void when_it_exits(void **state)
 	assert_int_equal(vmcb.intercept_cr_write, 0x11);   /* though the TPR is 0, as it was */
 }
 
+static void beside_an_open_window(void **state)
+{
+	(void)state;
+	vmcb.int_ctl |= SVM_INTCTL_V_IRQ;
+	svm_tpr_prepare(&v);
+	assert_int_equal(vmcb.intercept_cr_write, 0x11 | SVM_CR8);
+	vmcb.int_ctl &= ~SVM_INTCTL_V_IRQ;
+	svm_tpr_prepare(&v);
+	assert_int_equal(vmcb.intercept_cr_write, 0x11);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_the_guest_wrote, setup),
 		cmocka_unit_test_setup(what_the_guest_is_given, setup),
 		cmocka_unit_test_setup(when_it_exits, setup),
+		cmocka_unit_test_setup(beside_an_open_window, setup),
 	};
 
 	return cmocka_run_group_tests_name("svm_tpr", tests, NULL, NULL);

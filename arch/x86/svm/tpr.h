@@ -2,7 +2,8 @@
 /*
  * CR8. While the guest runs, the CPU keeps the TPR's upper half in V_TPR, and MOV to and from CR8 work on that without an
  * exit: APM 2 "Virtualizing APIC.TPR" (15.21.2). A MOV to CR8 exits only while something hangs on it: an interrupt that the
- * TPR alone holds back, or low bits of the TPR, which it would clear. Inline is what every entry and every exit needs.
+ * TPR alone holds back, or low bits of the TPR, which it would clear; or while a window is open for an interrupt: QEMU's MOV
+ * to CR8 looks for V_IRQ then, and ends by an assertion of its own (docs/testing.md). Inline is what every entry and every exit needs.
  */
 #ifndef ARCH_X86_SVM_TPR_H
 #define ARCH_X86_SVM_TPR_H
@@ -32,7 +33,7 @@ void svm_tpr_set(struct vcpu *v);
 /* Mostly the TPR is 0, as it was. */
 static inline void svm_tpr_prepare(struct vcpu *v)
 {
-	if (v->lapic->page[LAPIC_TPR].val || v->hw->v_tpr || v->hw->cr8_exits)
+	if (v->lapic->page[LAPIC_TPR].val || v->hw->v_tpr || v->hw->cr8_exits || (v->hw->vmcb->int_ctl & SVM_INTCTL_V_IRQ))
 		svm_tpr_set(v);
 }
 
